@@ -1,0 +1,12 @@
+{
+    "name": "Connector Framework",
+    "summary": "Events, job queue, references, mappings and synchronizers to build connectors with",
+    "version": "19.0.1.0.0",
+    "category": "Technical",
+    "author": "connector_framework contributors",
+    "license": "LGPL-3",
+    "depends": ["mail"],
+    "data": [],
+    "installable": True,
+    "application": True,
+}

@@ -1,0 +1,28 @@
+"""Which addon a class or a function belongs to, and whether that addon is installed in a database."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+
+__all__ = ["addon_of", "is_active"]
+
+
+def addon_of(obj: object) -> str | None:
+    """Return the name of the addon that defines ``obj``, None for what lives outside of ``odoo.addons``.
+
+    Partials and methods are followed to their function; an addon's ``tests`` package belongs to the addon.
+    """
+    while isinstance(obj, functools.partial | functools.partialmethod):
+        obj = obj.func
+    if inspect.ismethod(obj):
+        obj = obj.__func__
+    module = getattr(obj, "__module__", None) or type(obj).__module__
+    parts = module.split(".")
+    return parts[2] if parts[:2] == ["odoo", "addons"] and len(parts) > 2 else None
+
+
+def is_active(obj: object, env) -> bool:
+    """Tell whether ``obj`` counts in the database of ``env``: its addon is installed there, or it has none."""
+    addon = addon_of(obj)
+    return addon is None or addon in env.registry._init_modules
