@@ -6,7 +6,11 @@
     "author": "connector_framework contributors",
     "license": "LGPL-3",
     "depends": ["mail"],
-    "data": [],
+    "data": [
+        "security/connector_security.xml",
+        "security/ir.model.access.csv",
+        "views/menus.xml",
+    ],
     "installable": True,
     "application": True,
 }
