@@ -1,0 +1,12 @@
+"""Adapters: one common interface (search, read, write...) over the API of another system.
+
+A connector derives its adapters from :class:`XmlRpcAdapter`, :class:`RestAdapter`, or :class:`Adapter` for anything else,
+and registers them on its reference. What goes wrong outside is raised typed by what to do about it.
+"""
+
+from .adapter import Adapter
+from .errors import HTTP_ERRORS, TRANSPORT_ERRORS, CircuitOpenError
+from .http_adapter import Answer, HttpAdapter
+from .xmlrpc_adapter import XmlRpcAdapter
+
+__all__ = ["HTTP_ERRORS", "TRANSPORT_ERRORS", "Adapter", "Answer", "CircuitOpenError", "HttpAdapter", "XmlRpcAdapter"]

@@ -1,0 +1,142 @@
+"""Masking of secrets in what people may read: logs, exceptions, exchanges."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import logging
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+__all__ = ["MASK", "Masker"]
+
+MASK = "***"
+
+#: A shorter secret would mask half of every text; it is still masked where its name gives it away.
+MIN_SECRET_LENGTH = 4
+
+_NAME = (
+    r"pass(?:word|wd|phrase)|pwd|secret|token|api[-_]?key|private[-_]?key|authori[sz]ation|cookie|session(?:[-_]?id)?"
+)
+_SECRET_NAME = re.compile(rf"(?:^|[^a-z])(?:{_NAME})|(?:{_NAME})(?:$|[^a-z])", re.IGNORECASE)
+# "https://user:key@host", "?api_key=...", "Authorization: Bearer ..." in free text.
+_IN_TEXT = (
+    (re.compile(r"(://)[^/\s@]+@"), rf"\1{MASK}@"),
+    (re.compile(rf"([?&;][\w.%-]*(?:{_NAME})[\w.%-]*=)[^&;\s'\")]+", re.IGNORECASE), rf"\1{MASK}"),
+    (re.compile(r"\b((?:proxy-)?authorization['\"]?\s*:\s*['\"]?)[^\r\n'\"]+", re.IGNORECASE), rf"\1{MASK}"),
+)
+
+
+class Masker:
+    """Replaces secrets, known by their value or by their name, with ``***``.
+
+    :param secrets: the values; also found URL-quoted, escaped as in XML, JSON and ``repr``, and in base64
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        forms = {form for secret in secrets if len(secret) >= MIN_SECRET_LENGTH for form in _forms(secret)}
+        # The longest first: a secret that contains another one is masked as a whole.
+        ordered = sorted(forms, key=len, reverse=True)
+        self._values = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+
+    def text(self, text: str) -> str:
+        """Return ``text`` without secrets."""
+        if self._values is not None:
+            text = self._values.sub(MASK, text)
+        for pattern, replacement in _IN_TEXT:
+            text = pattern.sub(replacement, text)
+        return text
+
+    def payload(self, value: Any, limit: int) -> str:
+        """Return a payload as text, without secrets, cut to ``limit`` characters.
+
+        Text and bytes as they are, anything else as JSON in which what a secret's name leads to is masked. Only as
+        much of a big payload is looked at as is shown.
+        """
+        if value is None:
+            return ""
+        if isinstance(value, bytes | bytearray):
+            # A secret that the cut goes through has to be seen as a whole to be masked.
+            value = bytes(value[: 5 * limit]).decode("utf-8", "replace")
+        if not isinstance(value, str):
+            budget = _Budget(limit)
+            value = json.dumps(self._masked(value, budget), ensure_ascii=False, default=str)
+        text = self.text(value[: 5 * limit])
+        return text if len(text) <= limit else text[: limit - 1] + "…"
+
+    def _masked(self, value: Any, budget: _Budget) -> Any:
+        if isinstance(value, Mapping):
+            masked = {}
+            for key, item in value.items():
+                if not budget.take(len(str(key)) + 4):
+                    masked["…"] = "…"
+                    break
+                masked[str(key)] = MASK if item and _SECRET_NAME.search(str(key)) else self._masked(item, budget)
+            return masked
+        if isinstance(value, list | tuple):
+            items: list[Any] = []
+            for item in value:
+                if not budget.take(2):
+                    items.append("…")
+                    break
+                items.append(self._masked(item, budget))
+            return items
+        if isinstance(value, bytes | bytearray):
+            budget.take(20)
+            return f"<{len(value)} bytes>"
+        if isinstance(value, str):
+            budget.take(len(value))
+            return value[: 5 * budget.limit]
+        budget.take(6)
+        return value
+
+    @contextmanager
+    def in_logs(self) -> Iterator[None]:
+        """Mask what the HTTP libraries log in this thread meanwhile: they write URLs with their query."""
+        before = getattr(_current, "masker", None)
+        _current.masker = self
+        try:
+            yield
+        finally:
+            _current.masker = before
+
+
+class _Budget:
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.left = limit
+
+    def take(self, size: int) -> bool:
+        self.left -= size
+        return self.left > 0
+
+
+class _LogFilter(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        masker = getattr(_current, "masker", None)
+        if masker is not None:
+            record.msg, record.args = masker.text(record.getMessage()), ()
+        return True
+
+
+_current = threading.local()
+for _name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.response", "urllib3.util.retry"):
+    logging.getLogger(_name).addFilter(_LogFilter())
+
+
+def _forms(secret: str) -> Iterator[str]:
+    yield secret
+    yield quote(secret, safe="")
+    yield quote(secret)
+    yield quote_plus(secret)
+    yield html.escape(secret)
+    yield html.escape(secret, quote=False)
+    yield json.dumps(secret)[1:-1]
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+    yield repr(secret)[1:-1]
+    yield base64.b64encode(secret.encode()).decode().rstrip("=")

@@ -1,0 +1,132 @@
+"""XML-RPC."""
+
+from __future__ import annotations
+
+import re
+import xmlrpc.client
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from lxml import etree
+
+from ..exceptions import ConnectorError, NetworkError, PermanentError
+from .errors import make_error
+from .http_adapter import DETAIL_LENGTH, Answer, HttpAdapter
+
+__all__ = ["XmlRpcAdapter"]
+
+# What XML 1.0 cannot carry, in the request; many servers send it nevertheless, in the answer (bytes of UTF-8).
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_NOT_XML_BYTES = bytes(set(range(0x20)) - set(b"\t\r\n"))
+
+
+class XmlRpcAdapter(HttpAdapter):
+    """An adapter over XML-RPC.
+
+    Values are Python's own: ``nil`` is None, ``base64`` is bytes, ``dateTime.iso8601`` a naive datetime.
+    """
+
+    #: Fault code, or (resource, fault code) where :meth:`_fault_resource` tells resources apart -> exception type.
+    #: What is not in it is a :class:`PermanentError`.
+    _fault_errors: ClassVar[Mapping[Any, type[ConnectorError]]] = {}
+
+    def _call(self, method: str, *params: Any) -> Any:
+        """Call a remote procedure and return its result.
+
+        :raises PermanentError: for a fault that ``_fault_errors`` does not name, and for parameters that XML-RPC cannot carry
+        """
+        body = self._dump(method, params)
+        url = self._endpoint()
+        with self._outside_call(self._call_label(method, params), self._path, params):
+            answer = self._send("POST", url, data=body, headers={"Content-Type": "text/xml", "Accept": "text/xml"})
+            fault = None
+            try:
+                answer.payload = self._load(answer, method)
+            except xmlrpc.client.Fault as error:
+                fault = error
+            if fault is not None:
+                raise self._fault_error(fault, method, params)
+            return answer.payload
+
+    def _call_label(self, method: str, params: tuple) -> str:
+        """Return what an exchange shows as the method."""
+        return method
+
+    def _fault_resource(self, method: str, params: tuple) -> str | None:
+        """Return what the code of a fault belongs to, where the same code means different things; None: nothing."""
+        return None
+
+    def _fault_error(self, fault: xmlrpc.client.Fault, method: str, args: tuple) -> ConnectorError:
+        """Return the exception for a fault."""
+        resource = self._fault_resource(method, args)
+        code = fault.faultCode
+        error_type = self._fault_errors.get((resource, code)) or self._fault_errors.get(code, PermanentError)
+        text = str(fault.faultString)[:DETAIL_LENGTH]
+        return make_error(error_type, self._masked(f"{self._call_label(method, args)}: fault {code}: {text}"))
+
+    def _dump(self, method: str, params: tuple) -> bytes:
+        try:
+            text = xmlrpc.client.dumps(params, method, allow_none=True)
+        except (TypeError, OverflowError) as error:
+            raise PermanentError(f"{method}: XML-RPC cannot carry the parameters: {error}") from error
+        return _NOT_XML.sub("", text).encode()
+
+    def _load(self, answer: Answer, method: str) -> Any:
+        """Return the result that an answer carries.
+
+        :raises xmlrpc.client.Fault: when it carries a fault
+        """
+        what = f"{method} at {answer.url}"
+        if not answer.body.strip():
+            raise NetworkError(self._masked(f"{what}: the answer is empty"))
+        try:
+            return _parse(answer.body)
+        except xmlrpc.client.Fault:
+            raise
+        except _DoctypeError:
+            problem: Exception | None = None
+        except (etree.XMLSyntaxError, xmlrpc.client.ResponseError, ValueError, TypeError, IndexError) as error:
+            problem = error
+        if answer.is_html:
+            raise NetworkError(self._masked(f"{what}: a web page came in place of XML"))
+        if problem is None:
+            raise PermanentError(
+                self._masked(f"{what}: the answer has a document type, which is not read; check the URL")
+            )
+        detail = str(problem)[:DETAIL_LENGTH] or "not an XML-RPC response"
+        raise NetworkError(self._masked(f"{what}: the answer cannot be read, or is truncated: {detail}"))
+
+
+class _DoctypeError(Exception):
+    pass
+
+
+class _Target:
+    """Feeds the standard library's unmarshaller with what lxml parses; the first sign of a DTD ends it."""
+
+    def __init__(self) -> None:
+        self._unmarshaller = xmlrpc.client.Unmarshaller(use_builtin_types=True)
+        self._unmarshaller.xml(None, None)  # lxml hands over text, not bytes
+
+    def start(self, tag: str, attributes: Any) -> None:
+        self._unmarshaller.start(etree.QName(tag).localname, attributes)
+
+    def data(self, text: str) -> None:
+        self._unmarshaller.data(text)
+
+    def end(self, tag: str) -> None:
+        self._unmarshaller.end(etree.QName(tag).localname)
+
+    def doctype(self, name: str, public_id: str | None, system_url: str | None) -> None:
+        raise _DoctypeError(name)
+
+    def close(self) -> xmlrpc.client.Unmarshaller:
+        return self._unmarshaller
+
+
+def _parse(body: bytes) -> Any:
+    parser = etree.XMLParser(target=_Target(), resolve_entities=False, no_network=True, huge_tree=False, load_dtd=False)
+    if b"\x00" not in body[:4]:  # not UTF-16
+        body = body.translate(None, _NOT_XML_BYTES)
+    result = etree.fromstring(body.strip(), parser).close()
+    return result[0] if len(result) == 1 else result or None
