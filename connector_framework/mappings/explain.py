@@ -1,0 +1,129 @@
+"""Where the value of each target comes from: for the preview, and for a puzzled developer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..addon import addon_of
+from ..exceptions import ConnectorError
+from .plan import Children, Direct, Method
+from .source import MISSING
+
+if TYPE_CHECKING:
+    from .mapper import Mapper
+    from .record import MapRecord
+
+__all__ = ["explain"]
+
+Answer = dict[str, dict[str, Any]]
+
+
+def explain(mapper: Mapper, source: Any, for_create: bool, options: dict[str, Any]) -> Answer:
+    """Return the answer of :meth:`Mapper.explain`; each step runs by itself, so that one that fails spoils no other."""
+    map_record = mapper.map_record(source)
+    options = dict(options)
+    binding = options.pop("binding", None)
+    return _explain(mapper, map_record, for_create, binding, options)
+
+
+def _explain(mapper: Mapper, map_record: MapRecord, for_create: bool, binding: Any, options: dict[str, Any]) -> Answer:
+    answer: Answer = {}
+    before = mapper._current
+    mapper._current = (map_record, for_create, None, binding, options)
+    try:
+        for step in mapper._plan.selection(None, for_create).steps:
+            if isinstance(step, Direct):
+                _explain_direct(mapper, step, map_record, answer)
+            elif isinstance(step, Method):
+                _explain_method(mapper, step, map_record, answer)
+            else:
+                _explain_children(mapper, step, map_record, answer)
+        _explain_finalize(mapper, map_record, answer)
+    finally:
+        mapper._current = before
+    return answer
+
+
+def _entry(owner: type, **known: Any) -> dict[str, Any]:
+    entry = {
+        "source": None,
+        "modifier": None,
+        "method": None,
+        "class": owner.__qualname__,
+        "addon": addon_of(owner),
+        "value": None,
+        "note": "",
+    }
+    return {**entry, **known}
+
+
+def _explain_direct(mapper: Mapper, step: Direct, map_record: MapRecord, answer: Answer) -> None:
+    entry = _entry(step.owner, source=step.key, modifier=repr(step.modifier) if step.modifier else None)
+    try:
+        value = step.read(map_record.source)
+        if step.checked is not None:
+            value = step.checked(mapper, value)
+    except Exception as exc:
+        entry["note"] = _text(exc)
+    else:
+        if value is MISSING:
+            entry["note"] = "not in the source"
+            if step.target in answer:
+                return
+        else:
+            entry["value"] = mapper._empty if value is None else value
+    answer[step.target] = entry
+
+
+def _explain_method(mapper: Mapper, step: Method, map_record: MapRecord, answer: Answer) -> None:
+    entry = _entry(step.owner, method=step.name, source=", ".join(step.keys) if step.keys else step.source)
+    try:
+        values = mapper._call(step.name, step.source, step.target, map_record.source)
+    except Exception as exc:
+        answer[step.name] = {**entry, "note": _text(exc)}
+        return
+    for target, value in values.items():
+        answer[target] = {**entry, "value": value}
+
+
+def _explain_children(mapper: Mapper, step: Children, map_record: MapRecord, answer: Answer) -> None:
+    entry = _entry(step.owner, source=step.key, model=step.model_name, children=[])
+    current = mapper._current
+    try:
+        items = step.read(map_record.source)
+        if items is MISSING:
+            entry["note"] = "not in the source"
+        else:
+            _, for_create, _, binding, options = current
+            child_mapper = mapper._child_mapper(step)
+            for item in mapper._items(items):
+                child = child_mapper.map_record(item, parent=map_record)
+                entry["children"].append(_explain(child_mapper, child, for_create, None, options))
+            entry["value"] = mapper._map_children(step, map_record, items, binding, options)
+    except Exception as exc:
+        entry["note"] = _text(exc)
+    answer[step.target] = entry
+
+
+def _explain_finalize(mapper: Mapper, map_record: MapRecord, answer: Answer) -> None:
+    owner = next(cls for cls in type(mapper).__mro__ if "finalize" in vars(cls))
+    if any(entry["note"] not in ("", "not in the source") for entry in answer.values()):
+        return  # A mapping with errors does not get that far.
+    before = {target: entry["value"] for target, entry in answer.items() if not entry["note"]}
+    try:
+        after = mapper.finalize(map_record, dict(before))
+    except Exception as exc:
+        answer["finalize"] = _entry(owner, method="finalize", note=_text(exc))
+        return
+    for target, value in (after or {}).items():
+        if target not in before or before[target] is not value:
+            answer[target] = _entry(owner, method="finalize", value=value)
+    for target in before:
+        if target not in (after or {}):
+            answer[target]["note"] = f"taken out by finalize of {owner.__qualname__}"
+
+
+def _text(exc: Exception) -> str:
+    if isinstance(exc, ConnectorError):
+        return str(exc)
+    return f"{type(exc).__name__}: {exc}"

@@ -1,0 +1,262 @@
+"""What a mapper class says, compiled once per class into flat lists of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from odoo.models import BaseModel
+
+from ..exceptions import ConfigurationError
+from .decorators import Mark, mark_of
+from .modifiers import Function, Modifier
+from .source import Reader, feeds, reader, root
+
+if TYPE_CHECKING:
+    from .mapper import Mapper
+
+__all__ = ["Children", "Direct", "Method", "Plan", "Selection"]
+
+
+@dataclass(frozen=True, eq=False)
+class Direct:
+    """One entry of ``direct``."""
+
+    target: str
+    key: str
+    modifier: Modifier | None
+    owner: type
+    read: Reader
+    #: All modifiers in one; None if there is none.
+    function: Function | None
+    #: The same with the check that no recordset goes out, for an export.
+    checked: Function | None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (self.key,)
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """A mapping method."""
+
+    name: str
+    #: Source keys of ``@changed_by``; None: any change.
+    keys: tuple[str, ...] | None
+    only_create: bool
+    #: The part of a merged source that it gets, the part of a split target that it fills.
+    source: str | None
+    target: str | None
+    owner: type
+
+
+@dataclass(frozen=True, eq=False)
+class Children:
+    """One entry of ``children``."""
+
+    target: str
+    key: str
+    model_name: str
+    owner: type
+    read: Reader
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (self.key,)
+
+
+@dataclass
+class Selection:
+    """The steps to run for some source fields, when creating or when not.
+
+    A dict is read by ``plain``, ``modified`` and ``dotted``, the cheapest way for each; any other source by
+    ``general``, which has them all.
+    """
+
+    plain: list[tuple[str, str]] = field(default_factory=list)
+    modified: list[tuple[str, str, Function]] = field(default_factory=list)
+    dotted: list[tuple[str, str, Reader, Function | None]] = field(default_factory=list)
+    general: list[tuple[str, str, Reader, Function | None]] = field(default_factory=list)
+    methods: list[tuple[str, str | None, str | None]] = field(default_factory=list)
+    children: list[Children] = field(default_factory=list)
+    #: The same, as they were declared.
+    steps: list[Direct | Method | Children] = field(default_factory=list)
+
+
+class Plan:
+    """The compiled form of a mapper class: its own definitions and those of all its bases.
+
+    Definitions add up, a base's first. A subclass's entry for a target takes the place of the bases' entries for it; a
+    method takes the place of the base's method of that name (with the base's decorators if it has none of its own;
+    ``name = None`` takes the method out).
+
+    :raises ConfigurationError: when a definition makes no sense
+    """
+
+    def __init__(self, cls: type[Mapper]) -> None:
+        self.cls = cls
+        self.sources = tuple(cls.sources)
+        self.targets = tuple(cls.targets)
+        entries: list[Direct | Children] = []
+        marks: dict[str, tuple[Mark, type]] = {}
+        for owner in reversed(cls.__mro__):
+            own = [self._direct(owner, *pair) for pair in self._declared(owner, "direct", 2)]
+            own += [self._children(owner, *triple) for triple in self._declared(owner, "children", 3)]
+            redefined = {entry.target for entry in own}
+            entries = [entry for entry in entries if entry.target not in redefined] + own
+            self._collect_methods(owner, marks)
+        self.direct = [entry for entry in entries if isinstance(entry, Direct)]
+        self.children = [entry for entry in entries if isinstance(entry, Children)]
+        self.methods = [self._method(name, mark, owner) for name, (mark, owner) in marks.items()]
+        targets = [entry.target for entry in self.direct]
+        #: A dict may be read in whatever order is fastest: no two entries fill the same target.
+        self._unordered = not self.sources and len(set(targets)) == len(targets)
+        self._selections: dict[tuple[frozenset[str] | None, bool], Selection] = {}
+        self._key_entries: dict[tuple[str, ...], list[Direct] | None] = {}
+
+    # -- compiling ---------------------------------------------------------------------------------------------------
+
+    def _declared(self, owner: type, name: str, size: int) -> Iterable[tuple]:
+        for entry in vars(owner).get(name) or ():
+            if not isinstance(entry, tuple | list) or len(entry) != size:
+                raise self._error(f"{name}: {entry!r} is not a tuple of {size}", owner)
+            yield tuple(entry)
+
+    def _direct(self, owner: type, source: str | Modifier, target: str) -> Direct:
+        if not isinstance(source, str | Modifier):
+            raise self._error(f"direct: {source!r} is neither a source key nor a modifier", owner)
+        modifier = source if isinstance(source, Modifier) else None
+        key = modifier.key if modifier else source
+        self._check_source(key, owner)
+        self._check_target(target, owner)
+        function = None
+        if modifier:
+            function = _chain([part.function(target) for part in modifier.chain()])
+        checked = _without_records(function) if self.cls._checks_records else function
+        read = reader(key, strict_empty=modifier is not None)
+        return Direct(target, key, modifier, owner, read, function, checked)
+
+    def _children(self, owner: type, key: str, target: str, model_name: str) -> Children:
+        self._check_source(key, owner)
+        self._check_target(target, owner)
+        return Children(target, key, model_name, owner, reader(key))
+
+    def _collect_methods(self, owner: type, marks: dict[str, tuple[Mark, type]]) -> None:
+        for name, method in vars(owner).items():
+            mark = mark_of(method)
+            if mark is None:
+                if name in marks:
+                    if method is None:
+                        del marks[name]
+                    else:
+                        marks[name] = (marks[name][0], owner)
+                continue
+            if not mark.is_mapping and name not in marks:
+                raise self._error(f"the method {name} has a decorator of a mapping method, but not @mapping", owner)
+            marks[name] = (mark, owner)
+
+    def _method(self, name: str, mark: Mark, owner: type) -> Method:
+        for given, known, what in ((mark.source, self.sources, "sources"), (mark.target, self.targets, "targets")):
+            if given is not None and given not in known:
+                raise self._error(f"@mapping of {name} names {given!r}, which is not one of its {what} {known}", owner)
+        keys = mark.changed_by
+        if keys and mark.source:
+            prefix = f"{mark.source}."
+            keys = tuple(key if key.startswith(prefix) else prefix + key for key in keys)
+        return Method(name, keys, mark.only_create, mark.source, mark.target, owner)
+
+    def _check_source(self, key: str, owner: type) -> None:
+        if self.sources and key.partition(".")[0] not in self.sources:
+            raise self._error(f"the source key {key!r} begins with none of its sources {self.sources}", owner)
+
+    def _check_target(self, target: str, owner: type) -> None:
+        if self.targets and (target.partition(".")[0] not in self.targets or "." not in target):
+            raise self._error(f"the target {target!r} is in none of its targets {self.targets}", owner)
+
+    def _error(self, problem: str, owner: type) -> ConfigurationError:
+        via = "" if owner is self.cls else f" (defined in {owner.__module__}.{owner.__qualname__})"
+        return ConfigurationError(f"{self.cls.__module__}.{self.cls.__qualname__}{via}: {problem}")
+
+    # -- selecting ---------------------------------------------------------------------------------------------------
+
+    @property
+    def steps(self) -> list[Direct | Method | Children]:
+        return [*self.direct, *self.methods, *self.children]
+
+    def source_fields(self) -> set[str]:
+        """Return the fields of the source that are read, as far as the definitions tell."""
+        return {root(key, self.sources) for step in self.steps for key in step.keys or ()}
+
+    def selection(self, fields: frozenset[str] | None, for_create: bool) -> Selection:
+        """Return the steps that these source fields feed; None: all steps."""
+        key = (fields, for_create)
+        selection = self._selections.get(key)
+        if selection is None:
+            if len(self._selections) > 200:  # Sets of changed fields are few, but nothing says so.
+                self._selections.clear()
+            selection = self._selections[key] = self._select(fields, for_create)
+        return selection
+
+    def _select(self, fields: frozenset[str] | None, for_create: bool) -> Selection:
+        selection = Selection()
+        for step in self.steps:
+            if fields is not None and not _is_fed(step.keys, fields):
+                continue
+            if isinstance(step, Children):
+                selection.children.append(step)
+            elif isinstance(step, Method):
+                if step.only_create and not for_create:
+                    continue
+                selection.methods.append((step.name, step.source, step.target))
+            else:
+                selection.general.append((step.target, step.key, step.read, step.checked))
+                if "." in step.key or not self._unordered:
+                    selection.dotted.append((step.target, step.key, step.read, step.checked))
+                elif step.function is None:
+                    selection.plain.append((step.target, step.key))
+                else:
+                    selection.modified.append((step.target, step.key, step.function))
+            selection.steps.append(step)
+        return selection
+
+    def key_entries(self, names: tuple[str, ...]) -> list[Direct] | None:
+        """Return the entries that fill a child's key, in the order of ``names``; None unless all are in ``direct``."""
+        if names not in self._key_entries:
+            by_target = {entry.target: entry for entry in self.direct}
+            entries = [by_target[name] for name in names if name in by_target]
+            self._key_entries[names] = entries if len(entries) == len(names) else None
+        return self._key_entries[names]
+
+
+def _is_fed(keys: tuple[str, ...] | None, fields: frozenset[str]) -> bool:
+    """Tell whether one of the fields feeds one of the keys; a method that does not name its keys is fed by any."""
+    if keys is None:
+        return bool(fields)
+    return any(feeds(name, key) for name in fields for key in keys)
+
+
+def _chain(functions: list[Function]) -> Function:
+    if len(functions) == 1:
+        return functions[0]
+
+    def run(mapper: Mapper, value: Any) -> Any:
+        for function in functions:
+            value = function(mapper, value)
+        return value
+
+    return run
+
+
+def _without_records(function: Function | None) -> Callable[[Mapper, Any], Any]:
+    """Refuse a recordset as a value, which no other system can read."""
+
+    def run(mapper: Mapper, value: Any) -> Any:
+        if function is not None:
+            value = function(mapper, value)
+        if isinstance(value, BaseModel):
+            raise TypeError(f"{value} is a record: export a field of it by a dotted key, or use m2o_to_external")
+        return value
+
+    return run

@@ -1,0 +1,122 @@
+"""A source about to be mapped, and the options of one mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from .mapper import Mapper
+
+__all__ = ["MapRecord", "Options", "names_of"]
+
+
+class Options:
+    """What the caller of ``values()`` wants the mapper to know; an option that was not given is None.
+
+    ``for_create``, ``fields`` and ``binding`` are there too.
+    """
+
+    __slots__ = ("_given",)
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self._given = given
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._given.get(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._given
+
+    def __repr__(self) -> str:
+        return f"Options({dict(self._given)!r})"
+
+
+class MapRecord:
+    """A source with the mapper that maps it; made by ``mapper.map_record(source)``."""
+
+    __slots__ = ("_forced", "_mapper", "_parent", "_source")
+
+    def __init__(self, mapper: Mapper, source: Any, parent: MapRecord | None = None) -> None:
+        self._mapper = mapper
+        self._source = source
+        self._parent = parent
+        self._forced: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"<MapRecord of {self._mapper!r}>"
+
+    @property
+    def mapper(self) -> Mapper:
+        return self._mapper
+
+    @property
+    def source(self) -> Any:
+        """The mapping or the record that is mapped; a mapping of them where sources are merged."""
+        return self._source
+
+    @property
+    def parent(self) -> MapRecord | None:
+        """The map record of the source that this one is a child of."""
+        return self._parent
+
+    def update(self, *values: Mapping[str, Any], **more: Any) -> None:
+        """Force values, whatever the mapping gives for them."""
+        forced = self._forced if self._forced is not None else {}
+        for mapping in values:
+            forced.update(mapping)
+        forced.update(more)
+        self._forced = forced
+
+    def values(
+        self,
+        for_create: bool = False,
+        fields: Iterable[str] | None = None,
+        binding: Any = None,
+        **options: Any,
+    ) -> dict[str, Any]:
+        """Map the source and return the values.
+
+        :param for_create: the values are for a new record: run the ``@only_create`` methods
+        :param fields: map only what these source fields feed; None: everything
+        :param binding: (import) the record that the values will be written on, so that its lines are recognised; a
+            mapping of records by target name where targets are split
+        :param options: known to the mapper and to the mappers of children as ``self.options``
+        :raises MappingError: with the errors of all fields
+        :raises RetryableError: as the mapping raised it, e.g. for a missing dependency
+        """
+        return self._mapper._values(self, for_create, names_of(fields), binding, options)
+
+    def values_by_target(self, **arguments: Any) -> dict[str, dict[str, Any]]:
+        """Map as :meth:`values` does and return the values of each of the mapper's ``targets``, in a dict of dicts.
+
+        :raises ConfigurationError: when the mapper has no ``targets``
+        """
+        targets = self._mapper._plan.targets
+        if not targets:
+            raise ConfigurationError(
+                f"{type(self._mapper).__name__} has no targets to split its values on: use values()"
+            )
+        split: dict[str, dict[str, Any]] = {target: {} for target in targets}
+        for name, value in self.values(**arguments).items():
+            target, _, rest = name.partition(".")
+            if target not in split:
+                raise ConfigurationError(f"{type(self._mapper).__name__}: the value {name!r} is in none of {targets}")
+            if rest:
+                split[target][rest] = value
+            else:
+                split[target].update(value)
+        return split
+
+
+def names_of(fields: Iterable[str] | None) -> frozenset[str] | None:
+    """Return the names of source fields as a set, None for all of them."""
+    if fields is None:
+        return None
+    if isinstance(fields, str):
+        raise TypeError(f"fields takes a list of source fields, not the text {fields!r}")
+    return frozenset(fields)
