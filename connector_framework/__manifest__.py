@@ -9,6 +9,8 @@
     "data": [
         "security/connector_security.xml",
         "security/ir.model.access.csv",
+        "security/connector_job_rules.xml",
+        "data/connector_job_channel_data.xml",
         "views/menus.xml",
     ],
     "installable": True,

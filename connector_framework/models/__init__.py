@@ -1,0 +1,4 @@
+from . import base_job
+from . import job_channel
+from . import job
+from . import worker

@@ -1,0 +1,284 @@
+"""The jobs of the queue: what people see of them, and what they can do with them.
+
+The rows are written by the statements of ``queue/sql.py`` alone; the ORM reads them.
+"""
+
+from __future__ import annotations
+
+import json
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+
+from ..queue import STATES, arguments, current_job, run_pending, sql, wake
+
+
+class _Many2one(fields.Many2one):
+    """A many2one without a foreign key: storing a job would lock the row that each of them names."""
+
+    def update_db_foreign_key(self, model, column):
+        pass
+
+
+class ConnectorJob(models.Model):
+    _name = "connector.job"
+    _description = "Job"
+    _log_access = False
+    _order = "id DESC"
+    _connector_bookkeeping = True
+
+    name = fields.Char("Description", readonly=True)
+    state = fields.Selection(STATES, readonly=True, required=True)
+    hold = fields.Char(readonly=True, help="Why a pending job cannot be claimed now: eta, or key.")
+    model_name = fields.Char("Model", readonly=True)
+    method_name = fields.Char("Method", readonly=True)
+    priority = fields.Integer(readonly=True, aggregator=None, help="Lower runs first.")
+    eta = fields.Datetime("Not Before", readonly=True)
+    channel_id = _Many2one("connector.job.channel", readonly=True)
+    channel = fields.Char("Channel Path", readonly=True)
+    attempt = fields.Integer(readonly=True, aggregator=None)
+    max_attempts = fields.Integer(readonly=True, aggregator=None)
+    crashes = fields.Integer(readonly=True, aggregator=None, help="How often a worker died while it had this job.")
+    identity_key = fields.Char(readonly=True)
+    identity_until_done = fields.Boolean(readonly=True)
+    exclusive_key = fields.Char(readonly=True)
+    timeout_s = fields.Float("Timeout (s)", readonly=True, aggregator=None)
+    user_id = _Many2one("res.users", readonly=True)
+    company_id = _Many2one("res.company", readonly=True)
+    worker_id = fields.Integer("Worker", readonly=True, aggregator=None)
+    date_enqueued = fields.Datetime(readonly=True)
+    date_started = fields.Datetime(readonly=True)
+    date_done = fields.Datetime("Ended", readonly=True)
+    duration_s = fields.Float("Duration (s)", readonly=True, aggregator="avg", digits=(16, 3))
+    result = fields.Text(readonly=True)
+    exc_type = fields.Char("Error Type", readonly=True)
+    exc_message = fields.Text("Error", readonly=True)
+    exc_info = fields.Text("Traceback", readonly=True)
+    user_message = fields.Text("What to Do", readonly=True)
+    progress = fields.Float("Progress (%)", compute="_compute_progress", aggregator=None)
+    call = fields.Text(
+        compute="_compute_call", groups="connector_framework.group_connector_manager", help="The stored call, secrets masked."
+    )
+    parent_ids = fields.Many2many("connector.job", string="Waits For", compute="_compute_dependencies")
+    child_ids = fields.Many2many("connector.job", string="Waited For By", compute="_compute_dependencies")
+
+    # Live rows only: history grows in none of them. What each is for: queue/sql.py.
+    _claim = models.Index("(channel_id, priority, id) WHERE state = 'pending' AND hold IS NULL")
+    _eta = models.Index("(eta) WHERE state = 'pending' AND hold = 'eta'")
+    _parked = models.Index("(exclusive_key, priority, id) WHERE state = 'pending' AND hold = 'key'")
+    _key = models.Index("(exclusive_key, priority, id) WHERE state = 'pending' AND hold IS NULL AND exclusive_key IS NOT NULL")
+    _running = models.Index("(worker_id, channel_id) WHERE state = 'running'")
+    _waiting = models.Index("(id) WHERE state = 'waiting'")
+    _failed = models.Index("(date_done) WHERE state = 'failed'")
+    _finished = models.Index("(channel_id, date_done) WHERE state IN ('done', 'cancelled')")
+    _exclusive = models.UniqueIndex("(exclusive_key) WHERE state = 'running' AND exclusive_key IS NOT NULL")
+    _identity = models.UniqueIndex("(identity_key) WHERE state IN ('waiting', 'pending') AND identity_key IS NOT NULL")
+    _identity_done = models.UniqueIndex(
+        "(identity_key) WHERE state IN ('waiting', 'pending', 'running') AND identity_until_done"
+    )
+
+    def init(self):
+        self.env.cr.execute(sql.TABLES)
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def _compute_progress(self):
+        self.env.cr.execute(sql.read_progress(self.ids))
+        done = dict(self.env.cr.fetchall())
+        for job in self:
+            job.progress = 100.0 if job.state == "done" else done.get(job.id, 0.0)
+
+    def _compute_call(self):
+        self.env.cr.execute(sql.read_calls(self.ids))
+        calls = dict(self.env.cr.fetchall())
+        for job in self:
+            job.call = arguments.masked(calls.get(job.id, ""))
+
+    def _compute_dependencies(self):
+        self.env.cr.execute(sql.read_dependencies(self.ids))
+        parents, children = {}, {}
+        for child_id, parent_id in self.env.cr.fetchall():
+            parents.setdefault(child_id, []).append(parent_id)
+            children.setdefault(parent_id, []).append(child_id)
+        visible = self.search([("id", "in", [*parents, *children, *sum(parents.values(), []), *sum(children.values(), [])])])
+        for job in self:
+            job.parent_ids = visible & self.browse(parents.get(job.id))
+            job.child_ids = visible & self.browse(children.get(job.id))
+
+    # -- writing, closed to the ORM ------------------------------------------------------------------------------------
+
+    def create(self, vals_list):
+        raise AccessError(self.env._("A job is made by code alone: records.as_job().method()."))
+
+    def write(self, vals):
+        raise AccessError(self.env._("A job cannot be changed; it can be requeued, cancelled or set to done."))
+
+    def copy_data(self, default=None):
+        raise AccessError(self.env._("A job cannot be duplicated; requeue it to run it again."))
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_running(self):
+        self._check_states("waiting", "pending", "done", "failed", "cancelled")
+
+    def unlink(self):
+        self.check_access("unlink")
+        self.env.cr.execute(sql.lock_jobs(self.ids))
+        children = [child_id for (child_id,) in self._query(sql.children_of(self.ids))]
+        result = super().unlink()
+        self.env.cr.execute(sql.forget(self.ids))
+        if children:
+            wake.after_commit(self.env.cr, sweep=True)
+        return result
+
+    # -- actions -------------------------------------------------------------------------------------------------------
+
+    def action_requeue(self):
+        """Run failed, cancelled and done jobs again, with all their attempts.
+
+        What waited for a job that was done already is not run again. A job whose identity key a waiting or pending one has
+        taken meanwhile ends cancelled.
+
+        :raises UserError: when a job is in another state; nothing is changed
+        """
+        self._check_action("failed", "cancelled", "done")
+        self.env.cr.execute(sql.forget_checkpoints(self.filtered(lambda job: job.state == "done").ids))
+        self._transition(sql.requeue(self.ids))
+        wake.after_commit(self.env.cr)
+
+    def action_cancel(self, reason=None):
+        """Cancel waiting, pending, failed and running jobs, and what waits for them.
+
+        A running job's database session is cut: its work is rolled back and cannot be committed any more.
+
+        :raises UserError: when a job is in another state; nothing is changed
+        """
+        self._check_action("waiting", "pending", "failed", "running")
+        running = self.filtered(lambda job: job.state == "running")
+        if running:
+            self.env.cr.execute(sql.end_session_of(running.ids))
+        self._transition(sql.cancel(self.ids, reason or self.env._("cancelled by %s", self.env.user.name)))
+        wake.after_commit(self.env.cr, sweep=True)
+
+    def action_done(self, reason=None):
+        """End waiting, pending and failed jobs without running them, and release what waits for them.
+
+        :raises UserError: when a job is in another state; nothing is changed
+        """
+        self._check_action("waiting", "pending", "failed")
+        self._transition(sql.set_done(self.ids, reason or self.env._("set to done by %s", self.env.user.name)))
+        wake.after_commit(self.env.cr, sweep=True)
+
+    def action_open_record(self):
+        """Open the records that the job is about."""
+        self.ensure_one()
+        self.check_access("read")
+        self.env.cr.execute(sql.read_calls(self.ids))
+        ids = json.loads(self.env.cr.fetchone()[1]).get("ids", [])
+        if self.model_name not in self.env:
+            raise UserError(self.env._("Model %(model)s of this job does not exist any more.", model=self.model_name))
+        records = self.env[self.model_name].browse(ids).exists()
+        if not records:
+            raise UserError(self.env._("The records of this job do not exist any more, or it has none."))
+        action = {"type": "ir.actions.act_window", "name": self.name, "res_model": self.model_name}
+        if len(records) == 1:
+            return {**action, "res_id": records.id, "view_mode": "form", "views": [(False, "form")]}
+        return {**action, "domain": [("id", "in", records.ids)], "view_mode": "list,form", "views": [(False, "list"), (False, "form")]}
+
+    def _check_action(self, *states):
+        if not self.env.su and not self.env.user.has_group("connector_framework.group_connector_manager"):
+            raise AccessError(self.env._("Only a Connector Manager can change jobs."))
+        self.check_access("read")
+        self.env.cr.execute(sql.lock_jobs(self.ids))
+        self.invalidate_recordset()
+        self._check_states(*states)
+
+    def _check_states(self, *states):
+        wrong = self.filtered(lambda job: job.state not in states)
+        if wrong:
+            label = dict(self._fields["state"]._description_selection(self.env))
+            raise UserError(
+                self.env._(
+                    "Job %(job)s is %(state)s; this is only possible for: %(states)s. Nothing was changed.",
+                    job=wrong[0].display_name,
+                    state=label[wrong[0].state],
+                    states=", ".join(label[state] for state in states),
+                )
+            )
+
+    def _query(self, query):
+        self.env.cr.execute(query)
+        return self.env.cr.fetchall()
+
+    def _transition(self, query):
+        self.env.cr.execute(query)
+        self.env["connector.job"].invalidate_model()
+
+    # -- inside a job --------------------------------------------------------------------------------------------------
+
+    @api.model
+    @api.private
+    def current(self):
+        """Return the job that runs on this cursor (0..1)."""
+        running = current_job(self.env.cr)
+        return self.browse(running.id if running else ())
+
+    @api.model
+    @api.private
+    def report_progress(self, done, total):
+        """Show how far the running job is; seen at once by others.
+
+        :raises RuntimeError: outside of a job
+        """
+        self._running_job().report_progress(done, total)
+
+    @api.model
+    @api.private
+    def checkpoint(self, state):
+        """Commit the work so far together with a state from which a next attempt can resume.
+
+        After it caches are empty, recordsets are valid, row locks are gone; the job, its place in the channel and its
+        exclusive key are kept.
+
+        :param state: what JSON can hold
+        :raises JobLostError: when the job is another worker's now; nothing was committed since the last checkpoint
+        :raises RuntimeError: outside of a job
+        """
+        self._running_job().checkpoint(state)
+
+    @api.model
+    @api.private
+    def checkpoint_state(self):
+        """Return the state of the last checkpoint of the running job, of any attempt; None if there is none.
+
+        :raises RuntimeError: outside of a job
+        """
+        return self._running_job().checkpoint_state()
+
+    def _running_job(self):
+        running = current_job(self.env.cr)
+        if running is None:
+            raise RuntimeError("no job is running on this cursor: progress and checkpoints are for methods run by as_job()")
+        return running
+
+    # -- running -------------------------------------------------------------------------------------------------------
+
+    @api.model
+    @api.private
+    def run_pending(self, limit=None, channel=None):
+        """Claim and run what is due, in this process and thread, until nothing is; return how many were run.
+
+        The jobs run in transactions of their own, by the worker's own code. What this transaction has enqueued and not
+        committed is not seen.
+
+        :param limit: how many at most; None: all that is due
+        :param channel: only this channel and those below
+        """
+        return run_pending(self.env.registry, limit=limit, channels=[channel] if channel else None)
+
+    @api.autovacuum
+    def _gc_jobs(self, limit=10_000):
+        """Delete what the channels no longer keep."""
+        self.env.cr.execute(sql.prune(limit))
+        ids = [row[0] for row in self.env.cr.fetchall()]
+        self.env.cr.execute(sql.forget(ids))
+        return len(ids), len(ids) == limit

@@ -1,0 +1,275 @@
+"""Running one claimed job: its work and its ``done`` in one transaction."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg2
+from psycopg2.errors import UniqueViolation
+
+from odoo import SUPERUSER_ID, api
+from odoo.exceptions import UserError
+from odoo.modules.registry import Registry
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+from odoo.tools.translate import LazyGettext
+
+from ..exceptions import ConnectorError, JobLostError, PermanentError, RetryableError, SkipError
+from . import sql
+from .arguments import decode
+from .options import method_options
+from .worker import Claimed, Worker
+
+__all__ = ["RunningJob", "Runner", "current_job"]
+
+_logger = logging.getLogger(__name__)
+
+#: How often a job is run again at once after a serialization failure or a deadlock.
+MAX_TRIES = 5
+#: Default pause after the n-th attempt: BASE * 2^(n-1) seconds, at most MAX, plus or minus JITTER of it.
+RETRY_BASE_S, RETRY_MAX_S, RETRY_JITTER = 10, 3600, 0.2
+#: Longest text that a job keeps of a result, a message, a traceback; characters.
+MAX_TEXT = 50_000
+
+_ATTRIBUTE = "_connector_running_job"
+NO_RECORDS = "the records no longer exist"
+
+
+def current_job(cr) -> RunningJob | None:
+    """Return what runs on this cursor; it is never taken from the context, which clients can set."""
+    return cr.__dict__.get(_ATTRIBUTE)
+
+
+class RunningJob:
+    """A job while it runs, as its own code sees it."""
+
+    def __init__(self, worker: Worker, claimed: Claimed, cr, started: Any) -> None:
+        self.id = claimed.id
+        self.claimed = claimed
+        self.started = started
+        self._worker = worker
+        self._cr = cr
+
+    def report_progress(self, done: float, total: float) -> None:
+        self._worker.session.execute(sql.save_progress(self.id, done, total))
+
+    def checkpoint(self, state: Any) -> None:
+        try:
+            text = json.dumps(state, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"the state of a checkpoint must be what JSON can hold: {error}") from error
+        self._cr.flush()
+        self._cr.execute(sql.save_checkpoint(self.id, text))
+        self._cr.commit()
+        # The row's lock ended with the transaction: take it again, or learn that somebody else has the job.
+        self._cr.execute(sql.take(self.id, self._worker.id, self.claimed.attempt))
+        if not self._cr.fetchall():
+            raise JobLostError(f"{self.claimed} was taken over after its checkpoint")
+
+    def checkpoint_state(self) -> Any:
+        self._cr.execute(sql.read_checkpoint(self.id))
+        row = self._cr.fetchone()
+        return json.loads(row[0]) if row else None
+
+
+class Runner:
+    """Runs jobs one after the other on a cursor that it keeps; the environment is new for each."""
+
+    def __init__(self, dbname: str) -> None:
+        self.dbname = dbname
+        #: Process id of the database session that runs the present job.
+        self.backend_pid: int | None = None
+        self._cr = None
+
+    def run(self, worker: Worker, job: Claimed) -> None:
+        """Run a claimed job and write how it ended; never raises for what the job does."""
+        began = time.monotonic()
+        thread = threading.current_thread()
+        thread.dbname = self.dbname  # type: ignore[attr-defined]  # Odoo's log format shows it
+        outcome, started, env = "lost", None, None
+        try:
+            for left in reversed(range(MAX_TRIES)):
+                cr = self._cursor()
+                try:
+                    cr.execute(sql.take(job.id, worker.id, job.attempt), log_exceptions=False)
+                    row = cr.dictfetchone()
+                    if row is None:
+                        _logger.info("%s belongs to another worker now, it is left alone", job)
+                        return
+                    started, self.backend_pid = row["started"], row["pid"]
+                    running = RunningJob(worker, job, cr, started)
+                    setattr(cr, _ATTRIBUTE, running)
+                    env = self._environment(cr, row)
+                    result = self._call(env, job, row)
+                    cr.flush()
+                    cr.execute(sql.finish(job.id, worker.id, job.attempt, _shorten(result), started))
+                    ended = cr.fetchall()
+                    if not ended:
+                        raise JobLostError(f"{job} was taken over while it ran")
+                    cr.commit()
+                    env.registry.signal_changes()
+                    worker.ended(job, ended[0][0])
+                    outcome = "done"
+                    return
+                except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as error:
+                    if not left:
+                        raise RetryableError(f"{type(error).__name__} {MAX_TRIES} times: {error}") from error
+                    _logger.info("%s: %s, again at once", job, type(error).__name__)
+                except UniqueViolation as error:
+                    # Another process has bound the same record meanwhile; run again, this one finds the binding.
+                    if not left or not (error.diag.constraint_name or "").endswith("_connector_key"):
+                        raise
+                    _logger.info("%s: %s was bound by another process, again at once", job, error.diag.table_name)
+                finally:
+                    if outcome != "done":
+                        self._rollback()
+        except JobLostError as error:
+            _logger.warning("%s: nothing of it was committed: %s", job, error)
+        except BaseException as error:  # noqa: BLE001  # whatever a job raises must not end the worker
+            outcome = self._failed(worker, job, error, env, started)
+        finally:
+            self._reset()
+            level = logging.INFO if outcome == "done" else logging.WARNING
+            _logger.log(level, "%s: %s in %.3f s", job, outcome, time.monotonic() - began)
+
+    def close(self) -> None:
+        """Give the cursor back."""
+        if self._cr is not None:
+            cr, self._cr = self._cr, None
+            try:
+                cr.close()
+            except psycopg2.Error:
+                _logger.debug("the work session of %s was gone already", self.dbname)
+
+    # -- the work ------------------------------------------------------------------------------------------------------
+
+    def _environment(self, cr, row: Mapping[str, Any]):
+        call = json.loads(row["call"])
+        row["call"] = call  # type: ignore[index]
+        if row["login"] is None:
+            raise PermanentError(f"user {row['user_id']} of the job does not exist any more; cancel the job")
+        if not row["user_active"] and row["user_id"] != SUPERUSER_ID:
+            raise PermanentError(f"user {row['login']} of the job is archived; unarchive the user and requeue the job, or cancel it")
+        return api.Environment(cr, row["user_id"], call["context"], call["su"])
+
+    def _call(self, env, job: Claimed, row: Mapping[str, Any]) -> Any:
+        call = row["call"]
+        if job.model_name not in env:
+            raise PermanentError(f"model {job.model_name} does not exist any more; install its addon, or cancel the job")
+        records = env[job.model_name].browse(call["ids"])
+        if call["ids"]:
+            records = records.exists()
+            if not records:
+                return NO_RECORDS
+        method = getattr(records, job.method_name, None)
+        if method is None:
+            raise PermanentError(f"{job.model_name} has no method {job.method_name} any more; cancel the job")
+        if method_options(type(records), job.method_name).get("async_commit"):
+            env.cr.execute("SET LOCAL synchronous_commit = off")
+        args = decode(call["args"], env)
+        kwargs = {name: decode(value, env) for name, value in call["kwargs"].items()}
+        return method(*args, **kwargs)
+
+    # -- how it ended otherwise ----------------------------------------------------------------------------------------
+
+    def _failed(self, worker: Worker, job: Claimed, error: BaseException, env, started: Any) -> str:
+        """Write a skip, a retry or a failure after the rollback, and return what it is."""
+        if isinstance(error, SkipError):
+            return "skipped" if worker.skip(job, _shorten(error.reason), started) else "lost"
+        if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) and self._lost_session():
+            error = _chained(RetryableError(f"the job's database session was lost: {error}"), error)
+        what = self._describe(error, env)
+        if isinstance(error, RetryableError) and not (error.count_attempt and job.exhausted):
+            delay = error.retry_after_s
+            if delay is None:
+                delay = self._retry_delay(job, env)
+            written, outcome = worker.retry(job, delay, error.count_attempt, what), f"tried again in {delay:.0f} s"
+        else:
+            written, outcome = worker.fail(job, what, started), "failed"
+        return f"{outcome}: {what['exc_type']}: {what['exc_message']}" if written else "lost"
+
+    def _lost_session(self) -> bool:
+        return self._cr is None or self._cr.closed
+
+    def _retry_delay(self, job: Claimed, env) -> float:
+        """Return the seconds to wait after this attempt, by the method's pattern, else the default."""
+        pattern = {}
+        if env is not None and job.model_name in env.registry:
+            pattern = method_options(env.registry[job.model_name], job.method_name).get("retry_pattern") or {}
+        steps = [attempt for attempt in pattern if attempt <= job.attempt]
+        if steps:
+            return float(pattern[max(steps)])
+        delay = min(RETRY_MAX_S, RETRY_BASE_S * 2 ** (min(job.attempt, 30) - 1))
+        return delay * random.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER)
+
+    def _describe(self, error: BaseException, env) -> dict[str, Any]:
+        kind = type(error)
+        return {
+            "exc_type": kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}",
+            "exc_message": _shorten(str(error) or kind.__name__),
+            "exc_info": _shorten("".join(traceback.format_exception(error))),
+            "user_message": _shorten(self._user_message(error, env)),
+        }
+
+    def _user_message(self, error: BaseException, env) -> str | None:
+        """Return what a person can do, in the language of the job's user."""
+        if isinstance(error, ConnectorError):
+            text = error.user_message
+            if isinstance(text, LazyGettext):
+                return text._translate(env.context.get("lang") if env is not None else "")
+            return str(text)
+        return str(error) if isinstance(error, UserError) else None
+
+    # -- the cursor ----------------------------------------------------------------------------------------------------
+
+    def _cursor(self):
+        if self._cr is None or self._cr.closed:
+            self.close()
+            self._cr = Registry(self.dbname).cursor()
+        return self._cr
+
+    def _rollback(self) -> None:
+        cr = self._cr
+        if cr is None:
+            return
+        try:
+            cr.rollback()
+            if cr.transaction is not None:
+                registry = cr.transaction.registry
+                cr.transaction.reset()
+                registry.reset_changes()
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            _logger.debug("the work session of %s is gone", self.dbname)
+            self.close()
+
+    def _reset(self) -> None:
+        """Keep the connection alone: the next job gets a cursor without a trace of this one's environment."""
+        self.backend_pid = None
+        cr = self._cr
+        if cr is None:
+            return
+        if cr.closed:
+            self.close()
+            return
+        cr.__dict__.pop(_ATTRIBUTE, None)
+        cr.cache.clear()
+        cr.transaction = None
+
+
+def _chained(error: BaseException, cause: BaseException) -> BaseException:
+    error.__cause__ = cause
+    return error
+
+
+def _shorten(value: Any) -> str | None:
+    """Return text that PostgreSQL takes, of bounded length; None for None."""
+    if value is None:
+        return None
+    text = str(value).replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "\n... (cut)"

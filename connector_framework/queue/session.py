@@ -1,0 +1,87 @@
+"""A worker's own database session: outside of Odoo's pool, in READ COMMITTED, each call a transaction."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import psycopg2
+import psycopg2.extensions
+
+from odoo.sql_db import connection_info_for
+from odoo.tools import SQL
+
+from . import sql
+
+__all__ = ["DatabaseSession", "Session", "connect"]
+
+# A host that is gone is noticed after some 20 s; a session that is idle for long is not dropped by a firewall.
+_KEEPALIVE = {"keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
+
+
+class Session(Protocol):
+    """What the queue needs of a session."""
+
+    def execute(self, query: SQL, durable: bool = False) -> list[tuple[Any, ...]]:
+        """Run a statement in a transaction of its own and return its rows.
+
+        :param durable: wait for the disk; a claim that a crash of PostgreSQL loses never happened, a failure is news
+        """
+
+    def close(self) -> None: ...
+
+
+class DatabaseSession:
+    """A connection that several threads of a worker share, one statement at a time.
+
+    Odoo's pool resets a connection on every borrow, which would drop the advisory lock; and its cursors are REPEATABLE
+    READ, in which two claimers fail each other.
+    """
+
+    def __init__(self, dbname: str, on_notify: Callable[[str], None] | None = None) -> None:
+        _, info = connection_info_for(dbname)
+        self._connection = psycopg2.connect(**{**_KEEPALIVE, **info})
+        self._connection.autocommit = True
+        self._lock = threading.Lock()
+        self._on_notify = on_notify
+
+    def execute(self, query: SQL, durable: bool = False) -> list[tuple[Any, ...]]:
+        with self._lock, self._connection.cursor() as cursor:
+            code = query.code if durable else "SET LOCAL synchronous_commit = off; " + query.code
+            cursor.execute(code, query.params or None)
+            rows = cursor.fetchall() if cursor.description else []
+        self._deliver()
+        return rows
+
+    def listen(self) -> None:
+        """Be told when jobs are there; through a pooler that swaps sessions it comes to nothing, and polling does."""
+        with self._lock, self._connection.cursor() as cursor:
+            cursor.execute(f"LISTEN {sql.NOTIFY_CHANNEL}")
+
+    def poll(self) -> None:
+        """Read what has come in; called when :meth:`fileno` is readable."""
+        with self._lock:
+            self._connection.poll()
+        self._deliver()
+
+    def _deliver(self) -> None:
+        while self._connection.notifies:
+            notify = self._connection.notifies.pop(0)
+            if self._on_notify:
+                self._on_notify(notify.payload)
+
+    def fileno(self) -> int:
+        return self._connection.fileno()
+
+    @property
+    def closed(self) -> bool:
+        return bool(self._connection.closed)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def connect(dbname: str) -> Session:
+    """Open a session for a worker that runs in the caller's thread (the test kit puts its own in this place)."""
+    return DatabaseSession(dbname)

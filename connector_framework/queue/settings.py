@@ -1,0 +1,69 @@
+"""The settings of the workers, from section ``[connector_framework]`` of the Odoo configuration file."""
+
+from __future__ import annotations
+
+import configparser
+import functools
+import os
+from dataclasses import dataclass, fields
+
+from odoo.tools import config
+
+__all__ = ["Settings", "load_settings", "read_section"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How the workers of this process behave."""
+
+    #: Jobs of one database that run at the same time in one process.
+    threads: int = 4
+    #: Seconds between two looks at the queue when nothing wakes the worker.
+    poll_interval_s: float = 1.0
+    #: Seconds that running jobs have to finish when the server stops.
+    stop_timeout_s: float = 30.0
+    #: Seconds without a sign of life after which a worker counts as dead, where nothing says so earlier.
+    lease_s: float = 30.0
+    #: Bearer token of the metrics; none: there are none.
+    metrics_token: str = ""
+
+
+def read_section(section: str) -> dict[str, str]:
+    """Return a section of the configuration file, empty if there is no such section or file.
+
+    Odoo itself reads ``[options]`` alone.
+    """
+    path = config["config"] or ""
+    try:
+        modified = os.stat(path).st_mtime_ns
+    except OSError:
+        return {}
+    return _parse(path, modified).get(section, {})
+
+
+@functools.lru_cache(maxsize=2)
+def _parse(path: str, modified: int) -> dict[str, dict[str, str]]:
+    parser = configparser.RawConfigParser()
+    parser.read([path], encoding="utf-8")
+    return {section: dict(parser[section]) for section in parser.sections()}
+
+
+def load_settings() -> Settings:
+    """Return the settings of this process.
+
+    :raises ValueError: for a value that is no number, naming the setting
+    """
+    section = read_section("connector_framework")
+    values: dict[str, object] = {}
+    for field in fields(Settings):
+        text = section.get(field.name)
+        if text is None:
+            continue
+        kind = type(field.default)
+        try:
+            values[field.name] = kind(text)
+        except ValueError:
+            raise ValueError(
+                f"[connector_framework] {field.name} = {text!r} in {config['config']} is not a number: correct it"
+            ) from None
+    return Settings(**values)  # type: ignore[arg-type]

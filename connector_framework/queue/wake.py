@@ -1,0 +1,49 @@
+"""Waking the workers of a database when there is something to do.
+
+Sent after the commit, not with it: a NOTIFY in the transaction takes a lock of the whole cluster at commit time. A wake
+that gets lost costs one poll interval, never a job.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import psycopg2
+
+from odoo.sql_db import db_connect
+
+from . import sql
+
+__all__ = ["after_commit", "local"]
+
+_logger = logging.getLogger(__name__)
+
+#: The dispatchers of this process, by database: woken directly, without the database.
+local: dict[str, Callable[[str], None]] = {}
+
+SWEEP = "sweep"
+
+
+def after_commit(cr, sweep: bool = False) -> None:
+    """Wake the workers once the transaction of ``cr`` is committed, however often it is called in it.
+
+    :param sweep: jobs may be free that waited for others
+    """
+    key = "connector_job_sweep" if sweep else "connector_job_wake"
+    if key not in cr.postcommit.data:
+        cr.postcommit.data[key] = True
+        dbname = cr.dbname
+        cr.postcommit.add(lambda: _wake(dbname, SWEEP if sweep else ""))
+
+
+def _wake(dbname: str, payload: str) -> None:
+    dispatcher = local.get(dbname)
+    if dispatcher is not None:
+        dispatcher(payload)
+        return
+    try:
+        with db_connect(dbname).cursor() as cr:
+            cr.execute("SELECT pg_notify(%s, %s)", [sql.NOTIFY_CHANNEL, payload])
+    except psycopg2.Error as error:
+        _logger.debug("%s: the workers could not be woken, they will look by themselves: %s", dbname, error)

@@ -1,0 +1,215 @@
+"""A worker: an identity in the database under which jobs are claimed, run and finished."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg2
+from psycopg2.errors import UniqueViolation
+
+from odoo.tools import SQL
+
+from . import sql
+from .session import Session
+
+__all__ = ["Claimed", "Worker"]
+
+_logger = logging.getLogger(__name__)
+
+#: How often a statement is run again that met another one in a unique index.
+_TRIES = 10
+#: Seconds between two looks at what a crash may have left behind: waiting jobs, parked keys.
+SWEEP_S = 10.0
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A claimed job; (``id``, worker, ``attempt``) is the fencing token."""
+
+    id: int
+    attempt: int
+    max_attempts: int
+    priority: int
+    model_name: str
+    method_name: str
+    timeout_s: float | None
+    crashes: int
+    exclusive_key: str | None
+    channel: str
+
+    def __str__(self) -> str:
+        return f"job {self.id} {self.model_name}.{self.method_name} (attempt {self.attempt})"
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether this attempt is the last one."""
+        return 0 < self.max_attempts <= self.attempt
+
+
+class Worker:
+    """Claims jobs of one database and writes how they ended, on a session of its own.
+
+    :param session: not shared with the jobs' work
+    :param threads: how many jobs it may run at a time, for people to see
+    :param channels: only these channels and those below; None: all
+    """
+
+    def __init__(self, session: Session, *, threads: int = 1, channels: Iterable[str] | None = None) -> None:
+        self.session = session
+        self.id: int = session.execute(sql.next_worker_id())[0][0]
+        # In this order: a row without its lock would look like a dead worker's.
+        session.execute(sql.lock_worker(self.id))
+        session.execute(sql.register_worker(self.id, socket.gethostname(), os.getpid(), threads))
+        self._channels = None if channels is None else list(channels)
+        self._lock = threading.Lock()
+        self._parents: set[int] = set()
+        self._keys: set[str] = set()
+        self._next_sweep = 0.0
+        self._limited = False
+
+    def close(self) -> None:
+        """Give everything back and leave."""
+        try:
+            self._repeat(lambda: sql.give_back(self.id, started=True))
+            self.session.execute(sql.unregister_worker(self.id))
+        except psycopg2.Error as error:
+            _logger.warning("worker %s could not say goodbye, others will notice: %s", self.id, error)
+        finally:
+            self.session.close()
+
+    # -- claim ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def limited(self) -> bool:
+        """Whether the last claim met channels with limits: what is claimed counts there, so claim no more than can start."""
+        return self._limited
+
+    def claim(self, limit: int) -> list[Claimed]:
+        """Claim up to ``limit`` jobs that are due, most urgent first."""
+        self.tidy()
+        channel_ids = self._channel_ids()
+        if channel_ids == []:
+            return []
+        claimed = self._claim(limit, channel_ids)
+        if claimed is None:
+            # Jobs of keys that run are in the way of others: set them aside and look again.
+            if self._execute(sql.park()):
+                claimed = self._claim(limit, channel_ids, last=True)
+        return claimed or []
+
+    def _claim(self, limit: int, channel_ids: list[int] | None, last: bool = False) -> list[Claimed] | None:
+        """Claim; None: nothing was claimed as exclusive keys were in the way."""
+        rows = self._repeat(lambda: sql.claim(self.id, limit, channel_ids))
+        self._limited = bool(rows and rows[0][-2])
+        if self._limited:
+            rows = self._repeat(lambda: sql.claim_limited(self.id, limit, channel_ids))
+        claimed = [Claimed(*row[:-2]) for row in rows if row[0] is not None]
+        busy = rows[0][-1] if rows else 0
+        return None if busy and len(claimed) < limit and not claimed and not last else claimed
+
+    def _channel_ids(self) -> list[int] | None:
+        if self._channels is None:
+            return None
+        return [row[0] for row in self._execute(sql.channels_by_name(self._channels))]
+
+    def tidy(self) -> None:
+        """Free what waits for jobs that have ended, jobs whose time has come, and now and then what a crash left behind."""
+        with self._lock:
+            parents, self._parents = self._parents, set()
+            keys, self._keys = self._keys, set()
+        if parents:
+            self._execute(sql.release_dependents(sorted(parents)))
+        if keys:
+            self._execute(sql.unpark(keys))
+        self._execute(sql.release_due())
+        if time.monotonic() >= self._next_sweep:
+            self.sweep()
+
+    def sweep(self) -> None:
+        """Look at everything that waits for a job that has ended."""
+        self._next_sweep = time.monotonic() + SWEEP_S
+        self._execute(sql.release_dependents())
+        self._execute(sql.cancel_dependents())
+        self._execute(sql.unpark())
+
+    def give_back(self, jobs: Iterable[Claimed], started: bool = False) -> None:
+        """Put claimed jobs back; unless they had started, the attempt does not count."""
+        ids = [job.id for job in jobs]
+        if ids:
+            self._repeat(lambda: sql.give_back(self.id, ids, started=started))
+
+    # -- end -----------------------------------------------------------------------------------------------------------
+
+    def ended(self, job: Claimed, had_dependents: bool) -> None:
+        """Remember what may be free now that the job's transaction is committed; :meth:`tidy` frees it."""
+        with self._lock:
+            if had_dependents:
+                self._parents.add(job.id)
+            if job.exclusive_key:
+                self._keys.add(job.exclusive_key)
+
+    def retry(self, job: Claimed, retry_after_s: float, count_attempt: bool, error: dict[str, Any]) -> bool:
+        """Put one's own job back for later; False: it is not one's own any more."""
+        rows = self._repeat(
+            lambda: sql.retry(
+                job.id, self.id, job.attempt, retry_after_s=retry_after_s, count_attempt=count_attempt, error=error
+            ),
+            durable=True,
+        )
+        self.ended(job, False)
+        return bool(rows)
+
+    def fail(self, job: Claimed, error: dict[str, Any], started: Any = None) -> bool:
+        """End one's own job ``failed``; False: it is not one's own any more."""
+        rows = self._execute(sql.fail(job.id, self.id, job.attempt, error=error, started=started), durable=True)
+        self.ended(job, False)
+        return bool(rows)
+
+    def skip(self, job: Claimed, reason: str, started: Any) -> bool:
+        """End one's own job ``done`` without work; False: it is not one's own any more."""
+        rows = self._execute(sql.finish(job.id, self.id, job.attempt, reason, started), durable=True)
+        self.ended(job, bool(rows and rows[0][0]))
+        return bool(rows)
+
+    # -- liveness ------------------------------------------------------------------------------------------------------
+
+    def beat(self, running: int = 0, stopping: bool = False) -> bool:
+        """Say that the worker lives; False: it was declared dead, its jobs are others' now."""
+        return bool(self._execute(sql.beat(self.id, running, stopping)))
+
+    def reap(self, lease_s: float) -> int:
+        """Put back the jobs of dead workers, or fail those without an attempt left; return how many."""
+        dead = [row[0] for row in self._execute(sql.dead_workers(lease_s))]
+        if not dead:
+            return 0
+        self._execute(sql.end_silent_sessions(dead, lease_s))
+        rows = self._execute(sql.reap(dead), durable=True)
+        for job_id, state, _key in rows:
+            _logger.warning("job %s: its worker died; it is %s", job_id, "failed" if state == "failed" else "run again, alone")
+        back = [job_id for job_id, state, _key in rows if state == "running"]
+        if back:
+            self._repeat(lambda: sql.give_back_reaped(back), durable=True)
+        with self._lock:
+            self._keys.update(key for _id, _state, key in rows if key)
+        self._execute(sql.forget_workers(dead))
+        return len(rows)
+
+    def _execute(self, query: SQL, durable: bool = False) -> list[tuple[Any, ...]]:
+        return self.session.execute(query, durable)
+
+    def _repeat(self, make_query: Callable[[], SQL], durable: bool = False) -> list[tuple[Any, ...]]:
+        """Run a statement that may meet another one in a unique index, again until it does not."""
+        for left in reversed(range(_TRIES)):
+            try:
+                return self.session.execute(make_query(), durable)
+            except UniqueViolation:
+                if not left:
+                    raise
+        raise AssertionError("unreachable")
