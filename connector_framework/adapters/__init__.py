@@ -7,6 +7,19 @@ and registers them on its reference. What goes wrong outside is raised typed by 
 from .adapter import Adapter
 from .errors import HTTP_ERRORS, TRANSPORT_ERRORS, CircuitOpenError
 from .http_adapter import Answer, HttpAdapter
+from .masking import MASK, Masker
+from .rest_adapter import RestAdapter
 from .xmlrpc_adapter import XmlRpcAdapter
 
-__all__ = ["HTTP_ERRORS", "TRANSPORT_ERRORS", "Adapter", "Answer", "CircuitOpenError", "HttpAdapter", "XmlRpcAdapter"]
+__all__ = [
+    "HTTP_ERRORS",
+    "MASK",
+    "TRANSPORT_ERRORS",
+    "Adapter",
+    "Answer",
+    "CircuitOpenError",
+    "HttpAdapter",
+    "Masker",
+    "RestAdapter",
+    "XmlRpcAdapter",
+]

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from datetime import datetime, timedelta, timezone
+from typing import Any, ClassVar
 
 from odoo.tools import str2bool
 
-from ..exceptions import ConfigurationError
+from ..exceptions import AuthenticationError, ConfigurationError, ConnectorError, NetworkError, RateLimitedError
 from ..references import ConnectorUnit
+from .errors import CircuitOpenError
+from .exchanges import Call, collect
+from .limits import Circuit, Limits
 from .masking import Masker
 
 __all__ = ["Adapter"]
@@ -23,6 +30,20 @@ class Adapter(ConnectorUnit):
     """
 
     _kind = "adapter"
+
+    #: Calls that may be made at once with a full token bucket; None: those of one second.
+    calls_burst: ClassVar[float | None] = None
+    #: Network errors in a row after which nothing is sent until :meth:`ping` answers; 0: no circuit breaker.
+    circuit_failures: ClassVar[int] = 5
+    #: Seconds between the first two pings of an open circuit; doubled with each, up to 15 minutes.
+    circuit_probe_s: ClassVar[float] = 30.0
+    #: Characters of a payload that an exchange keeps.
+    exchange_length: ClassVar[int] = 8000
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "ping" in cls.__dict__:
+            cls.ping = _without_circuit(cls.ping)  # type: ignore[method-assign]
 
     def search(self, filters: Any = None, cursor: Any = None) -> tuple[list, Any]:
         """Return one page of external ids, and the cursor of the next page or None after the last.
@@ -102,16 +123,53 @@ class Adapter(ConnectorUnit):
     # Calls
 
     @contextmanager
-    def _outside_call(self, method: str, path: str = "", request: Any = None) -> Iterator[None]:
+    def about(self, record: Any = None, external_id: Any = None) -> Iterator[None]:
+        """Say what the calls inside are about; the timeline of a record shows the exchanges that name it.
+
+        :param record: a record (1)
+        :param external_id: its id in the other system, for one that is not here yet
+        """
+        shared = self.work.shared
+        before = shared.get("adapter.about")
+        shared["adapter.about"] = {
+            "model_name": record._name if record else self.work.model_name,
+            "record_id": record.id if record else None,
+            "external_id": None if external_id is None else str(external_id),
+        }
+        try:
+            yield
+        finally:
+            shared["adapter.about"] = before
+
+    @contextmanager
+    def _outside_call(self, method: str, path: str = "", request: Any = None) -> Iterator[Call]:
         """Wrap one call to the other system; an adapter over another protocol uses it as the HTTP adapters do.
 
+        It asks the circuit breaker and the token bucket of the backend first, tells the circuit breaker how it ended,
+        and keeps the exchange.
+
         :param method: what is called: a verb, the name of a remote procedure
-        :param path: where, without secrets
+        :param path: where, without the query
         :param request: the payload that is sent
         :raises ConfigurationError: when the database is neutralised
+        :raises CircuitOpenError: when the last calls failed
+        :raises RateLimitedError: when the bucket is empty
         """
         self._refuse_if_neutralized()
-        yield
+        circuit = self._pass_circuit()
+        self._take_token()
+        is_kept = self._backend_value("log_exchanges") is not False
+        call, failure, started = Call(), None, time.monotonic()
+        try:
+            yield call
+        except Exception as error:
+            failure = error
+            raise
+        finally:
+            duration_s = time.monotonic() - started
+            self._report(circuit, failure)
+            if is_kept:
+                self._collect(call, method, path, request, failure, duration_s)
 
     def _refuse_if_neutralized(self) -> None:
         neutralized = self.env["ir.config_parameter"].sudo().get_param("database.is_neutralized")
@@ -119,3 +177,116 @@ class Adapter(ConnectorUnit):
             raise ConfigurationError(
                 f"{self.env.cr.dbname} is a neutralised copy of a database: {self!r} sends nothing from it"
             )
+
+    # Limits
+
+    def _limits(self) -> Limits:
+        return Limits(self.env.registry, self.backend._name, self.backend.id)
+
+    def _calls_per_second(self) -> float:
+        """Return how many calls the other system takes in a second, by default what the backend says; 0: no limit."""
+        return self._backend_value("calls_per_second") or 0.0
+
+    def _take_token(self) -> None:
+        rate = self._calls_per_second()
+        if rate <= 0:
+            return
+        # A second's worth, or more where a job has to make more calls than that at a stretch.
+        burst = max(1.0, self.calls_burst or rate)
+        wait_s = self._limits().take(rate, burst)
+        if wait_s:
+            raise RateLimitedError(
+                f"{self.backend.display_name}: no more than {rate:g} calls a second; the next free one is in {wait_s:.1f} s"
+                f" (a job that needs more than {burst:g} calls never gets them: raise calls_burst of {type(self).__name__})",
+                retry_after_s=wait_s,
+                count_attempt=False,
+            )
+
+    def _pass_circuit(self) -> Circuit:
+        """Return the circuit of the backend when it lets this call pass.
+
+        An open circuit lets one caller try :meth:`ping` from time to time, and everybody pass once that answers.
+        """
+        if not self.circuit_failures or self.work.shared.get("adapter.pinging"):
+            return Circuit()
+        circuit = self._limits().circuit(self.circuit_probe_s, self._backend_value("write_date") or None)
+        if not circuit.is_open or (circuit.is_probe and self._probe()):
+            return circuit
+        raise CircuitOpenError(
+            f"{self.backend.display_name}: nothing is sent after {circuit.failures} failures in a row until it answers"
+            f" again; the last one: {circuit.reason}",
+            # Spread, so that not all that waited comes back at the same instant.
+            retry_after_s=circuit.retry_after_s * random.uniform(1, 1.2),
+        )
+
+    def _probe(self) -> bool:
+        try:
+            self.ping()
+        except NotImplementedError:
+            return True  # the caller's own call is the probe, then
+        except (NetworkError, AuthenticationError, ConfigurationError):
+            return False
+        except ConnectorError:
+            return True  # an answer it was
+        return True
+
+    def _report(self, circuit: Circuit, failure: Exception | None) -> None:
+        if not self.circuit_failures:
+            return
+        if isinstance(failure, CircuitOpenError):
+            return  # of a call inside this one
+        if isinstance(failure, NetworkError | AuthenticationError):
+            # Credentials that were refused once are refused again, and some systems lock the account after a few tries.
+            threshold = 1 if isinstance(failure, AuthenticationError) else self.circuit_failures
+            self._limits().failed(str(failure)[:1000], threshold, self.circuit_probe_s)
+            return
+        has_answered = failure is None or (
+            isinstance(failure, ConnectorError) and not isinstance(failure, ConfigurationError)
+        )
+        if has_answered and (circuit.failures or circuit.is_open or self.work.shared.get("adapter.pinging")):
+            self._limits().answered()
+
+    # Exchanges
+
+    def _collect(
+        self, call: Call, method: str, path: str, request: Any, failure: Exception | None, duration_s: float
+    ) -> None:
+        masker, backend, company = self._masker(), self.backend, self._backend_value("company_id")
+        about = self.work.shared.get("adapter.about") or {"model_name": self.work.model_name}
+        collect(
+            self.env,
+            {
+                "date": datetime.now(timezone.utc).replace(tzinfo=None) - timedelta(seconds=duration_s),
+                "direction": "out",
+                "method": method,
+                "path": masker.text(path),
+                "status": call.status,
+                "duration_ms": round(duration_s * 1000),
+                "request": masker.payload(request, self.exchange_length),
+                "response": masker.payload(call.response, self.exchange_length),
+                "error": f"{type(failure).__name__}: {masker.text(str(failure))}"[: self.exchange_length]
+                if failure
+                else "",
+                "backend_model": backend._name,
+                "backend_id": backend.id,
+                "backend_name": backend.display_name,
+                "company_id": company.id if company else None,
+                **about,
+            },
+        )
+
+
+def _without_circuit(ping: Callable) -> Callable:
+    """Let ``ping`` reach the other system whatever the circuit breaker says: it is what closes the circuit."""
+
+    @functools.wraps(ping)
+    def pinging(self: Adapter) -> Any:
+        shared = self.work.shared
+        before = shared.get("adapter.pinging", False)
+        shared["adapter.pinging"] = True
+        try:
+            return ping(self)
+        finally:
+            shared["adapter.pinging"] = before
+
+    return pinging

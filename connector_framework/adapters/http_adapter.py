@@ -19,6 +19,7 @@ from urllib3.util import Retry
 from ..exceptions import ConfigurationError, ConnectorError, PermanentError
 from .adapter import Adapter
 from .errors import HTTP_ERRORS, TRANSPORT_ERRORS, http_error_type, make_error, retry_after_s
+from .exchanges import Call
 
 __all__ = ["Answer", "HttpAdapter"]
 
@@ -147,6 +148,7 @@ class HttpAdapter(Adapter):
         self,
         verb: str,
         url: str,
+        call: Call,
         *,
         headers: Mapping[str, str] | None = None,
         renew: bool = True,
@@ -154,13 +156,14 @@ class HttpAdapter(Adapter):
     ) -> Answer:
         """Send a request and return the answer, its status being a success.
 
+        :param call: told the status and the body
         :param content: ``params``, ``data`` or ``json``, as requests takes them
         :raises ConnectorError: of the type that the table gives to the status or to the failure
         """
         answer, failure = None, None
         with self._masker().in_logs():
             try:
-                answer = self._exchange_bytes(verb, url, headers, content)
+                answer = self._request_bytes(verb, url, headers, content)
             except ConnectorError:
                 raise
             except tuple(entry[0] for entry in self._transport_errors) as error:
@@ -168,14 +171,13 @@ class HttpAdapter(Adapter):
         # Raised out here: the chained exception of a library would take the URL and its secrets into the traceback.
         if failure is not None or answer is None:
             self._raise_transport(failure, f"{verb} {url}")
+        call.status, call.response = str(answer.status), answer.body
         if answer.status == 401 and renew and self._renew_auth():
-            return self._send(verb, url, headers=headers, renew=False, **content)
+            return self._send(verb, url, call, headers=headers, renew=False, **content)
         self._raise_for_status(answer, verb)
         return answer
 
-    def _exchange_bytes(
-        self, verb: str, url: str, headers: Mapping[str, str] | None, content: dict[str, Any]
-    ) -> Answer:
+    def _request_bytes(self, verb: str, url: str, headers: Mapping[str, str] | None, content: dict[str, Any]) -> Answer:
         deadline = time.monotonic() + self.total_timeout_s
         session = self.session
         for _redirect in range(self.max_redirects + 1):

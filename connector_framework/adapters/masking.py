@@ -20,15 +20,21 @@ MASK = "***"
 #: A shorter secret would mask half of every text; it is still masked where its name gives it away.
 MIN_SECRET_LENGTH = 4
 
+#: So much more than what is shown is masked: a secret that the cut goes through has to be seen as a whole.
+MARGIN = 4096
+
 _NAME = (
     r"pass(?:word|wd|phrase)|pwd|secret|token|api[-_]?key|private[-_]?key|authori[sz]ation|cookie|session(?:[-_]?id)?"
 )
 _SECRET_NAME = re.compile(rf"(?:^|[^a-z])(?:{_NAME})|(?:{_NAME})(?:$|[^a-z])", re.IGNORECASE)
-# "https://user:key@host", "?api_key=...", "Authorization: Bearer ..." in free text.
+# In free text: "https://user:key@host", "?api_key=...", "Authorization: Bearer ...", and what JSON, XML and XML-RPC name.
 _IN_TEXT = (
     (re.compile(r"(://)[^/\s@]+@"), rf"\1{MASK}@"),
     (re.compile(rf"([?&;][\w.%-]*(?:{_NAME})[\w.%-]*=)[^&;\s'\")]+", re.IGNORECASE), rf"\1{MASK}"),
     (re.compile(r"\b((?:proxy-)?authorization['\"]?\s*:\s*['\"]?)[^\r\n'\"]+", re.IGNORECASE), rf"\1{MASK}"),
+    (re.compile(rf'("[\w.-]*(?:{_NAME})[\w.-]*"\s*:\s*)"(?:[^"\\]|\\.)*("|$)', re.IGNORECASE), rf'\1"{MASK}"'),
+    (re.compile(rf"(<[\w.:-]*(?:{_NAME})[\w.:-]*>)[^<]*", re.IGNORECASE), rf"\1{MASK}"),
+    (re.compile(rf"(<name>[\w.-]*(?:{_NAME})[\w.-]*</name>\s*<value>(?:<string>)?)[^<]*", re.IGNORECASE), rf"\1{MASK}"),
 )
 
 
@@ -61,12 +67,11 @@ class Masker:
         if value is None:
             return ""
         if isinstance(value, bytes | bytearray):
-            # A secret that the cut goes through has to be seen as a whole to be masked.
-            value = bytes(value[: 5 * limit]).decode("utf-8", "replace")
+            value = bytes(value[: limit + MARGIN]).decode("utf-8", "replace")
         if not isinstance(value, str):
             budget = _Budget(limit)
             value = json.dumps(self._masked(value, budget), ensure_ascii=False, default=str)
-        text = self.text(value[: 5 * limit])
+        text = self.text(value[: limit + MARGIN])
         return text if len(text) <= limit else text[: limit - 1] + "…"
 
     def _masked(self, value: Any, budget: _Budget) -> Any:
@@ -91,7 +96,7 @@ class Masker:
             return f"<{len(value)} bytes>"
         if isinstance(value, str):
             budget.take(len(value))
-            return value[: 5 * budget.limit]
+            return value[: budget.limit + MARGIN]
         budget.take(6)
         return value
 

@@ -12,6 +12,7 @@ from lxml import etree
 from ..exceptions import ConnectorError, NetworkError, PermanentError
 from .errors import make_error
 from .http_adapter import DETAIL_LENGTH, Answer, HttpAdapter
+from .masking import MASK
 
 __all__ = ["XmlRpcAdapter"]
 
@@ -30,6 +31,9 @@ class XmlRpcAdapter(HttpAdapter):
     #: What is not in it is a :class:`PermanentError`.
     _fault_errors: ClassVar[Mapping[Any, type[ConnectorError]]] = {}
 
+    #: Methods whose result is a secret itself: a session id. It is shown nowhere.
+    _secret_results: ClassVar[frozenset[str]] = frozenset()
+
     def _call(self, method: str, *params: Any) -> Any:
         """Call a remote procedure and return its result.
 
@@ -37,15 +41,25 @@ class XmlRpcAdapter(HttpAdapter):
         """
         body = self._dump(method, params)
         url = self._endpoint()
-        with self._outside_call(self._call_label(method, params), self._path, params):
-            answer = self._send("POST", url, data=body, headers={"Content-Type": "text/xml", "Accept": "text/xml"})
+        with self._outside_call(self._call_label(method, params), self._path, params) as call:
+            answer = self._send(
+                "POST", url, call, data=body, headers={"Content-Type": "text/xml", "Accept": "text/xml"}
+            )
+            is_secret = method in self._secret_results
+            if is_secret:
+                call.response = MASK
             fault = None
             try:
                 answer.payload = self._load(answer, method)
             except xmlrpc.client.Fault as error:
                 fault = error
             if fault is not None:
+                call.status = f"fault {fault.faultCode}"
                 raise self._fault_error(fault, method, params)
+            if is_secret:
+                self._keep_secret(str(answer.payload))
+            else:
+                call.response = answer.payload
             return answer.payload
 
     def _call_label(self, method: str, params: tuple) -> str:

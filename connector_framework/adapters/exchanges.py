@@ -1,0 +1,59 @@
+"""What is kept of each call: collected in memory, written when the transaction has ended, whichever way it did."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from odoo import SUPERUSER_ID, api
+
+__all__ = ["Call", "collect"]
+
+_logger = logging.getLogger(__name__)
+
+#: So many exchanges of one transaction are kept in memory; they are written earlier when there are more.
+MAX_PENDING = 500
+
+_KEY = "connector_framework.exchanges"
+
+
+@dataclass
+class Call:
+    """One call while it is made; the adapter fills in what came back."""
+
+    #: What the other system answered, in its own terms: an HTTP status, ``fault 102``.
+    status: str = ""
+    response: Any = None
+
+
+def collect(env: Any, values: dict[str, Any]) -> None:
+    """Keep an exchange until the transaction of ``env`` has ended, by commit or by rollback."""
+    cr = env.cr
+    pending = cr.postcommit.data.get(_KEY)
+    if pending is None:
+        pending = cr.postcommit.data[_KEY] = []
+        write = partial(_write, env.registry, cr, pending)
+        # Odoo empties the one when it runs the other.
+        cr.postcommit.add(write)
+        cr.postrollback.add(write)
+    pending.append(values)
+    if len(pending) >= MAX_PENDING:
+        _store(env.registry, pending)
+
+
+def _write(registry: Any, cr: Any, pending: list[dict[str, Any]]) -> None:
+    cr.postcommit.data.pop(_KEY, None)
+    _store(registry, pending)
+
+
+def _store(registry: Any, pending: list[dict[str, Any]]) -> None:
+    rows = pending[:]
+    pending.clear()
+    try:
+        with registry.cursor() as cr:
+            api.Environment(cr, SUPERUSER_ID, {})["connector.exchange"].create(rows)
+    except Exception:
+        # The work is committed, or was rolled back for a reason of its own: the log of it must not change that.
+        _logger.warning("%s exchanges could not be written", len(rows), exc_info=True)

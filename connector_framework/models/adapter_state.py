@@ -1,0 +1,35 @@
+"""What all hosts know together about a backend's calls: the token bucket and the circuit breaker."""
+
+from __future__ import annotations
+
+from odoo import fields, models
+
+
+class ConnectorAdapterState(models.Model):
+    """One row a backend, written by ``adapters.limits`` alone, in short transactions of their own."""
+
+    _name = "connector.adapter.state"
+    _description = "State of a Backend's Calls"
+    _log_access = False
+    _rec_name = "backend_model"
+    _connector_bookkeeping = True
+
+    backend_model = fields.Char(readonly=True, required=True)
+    backend_id = fields.Many2oneReference(model_field="backend_model", readonly=True, required=True)
+
+    tokens = fields.Float(readonly=True, aggregator=None, help="Calls that could be made at once, at that time.")
+    tokens_at = fields.Datetime(readonly=True)
+    slot_at = fields.Datetime(readonly=True, help="The first time that nobody who waits for a call was told yet.")
+    wait_s = fields.Float(readonly=True, aggregator=None, help="What the last caller was told to wait; 0: nothing.")
+
+    failures = fields.Integer("Failures in a Row", readonly=True, aggregator=None)
+    opened_at = fields.Datetime("Nothing Sent Since", readonly=True, help="Set while the circuit is open.")
+    probe_at = fields.Datetime("Next Try", readonly=True)
+    probes = fields.Integer("Tries Since", readonly=True, aggregator=None)
+    reason = fields.Text(readonly=True)
+
+    _backend_uniq = models.UniqueIndex("(backend_model, backend_id)")
+
+    def init(self):
+        # A hot row each, updated with every call: room for its next version on its page.
+        self.env.cr.execute("ALTER TABLE connector_adapter_state SET (fillfactor = 50)")
