@@ -1,0 +1,47 @@
+"""Speak to the person at the terminal: progress lines, and one sentence when something is missing."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+
+class Failure(Exception):
+    """Say in one sentence what is missing and what to do about it."""
+
+
+def say(message: str) -> None:
+    """Print a progress line at once, also into a pipe."""
+    print(f"==> {message}", flush=True)
+
+
+def run_logged(command: list[str | Path], log: Path, failure: str, **options: object) -> None:
+    """Run a command with its output in a log file.
+
+    :raises Failure: `failure` and the last line of the output, when it does not succeed.
+    """
+    with log.open("ab") as output:
+        status = subprocess.run(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, **options)
+    if status.returncode:
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        last = lines[-1] if lines else "no output"
+        raise Failure(f"{failure} (exit code {status.returncode}, log {log}): {last}")
+
+
+def command(main: Callable[[], int]) -> None:
+    """Run an executable's main function; a `Failure` becomes one line on stderr and exit code 1.
+
+    SIGTERM is turned into `SystemExit`, so that `finally` and `with` clean up as they do on Ctrl-C.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        sys.exit(main())
+    except Failure as failure:
+        print(f"{Path(sys.argv[0]).name}: {failure}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
