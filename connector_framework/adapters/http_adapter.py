@@ -122,7 +122,6 @@ class HttpAdapter(Adapter):
             self.connect_timeout_s,
             self.read_timeout_s,
             self.connect_retries,
-            self._ca_bundle(),
         )
         if key not in sessions:
             sessions[key] = self._new_session()
@@ -133,7 +132,6 @@ class HttpAdapter(Adapter):
         transport = _Transport(self.connect_timeout_s, self.read_timeout_s, self.connect_retries)
         session.mount("https://", transport)
         session.mount("http://", transport)
-        session.verify = self._ca_bundle() or True
         return session
 
     def close(self) -> None:
@@ -187,6 +185,8 @@ class HttpAdapter(Adapter):
                 headers={**self._headers(), **(headers or {})},
                 # Never None: requests would look for credentials in ~/.netrc.
                 auth=self._auth() or _no_auth,
+                # On each request: the session's own is overruled by the environment's REQUESTS_CA_BUNDLE.
+                verify=self._ca_bundle() or True,
                 stream=True,
                 allow_redirects=False,
                 **content,

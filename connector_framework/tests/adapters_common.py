@@ -1,0 +1,77 @@
+"""What the tests of adapters share: two adapters, and a work session on a server that misbehaves."""
+
+from __future__ import annotations
+
+from odoo.tests import TransactionCase
+
+from ..adapters import RestAdapter, XmlRpcAdapter
+from ..references import Reference, WorkSession
+from .misbehaving_server import MisbehavingServer
+
+SECRET = "s3cr3t/k&y"
+
+reference = Reference("adapters test")
+
+
+class _Settings:
+    """The backend of these tests is a partner, which has none of a backend's fields: the work's options stand in."""
+
+    connect_timeout_s = 0.4
+    read_timeout_s = 0.4
+    connect_retries = 0
+    max_response_bytes = 1024 * 1024
+    circuit_failures = 0
+
+    def _url(self):
+        return self.work.options["url"]
+
+    def _secrets(self):
+        yield SECRET
+        yield from super()._secrets()
+
+    def _backend_value(self, name):
+        return self.work.options.get(name, super()._backend_value(name))
+
+
+@reference
+class XmlRpc(_Settings, XmlRpcAdapter):
+    _apply_on = "res.partner"
+    _path = "/api/xmlrpc/"
+    _secret_results = frozenset({"login"})
+
+    def ping(self):
+        return self._call("ping")
+
+
+class Rest(_Settings, RestAdapter):
+    def ping(self):
+        return self._request("GET", "ping")
+
+
+class AdapterCase(TransactionCase):
+    tls = False
+
+    def setUp(self):
+        super().setUp()
+        # The short transactions of the limits and of the exchanges share the test's own, and end with it.
+        self.registry_enter_test_mode()
+        self.server = self.enterContext(MisbehavingServer(tls=self.tls))
+        self.backend = self.env["res.partner"].create({"name": "Shop"})
+        self.work = self.open_work()
+
+    def open_work(self, **options):
+        work = WorkSession(self.backend, "res.partner", reference, **{"url": self.server.url, **options})
+        self.addCleanup(work.close)
+        return work
+
+    def xmlrpc(self, adapter_class=XmlRpc, **options):
+        return adapter_class(self.open_work(**options) if options else self.work)
+
+    def rest(self, adapter_class=Rest, **options):
+        return adapter_class(self.open_work(**options) if options else self.work)
+
+    @property
+    def state(self):
+        return self.env["connector.adapter.state"].search(
+            [("backend_model", "=", self.backend._name), ("backend_id", "=", self.backend.id)]
+        )
