@@ -11,8 +11,10 @@
         "security/ir.model.access.csv",
         "security/connector_job_rules.xml",
         "data/connector_job_channel_data.xml",
+        "data/ir_cron_data.xml",
         "views/menus.xml",
     ],
+    "post_load": "post_load",
     "installable": True,
     "application": True,
 }

@@ -6,9 +6,12 @@ The rows are written by the statements of ``queue/sql.py`` alone; the ORM reads 
 from __future__ import annotations
 
 import json
+import time
+from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.tools import config
 
 from ..queue import STATES, arguments, current_job, run_pending, sql, wake
 
@@ -274,6 +277,17 @@ class ConnectorJob(models.Model):
         :param channel: only this channel and those below
         """
         return run_pending(self.env.registry, limit=limit, channels=[channel] if channel else None)
+
+    @api.model
+    @api.private
+    def _cron_run_pending(self):
+        """Run what is due where no worker was seen for a minute, until most of the cron's time is used up."""
+        if self.env["connector.worker"].sudo().search_count([("last_seen", ">", self.env.cr.now() - timedelta(seconds=60))], limit=1):
+            return
+        limit_s = config["limit_time_real_cron"]
+        if limit_s is None or limit_s < 0:
+            limit_s = config["limit_time_real"]
+        run_pending(self.env.registry, until=time.monotonic() + 0.8 * limit_s if limit_s else None)
 
     @api.autovacuum
     def _gc_jobs(self, limit=10_000):

@@ -57,10 +57,7 @@ def _due(worker: Worker, limit: int | None, until: float | None) -> Iterator[Cla
     while limit is None or limit > 0:
         if until is not None and time.monotonic() >= until:
             return
-        jobs = worker.claim(min(1 if worker.limited else BATCH, limit or BATCH))
-        if jobs and worker.limited and len(jobs) > 1:
-            worker.give_back(jobs[1:])
-            jobs = jobs[:1]
+        jobs = worker.claim(1, prefetch=min(BATCH, limit or BATCH) - 1)
         if not jobs:
             if swept:
                 return

@@ -335,13 +335,6 @@ def release_due() -> SQL:
     )
 
 
-def next_wake() -> SQL:
-    """Return the seconds until the next eta is due, NULL if there is none. Index: ``_eta``."""
-    return SQL(
-        "SELECT extract(epoch FROM min(eta) - %s)::float FROM connector_job WHERE state = 'pending' AND hold = 'eta'", _UTC_NOW
-    )
-
-
 def unfinished(channel_ids: Sequence[int] | None = None) -> SQL:
     """Tell whether anything is due or running."""
     return SQL(
@@ -804,3 +797,27 @@ def forget_checkpoints(job_ids: Sequence[int]) -> SQL:
 
 def channels_by_name(names: Sequence[str]) -> SQL:
     return SQL("SELECT id FROM connector_job_channel WHERE name = ANY(%s)", list(names))
+
+
+# -- the dispatcher's look ---------------------------------------------------------------------------------------------
+
+
+def look() -> SQL:
+    """Return (neutralized, addons are being changed, jobs are claimable, seconds until the next eta or NULL).
+
+    One trip that an idle worker makes each poll interval, and the only one.
+    """
+    return SQL(
+        """SELECT coalesce((SELECT value FROM ir_config_parameter WHERE key = 'database.is_neutralized'), '') <> '',
+                  EXISTS (SELECT 1 FROM ir_module_module WHERE state LIKE 'to %%'),
+                  EXISTS (SELECT 1 FROM connector_job WHERE state = 'pending' AND hold IS NULL)
+                  OR EXISTS (SELECT 1 FROM connector_job WHERE state = 'pending' AND hold = 'key'),
+                  (SELECT extract(epoch FROM min(eta) - %s)::float FROM connector_job
+                    WHERE state = 'pending' AND hold = 'eta')""",
+        _UTC_NOW,
+    )
+
+
+def addon_installed() -> SQL:
+    """Tell whether the database has the queue; the name of the table is looked up, so that a database without is no error."""
+    return SQL("SELECT to_regclass('connector_worker') IS NOT NULL AND to_regclass('connector_job_bucket') IS NOT NULL")

@@ -72,7 +72,6 @@ class Worker:
         self._parents: set[int] = set()
         self._keys: set[str] = set()
         self._next_sweep = 0.0
-        self._limited = False
 
     def close(self) -> None:
         """Give everything back and leave."""
@@ -86,35 +85,32 @@ class Worker:
 
     # -- claim ---------------------------------------------------------------------------------------------------------
 
-    @property
-    def limited(self) -> bool:
-        """Whether the last claim met channels with limits: what is claimed counts there, so claim no more than can start."""
-        return self._limited
+    def claim(self, limit: int, prefetch: int = 0) -> list[Claimed]:
+        """Claim jobs that are due, most urgent first.
 
-    def claim(self, limit: int) -> list[Claimed]:
-        """Claim up to ``limit`` jobs that are due, most urgent first."""
+        :param limit: how many can start at once
+        :param prefetch: how many more may wait for a thread, in channels without limits: a claimed job counts there as one
+            that runs
+        """
         self.tidy()
-        channel_ids = self._channel_ids()
+        channel_ids = self.channel_ids()
         if channel_ids == []:
             return []
-        claimed = self._claim(limit, channel_ids)
-        if claimed is None:
-            # Jobs of keys that run are in the way of others: set them aside and look again.
-            if self._execute(sql.park()):
-                claimed = self._claim(limit, channel_ids, last=True)
-        return claimed or []
+        claimed, busy = self._claim(limit, prefetch, channel_ids)
+        if busy and len(claimed) < limit and self._execute(sql.park()):
+            # Jobs of keys that run were in the way of others; they are set aside now.
+            more, _busy = self._claim(limit - len(claimed), 0, channel_ids)
+            claimed += more
+        return claimed
 
-    def _claim(self, limit: int, channel_ids: list[int] | None, last: bool = False) -> list[Claimed] | None:
-        """Claim; None: nothing was claimed as exclusive keys were in the way."""
-        rows = self._repeat(lambda: sql.claim(self.id, limit, channel_ids))
-        self._limited = bool(rows and rows[0][-2])
-        if self._limited:
+    def _claim(self, limit: int, prefetch: int, channel_ids: list[int] | None) -> tuple[list[Claimed], int]:
+        """Claim, and return what was claimed and how many were passed by for their exclusive key."""
+        rows = self._repeat(lambda: sql.claim(self.id, limit + prefetch, channel_ids))
+        if rows[0][-2]:
             rows = self._repeat(lambda: sql.claim_limited(self.id, limit, channel_ids))
-        claimed = [Claimed(*row[:-2]) for row in rows if row[0] is not None]
-        busy = rows[0][-1] if rows else 0
-        return None if busy and len(claimed) < limit and not claimed and not last else claimed
+        return [Claimed(*row[:-2]) for row in rows if row[0] is not None], rows[0][-1]
 
-    def _channel_ids(self) -> list[int] | None:
+    def channel_ids(self) -> list[int] | None:
         if self._channels is None:
             return None
         return [row[0] for row in self._execute(sql.channels_by_name(self._channels))]

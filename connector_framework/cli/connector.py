@@ -1,0 +1,58 @@
+"""``odoo connector worker``: a process that runs jobs and nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+
+from odoo.cli.command import Command
+from odoo.tools import config
+
+
+class Connector(Command):
+    """Run the jobs of the queue in a process of its own"""
+
+    def run(self, args):
+        parser = argparse.ArgumentParser(prog=self.prog, description=self.__doc__)
+        parser.add_argument("action", choices=["worker"])
+        parser.add_argument("--threads", type=int, help="jobs that run at a time and database (default: 4)")
+        parser.add_argument("--channels", help="only these channels and those below, with commas between them")
+        parser.add_argument("--drain", action="store_true", help="end when nothing is due or running")
+        options, odoo_args = parser.parse_known_args(args)
+        if options.threads is not None and options.threads < 1:
+            parser.error("--threads is at least 1")
+        config.parse_config(odoo_args, setup_logging=True)
+        return self._work(options)
+
+    def _work(self, options):
+        import dataclasses  # noqa: PLC0415
+
+        import odoo.addons.connector_framework  # noqa: PLC0415
+        from odoo.addons.connector_framework.queue.settings import load_settings  # noqa: PLC0415
+        from odoo.addons.connector_framework.queue.supervisor import Supervisor  # noqa: PLC0415
+        from odoo.service import server  # noqa: PLC0415
+
+        server.load_server_wide_modules()
+        settings = load_settings()
+        if options.threads:
+            settings = dataclasses.replace(settings, threads=options.threads)
+        channels = [name.strip() for name in options.channels.split(",")] if options.channels else None
+        supervisor = Supervisor(settings, channels=channels, drain=options.drain)
+        done = threading.Event()
+
+        def stop(signum, frame):
+            if done.is_set():
+                sys.stderr.write("Forced shutdown.\n")
+                os._exit(1)
+            done.set()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        thread = supervisor.start()
+        while thread.is_alive() and not done.wait(0.2):
+            pass
+        supervisor.stop()
+        return 0

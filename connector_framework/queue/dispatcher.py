@@ -1,0 +1,264 @@
+"""The dispatcher of one database in one process: claims jobs and hands them to threads."""
+
+from __future__ import annotations
+
+import logging
+import random
+import select
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+
+import psycopg2
+from psycopg2 import errorcodes
+
+from odoo.modules.registry import Registry
+
+from . import sql, wake
+from .pool import STALE_AFTER_S, Pool, Slot
+from .session import DatabaseSession
+from .settings import Settings
+from .worker import Claimed, Worker
+
+__all__ = ["Dispatcher"]
+
+_logger = logging.getLogger(__name__)
+
+BEAT_S = 1.0
+#: Seconds to wait before a lost database is tried again: at first, and at most.
+RECONNECT_S, RECONNECT_MAX_S = 1.0, 30.0
+#: Addons that are "to be upgraded" keep jobs from starting, but a run that died in the middle must not for ever.
+MODULES_MAX_S = 900.0
+
+_GONE = (errorcodes.INVALID_CATALOG_NAME,)
+
+
+class Dispatcher:
+    """Serves one database until it is stopped, or the database or the addon in it is gone.
+
+    :param channels: only these channels and those below
+    :param drain: end when nothing is due or running
+    """
+
+    def __init__(
+        self, dbname: str, settings: Settings, *, channels: Iterable[str] | None = None, drain: bool = False
+    ) -> None:
+        self.dbname = dbname
+        self.settings = settings
+        self.channels = None if channels is None else list(channels)
+        self.drain = drain
+        self._stopping = threading.Event()
+        self._lost = threading.Event()
+        self._sweep = False
+        self._wake_in, self._wake_out = socket.socketpair()
+        for end in (self._wake_in, self._wake_out):
+            end.setblocking(False)
+        self._suspects: deque[Claimed] = deque()
+        self._modules_since: float | None = None
+        self._last_beat = 0.0
+        self._hands_tied = False
+
+    def run(self) -> None:
+        """Serve until there is nothing to serve; survives whatever happens to the database."""
+        threading.current_thread().dbname = self.dbname  # type: ignore[attr-defined]
+        pause_s = RECONNECT_S
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                if not self._serve():
+                    return
+            except psycopg2.Error as error:
+                if error.pgcode in _GONE or "does not exist" in str(error).partition("\n")[0]:
+                    _logger.info("database %s is gone", self.dbname)
+                    return
+                _logger.warning("database %s is out of reach, trying again: %s", self.dbname, str(error).strip())
+            except Exception:
+                _logger.exception("the worker of database %s stumbled, it starts again", self.dbname)
+            if time.monotonic() - began > RECONNECT_MAX_S:
+                pause_s = RECONNECT_S
+            self._stopping.wait(pause_s * random.uniform(0.8, 1.2))
+            pause_s = min(RECONNECT_MAX_S, pause_s * 2)
+
+    def stop(self) -> None:
+        """Claim no more; :meth:`run` returns when what runs has ended, or was given back."""
+        self._stopping.set()
+        self.wake()
+
+    def wake(self, payload: str = "") -> None:
+        """Look at the queue now."""
+        if payload == wake.SWEEP:
+            self._sweep = True
+        try:
+            self._wake_in.send(b".")
+        except (BlockingIOError, OSError):
+            pass  # it is awake, or gone
+
+    # -- one session ---------------------------------------------------------------------------------------------------
+
+    def _serve(self) -> bool:
+        """Work on one session until it ends; False: there is nothing to serve any more."""
+        session = DatabaseSession(self.dbname, on_notify=self.wake)
+        try:
+            if not session.execute(sql.addon_installed())[0][0]:
+                return False
+            worker = Worker(session, threads=self.settings.threads, channels=self.channels)
+        except BaseException:
+            session.close()
+            raise
+        session.listen()
+        self._lost.clear()
+        self._suspects.clear()
+        self._last_beat = time.monotonic()
+        pool = Pool(self.dbname, self.settings.threads, self.wake)
+        beat = threading.Thread(target=self._beat, args=(worker, pool), name=f"connector beat {self.dbname}", daemon=True)
+        beat.start()
+        wake.local[self.dbname] = self.wake
+        _logger.info("worker %s serves database %s with %s threads", worker.id, self.dbname, self.settings.threads)
+        try:
+            return self._loop(worker, pool)
+        finally:
+            wake.local.pop(self.dbname, None)
+            self._leave(worker, pool)
+            self._lost.set()
+            beat.join()
+
+    def _loop(self, worker: Worker, pool: Pool) -> bool:
+        while not self._stopping.is_set():
+            if self._lost.is_set():
+                raise psycopg2.OperationalError("the worker's session was lost")
+            neutralized, changing, claimable, next_eta_s = worker.session.execute(sql.look())[0]
+            if neutralized:
+                _logger.info("database %s is neutralized, no job is run", self.dbname)
+                return False
+            stale = pool.withdraw(older_than_s=STALE_AFTER_S)
+            if stale:
+                worker.give_back(stale)
+            if self._sweep:
+                self._sweep = False
+                worker.sweep()
+                claimable = True
+            more = False
+            if not self._is_blocked(changing):
+                more = self._claim(worker, pool, claimable or (next_eta_s is not None and next_eta_s <= 0))
+            if self.drain and not more and not pool.running and not self._suspects and self._is_drained(worker):
+                return False
+            if not more:
+                self._wait(worker, next_eta_s)
+        return False
+
+    def _claim(self, worker: Worker, pool: Pool, claimable: bool) -> bool:
+        """Claim what can start, hand it over, and tell whether there may be more."""
+        if self._suspects:
+            if pool.running:
+                return False
+            pool.submit(worker, [self._suspects.popleft()])
+            self._hands_tied = True
+            return False
+        if self._hands_tied and pool.running:
+            return False
+        self._hands_tied = False
+        free = pool.free
+        ahead = pool.ahead if free >= 0 else 0
+        if free <= 0 and ahead < pool.size:
+            worker.tidy()
+            return False
+        if not claimable:
+            worker.tidy()
+            return False
+        registry = Registry(self.dbname).check_signaling()
+        if not registry.ready:
+            return False
+        jobs = worker.claim(max(0, free), ahead)
+        # A job that a worker died with runs alone here, so that it takes no other along if it is what killed it.
+        self._suspects.extend(job for job in jobs if job.crashes)
+        pool.submit(worker, [job for job in jobs if not job.crashes])
+        return len(jobs) > max(0, free)
+
+    def _is_blocked(self, changing: bool) -> bool:
+        """Tell whether nothing may start: addons are being changed, or this worker may count as dead elsewhere."""
+        if time.monotonic() - self._last_beat > self.settings.lease_s * 2 / 3:
+            return True
+        if not changing:
+            self._modules_since = None
+            return False
+        self._modules_since = self._modules_since or time.monotonic()
+        if time.monotonic() - self._modules_since < MODULES_MAX_S:
+            return True
+        _logger.warning("addons of %s wait to be changed for very long, jobs are run all the same", self.dbname)
+        return False
+
+    def _is_drained(self, worker: Worker) -> bool:
+        worker.sweep()
+        channel_ids = worker.channel_ids()
+        return not worker.session.execute(sql.unfinished(channel_ids))[0][0]
+
+    def _wait(self, worker: Worker, next_eta_s: float | None) -> None:
+        timeout_s = self.settings.poll_interval_s * random.uniform(0.8, 1.0)
+        if next_eta_s is not None:
+            timeout_s = min(timeout_s, max(0.0, next_eta_s))
+        session = worker.session
+        try:
+            ready, _, _ = select.select([session, self._wake_out], [], [], timeout_s)  # type: ignore[list-item]
+        except (ValueError, OSError) as error:
+            raise psycopg2.OperationalError(f"the worker's session was closed: {error}") from error
+        if session in ready:
+            session.poll()  # type: ignore[attr-defined]
+        try:
+            while self._wake_out.recv(4096):
+                pass
+        except BlockingIOError:
+            pass
+
+    def _leave(self, worker: Worker, pool: Pool) -> None:
+        """Give back what has not begun, wait for what runs, give the rest back too."""
+        pool.close()
+        waiting = [*pool.withdraw(), *self._suspects]
+        try:
+            worker.give_back(waiting)
+            worker.beat(pool.running, stopping=True)
+            if not pool.join(self.settings.stop_timeout_s if self._stopping.is_set() else self.settings.lease_s):
+                ids = [slot.job.id for slot in pool.slots]
+                _logger.warning("jobs %s did not end in time, they are given back", ids)
+                worker.session.execute(sql.end_session_of(ids))
+            worker.tidy()
+        except psycopg2.Error as error:
+            _logger.debug("worker %s leaves without its session: %s", worker.id, error)
+        worker.close()
+
+    # -- the beat ------------------------------------------------------------------------------------------------------
+
+    def _beat(self, worker: Worker, pool: Pool) -> None:
+        """Each second: say that the worker lives, take over from dead ones, end what took too long."""
+        while not self._lost.wait(BEAT_S):
+            try:
+                if not worker.beat(pool.running, self._stopping.is_set()):
+                    _logger.warning("worker %s was taken for dead, it starts again under another number", worker.id)
+                    break
+                self._last_beat = time.monotonic()
+                for slot in pool.slots:
+                    if slot.job.timeout_s and time.monotonic() - slot.began > slot.job.timeout_s:
+                        self._time_out(worker, pool, slot)
+                if worker.reap(self.settings.lease_s):
+                    self.wake()
+            except psycopg2.Error as error:
+                _logger.warning("worker %s has lost its session: %s", worker.id, str(error).strip())
+                break
+            except Exception:
+                _logger.exception("worker %s: the beat stumbled", worker.id)
+        self._lost.set()
+        self.wake()
+
+    def _time_out(self, worker: Worker, pool: Pool, slot: Slot) -> None:
+        """Fail the attempt: its session is cut, so that its work cannot be committed, then the job is moved on."""
+        job = slot.job
+        message = f"the attempt took longer than {job.timeout_s:g} s"
+        _logger.warning("%s: %s", job, message)
+        worker.session.execute(sql.end_session_of([job.id]))
+        error = {"exc_type": "TimeoutError", "exc_message": message, "exc_info": None, "user_message": None}
+        if job.exhausted:
+            worker.fail(job, error)
+        else:
+            worker.retry(job, 10.0 * 2 ** min(job.attempt - 1, 8), True, error)
+        pool.retire(slot)

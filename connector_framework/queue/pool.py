@@ -1,0 +1,177 @@
+"""The threads of a worker process that run the claimed jobs of one database."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from ..exceptions import JobLostError
+from .runner import Runner
+from .worker import Claimed, Worker
+
+__all__ = ["Pool", "Slot"]
+
+_logger = logging.getLogger(__name__)
+
+#: A claimed job that no thread has begun for so long goes back to the queue: others may be idle.
+STALE_AFTER_S = 2.0
+#: A thread without work for so long ends and gives its database connection back.
+IDLE_S = 60.0
+#: Jobs are claimed ahead as long as all that is ahead is begun within this time, and at most so many.
+AHEAD_S, AHEAD_MAX = 0.2, 8
+
+
+@dataclass(eq=False)
+class Slot:
+    """A job that a thread runs now."""
+
+    worker: Worker
+    job: Claimed
+    thread: threading.Thread
+    began: float = field(default_factory=time.monotonic)
+    #: Its job was taken from it, for its time-out: the thread ends when its code returns, if ever.
+    retired: bool = False
+
+
+class Pool:
+    """Runs jobs on up to ``size`` threads, made when there is work and ended when there is none.
+
+    :param changed: called when a thread becomes idle
+    """
+
+    def __init__(self, dbname: str, size: int, changed: Callable[[], None]) -> None:
+        self.dbname = dbname
+        self.size = size
+        self._changed = changed
+        self._condition = threading.Condition()
+        self._queue: deque[tuple[float, Worker, Claimed]] = deque()
+        self._slots: set[Slot] = set()
+        self._threads: set[threading.Thread] = set()
+        self._closed = False
+        self._average_s = AHEAD_S
+
+    # -- what the dispatcher asks --------------------------------------------------------------------------------------
+
+    @property
+    def free(self) -> int:
+        """How many jobs could start at once."""
+        with self._condition:
+            return self.size - self._busy() - len(self._queue)
+
+    @property
+    def ahead(self) -> int:
+        """How many jobs may be claimed ahead of a free thread: those that are begun soon, by the pace so far."""
+        with self._condition:
+            return max(0, min(AHEAD_MAX, int(self.size * AHEAD_S / max(self._average_s, 0.001))) - len(self._queue))
+
+    @property
+    def running(self) -> int:
+        with self._condition:
+            return self._busy()
+
+    @property
+    def slots(self) -> list[Slot]:
+        with self._condition:
+            return [slot for slot in self._slots if not slot.retired]
+
+    def _busy(self) -> int:
+        return sum(not slot.retired for slot in self._slots)
+
+    def submit(self, worker: Worker, jobs: Iterable[Claimed]) -> None:
+        """Run jobs in this order as threads become free."""
+        now = time.monotonic()
+        with self._condition:
+            self._queue.extend((now, worker, job) for job in jobs)
+            wanted = min(self.size, self._busy() + len(self._queue))
+            while len(self._threads) < wanted:
+                thread = threading.Thread(target=self._run, name=f"connector job {self.dbname}", daemon=True)
+                self._threads.add(thread)
+                thread.start()
+            self._condition.notify(len(self._queue))
+
+    def withdraw(self, older_than_s: float = 0.0) -> list[Claimed]:
+        """Take back jobs that no thread has begun: all, or all if the first has waited for so long."""
+        with self._condition:
+            if not self._queue or time.monotonic() - self._queue[0][0] < older_than_s:
+                return []
+            jobs = [job for _claimed, _worker, job in self._queue]
+            self._queue.clear()
+            return jobs
+
+    def retire(self, slot: Slot) -> None:
+        """Give up on a thread whose job was taken from it; another one takes its place."""
+        with self._condition:
+            if slot not in self._slots or slot.retired:
+                return
+            slot.retired = True
+            self._threads.discard(slot.thread)
+            # Ends a loop in Python code; what sleeps or calls C code ends when that returns.
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(slot.thread.ident or 0), ctypes.py_object(JobLostError))
+        self._changed()
+
+    def close(self) -> None:
+        """Start nothing more; threads end with the job that they run."""
+        with self._condition:
+            self._closed = True
+            self._condition.notify_all()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the running jobs; True: all have ended."""
+        deadline = time.monotonic() + timeout_s
+        with self._condition:
+            while self._busy():
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                self._condition.wait(min(left, 1.0))
+        return True
+
+    # -- a thread ------------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        runner, slot = Runner(self.dbname), None
+        try:
+            while (slot := self._next()) is not None:
+                runner.run(slot.worker, slot.job)
+                if self._ended(slot):
+                    return
+        except JobLostError:
+            _logger.info("the thread of %s has ended, its job was taken from it", slot and slot.job)
+        finally:
+            runner.close()
+            with self._condition:
+                self._threads.discard(threading.current_thread())
+                if slot is not None:
+                    self._slots.discard(slot)
+                self._condition.notify_all()
+
+    def _next(self) -> Slot | None:
+        with self._condition:
+            deadline = time.monotonic() + IDLE_S
+            while not self._queue:
+                left = deadline - time.monotonic()
+                if self._closed or left <= 0:
+                    self._threads.discard(threading.current_thread())
+                    return None
+                self._condition.wait(left)
+            if self._closed:
+                return None
+            _claimed, worker, job = self._queue.popleft()
+            slot = Slot(worker, job, threading.current_thread())
+            self._slots.add(slot)
+            return slot
+
+    def _ended(self, slot: Slot) -> bool:
+        """Note that a job has ended; True: the thread is to end too."""
+        with self._condition:
+            self._slots.discard(slot)
+            self._average_s += (time.monotonic() - slot.began - self._average_s) * 0.1
+            self._condition.notify_all()
+            retired = slot.retired
+        self._changed()
+        return retired

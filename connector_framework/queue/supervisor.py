@@ -1,0 +1,109 @@
+"""The supervisor of a process: a dispatcher for each database that has the addon."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+
+import psycopg2
+
+from odoo.service.db import list_dbs
+from odoo.tools import config
+
+from . import sql, wake
+from .dispatcher import Dispatcher
+from .session import DatabaseSession
+from .settings import Settings
+
+__all__ = ["Supervisor"]
+
+_logger = logging.getLogger(__name__)
+
+#: Seconds between two looks for new databases.
+LOOK_S = 60.0
+
+
+def served_databases() -> list[str]:
+    """Return the databases that this process serves, as Odoo's own cron does."""
+    return list(config["db_name"] or list_dbs(True))
+
+
+class Supervisor:
+    """Keeps a dispatcher thread for each database; one database's trouble is never another's.
+
+    :param databases: returns the names to serve, asked each minute
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        databases: Callable[[], Iterable[str]] = served_databases,
+        *,
+        channels: Iterable[str] | None = None,
+        drain: bool = False,
+    ) -> None:
+        self.settings = settings
+        self._databases = databases
+        self._channels = None if channels is None else list(channels)
+        self._drain = drain
+        self._dispatchers: dict[str, tuple[Dispatcher, threading.Thread]] = {}
+        self._stopping = threading.Event()
+        self._look = threading.Event()
+
+    def start(self) -> threading.Thread:
+        """Serve in a thread of its own."""
+        thread = threading.Thread(target=self.run, name="connector supervisor", daemon=True)
+        thread.start()
+        return thread
+
+    def run(self) -> None:
+        """Serve until stopped; with ``drain`` until every dispatcher has ended."""
+        wake.local[""] = lambda payload: self._look.set()
+        while not self._stopping.is_set():
+            self._look.clear()
+            self.look()
+            if self._drain:
+                for _dispatcher, thread in list(self._dispatchers.values()):
+                    thread.join()
+                return
+            self._look.wait(LOOK_S)
+
+    def look(self) -> None:
+        """Start a dispatcher for each database that has the addon and none yet."""
+        try:
+            names = list(self._databases())
+        except psycopg2.Error as error:
+            _logger.warning("the databases cannot be listed, looking again: %s", str(error).strip())
+            return
+        for name in names:
+            current = self._dispatchers.get(name)
+            if (current is None or not current[1].is_alive()) and not self._stopping.is_set() and self._has_queue(name):
+                dispatcher = Dispatcher(name, self.settings, channels=self._channels, drain=self._drain)
+                thread = threading.Thread(target=dispatcher.run, name=f"connector worker {name}", daemon=True)
+                self._dispatchers[name] = (dispatcher, thread)
+                thread.start()
+
+    def stop(self) -> None:
+        """Stop every dispatcher; returns when what ran has ended or was given back."""
+        self._stopping.set()
+        self._look.set()
+        wake.local.pop("", None)
+        dispatchers = list(self._dispatchers.values())
+        for dispatcher, _thread in dispatchers:
+            dispatcher.stop()
+        for _dispatcher, thread in dispatchers:
+            thread.join()
+
+    def _has_queue(self, name: str) -> bool:
+        try:
+            session = DatabaseSession(name)
+        except psycopg2.Error as error:
+            _logger.debug("database %s is out of reach: %s", name, str(error).strip())
+            return False
+        try:
+            return bool(session.execute(sql.addon_installed())[0][0]) and not session.execute(sql.look())[0][0]
+        except psycopg2.Error:
+            return False
+        finally:
+            session.close()
