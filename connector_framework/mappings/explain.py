@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..addon import addon_of
-from ..exceptions import ConnectorError
+from .errors import describe
 from .plan import Children, Direct, Method
 from .source import MISSING
 
@@ -64,7 +64,7 @@ def _explain_direct(mapper: Mapper, step: Direct, map_record: MapRecord, answer:
         if step.checked is not None:
             value = step.checked(mapper, value)
     except Exception as exc:
-        entry["note"] = _text(exc)
+        entry["note"] = describe(exc)
     else:
         if value is MISSING:
             entry["note"] = "not in the source"
@@ -80,7 +80,7 @@ def _explain_method(mapper: Mapper, step: Method, map_record: MapRecord, answer:
     try:
         values = mapper._call(step.name, step.source, step.target, map_record.source)
     except Exception as exc:
-        answer[step.name] = {**entry, "note": _text(exc)}
+        answer[step.name] = {**entry, "note": describe(exc)}
         return
     for target, value in values.items():
         answer[target] = {**entry, "value": value}
@@ -88,20 +88,19 @@ def _explain_method(mapper: Mapper, step: Method, map_record: MapRecord, answer:
 
 def _explain_children(mapper: Mapper, step: Children, map_record: MapRecord, answer: Answer) -> None:
     entry = _entry(step.owner, source=step.key, model=step.model_name, children=[])
-    current = mapper._current
     try:
         items = step.read(map_record.source)
         if items is MISSING:
             entry["note"] = "not in the source"
         else:
-            _, for_create, _, binding, options = current
+            _, for_create, _, _, options = mapper._current
             child_mapper = mapper._child_mapper(step)
             for item in mapper._items(items):
                 child = child_mapper.map_record(item, parent=map_record)
                 entry["children"].append(_explain(child_mapper, child, for_create, None, options))
-            entry["value"] = mapper._map_children(step, map_record, items, binding, options)
+            entry["value"] = mapper._map_children(step, map_record, items)
     except Exception as exc:
-        entry["note"] = _text(exc)
+        entry["note"] = describe(exc)
     answer[step.target] = entry
 
 
@@ -113,7 +112,7 @@ def _explain_finalize(mapper: Mapper, map_record: MapRecord, answer: Answer) -> 
     try:
         after = mapper.finalize(map_record, dict(before))
     except Exception as exc:
-        answer["finalize"] = _entry(owner, method="finalize", note=_text(exc))
+        answer["finalize"] = _entry(owner, method="finalize", note=describe(exc))
         return
     for target, value in (after or {}).items():
         if target not in before or before[target] is not value:
@@ -121,9 +120,3 @@ def _explain_finalize(mapper: Mapper, map_record: MapRecord, answer: Answer) -> 
     for target in before:
         if target not in (after or {}):
             answer[target]["note"] = f"taken out by finalize of {owner.__qualname__}"
-
-
-def _text(exc: Exception) -> str:
-    if isinstance(exc, ConnectorError):
-        return str(exc)
-    return f"{type(exc).__name__}: {exc}"

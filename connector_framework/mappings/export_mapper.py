@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from odoo.models import BaseModel
 
-from ..exceptions import MappingError
-from .mapper import Mapper, collect_error
+from .errors import FieldErrors
+from .mapper import Mapper
 from .plan import Children
 from .record import MapRecord
 
@@ -42,34 +42,31 @@ class ExportMapper(Mapper):
         elif not isinstance(source, Mapping):
             raise TypeError(f"{type(self).__name__} maps records and mappings, not {type(source).__name__}")
 
-    def _child_mapper(self, step: Children) -> ExportMapper:
-        return self.unit(ExportMapper, step.model_name)
+    @classmethod
+    def _direction(cls) -> type[ExportMapper]:
+        return ExportMapper
 
-    def _map_children(
-        self, step: Children, map_record: MapRecord, items: Any, binding: Any, options: dict[str, Any]
-    ) -> list[Any]:
+    def _map_children(self, step: Children, map_record: MapRecord, items: Any) -> list[Any]:
+        _, for_create, _, _, options = self._current  # type: ignore[misc]
         mapper = self._child_mapper(step)
-        for_create = bool(self._current and self._current[1])
         result: list[Any] = []
-        errors: dict[str, str] = {}
-        cause = None
+        errors: FieldErrors | None = None
+        hooked = mapper._has_child_hooks
         before = mapper._current
-        for index, item in enumerate(self._items(items)):
-            where = f"{step.target}[{index}]"
-            try:
-                child = mapper.map_record(item, parent=map_record)
-                mapper._current = (child, for_create, None, None, options)
-                if mapper.skip_item(child):
-                    continue
-                values = mapper._values(child, for_create, None, None, options)
-                result.append(mapper.finalize_child(child, values))
-            except MappingError as exc:
-                cause = exc
-                errors.update((f"{where}.{name}" if name else where, text) for name, text in exc.field_errors.items())
-            except Exception as exc:
-                cause = collect_error(errors, where, exc)
-            finally:
-                mapper._current = before
+        try:
+            for index, item in enumerate(self._items(items)):
+                try:
+                    child = mapper.map_record(item, map_record)
+                    if hooked:
+                        mapper._current = (child, for_create, None, None, options)
+                        if mapper.skip_item(child):
+                            continue
+                    values = mapper._values(child, for_create, None, None, options)
+                    result.append(mapper.finalize_child(child, values) if hooked else values)
+                except Exception as exc:
+                    errors = (errors or FieldErrors()).add_within(f"{step.target}[{index}]", exc)
+        finally:
+            mapper._current = before
         if errors:
-            raise MappingError(errors) from cause
+            errors.throw()
         return result

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from odoo.fields import Command
-from odoo.models import BaseModel
 
-from ..exceptions import MappingError
-from .mapper import Mapper, collect_error
+from .errors import FieldErrors
+from .lines import Key, KnownLines, external_key
+from .mapper import Mapper
 from .plan import Children
 from .record import MapRecord
-from .source import MISSING
 
 __all__ = ["ImportMapper"]
 
-Key = tuple[Hashable, ...]
+CREATE = Command.CREATE
 
 
 class ImportMapper(Mapper):
@@ -49,100 +48,62 @@ class ImportMapper(Mapper):
         if not isinstance(source, Mapping):
             raise TypeError(f"{type(self).__name__} maps mappings, not {type(source).__name__}")
 
-    def _child_mapper(self, step: Children) -> ImportMapper:
-        return self.unit(ImportMapper, step.model_name)
+    @classmethod
+    def _direction(cls) -> type[ImportMapper]:
+        return ImportMapper
 
-    def _map_children(
-        self, step: Children, map_record: MapRecord, items: Any, binding: Any, options: dict[str, Any]
-    ) -> list[Any]:
-        mapper = self._child_mapper(step)
-        names: tuple[str, ...] = ()
-        lines: dict[Key, Any] = {}
-        keyless: list[Any] = []
+    def _map_children(self, step: Children, map_record: MapRecord, items: Any) -> list[Any]:
+        _, _, _, binding, options = self._current  # type: ignore[misc]
         parent, _, target = step.target.rpartition(".")
         if parent and isinstance(binding, Mapping):
             binding = binding.get(parent)
-        if binding:
-            names = tuple(getattr(mapper.model, "_external_key", ("external_id",)))
-            # An archived line is known all the same.
-            for line in binding.with_context(active_test=False)[target]:
-                key = _key(line, names)
-                if key is None:
-                    keyless.append(line)
-                else:
-                    lines[key] = line
+        mapper = self._child_mapper(step)
+        known = KnownLines(binding, target, mapper.model) if binding else None
         commands: list[Any] = []
-        errors: dict[str, str] = {}
-        cause = None
-        seen: set[Key] = set()
+        errors: FieldErrors | None = None
+        hooked, merges = mapper._has_child_hooks, mapper._merges
+        line = None
         before = mapper._current
-        for index, item in enumerate(self._items(items)):
-            where = f"{step.target}[{index}]"
-            try:
-                child = mapper.map_record(item, parent=map_record)
-                mapper._current = (child, not binding, None, None, options)
-                if mapper.skip_item(child):
-                    continue
-                line = None
-                if binding:
-                    key = mapper._child_key(child, names, options)
-                    if key is None:
-                        # It cannot be recognised: what has no key is replaced.
-                        commands += [Command.delete(gone.id) for gone in keyless]
-                        keyless = []
-                    elif key in seen:
-                        raise ValueError(f"the source has two children with {_described(names, key)}")
+        try:
+            for index, item in enumerate(self._items(items)):
+                try:
+                    if type(item) is dict and not merges:
+                        child = MapRecord(mapper, item, map_record)
                     else:
-                        seen.add(key)
-                        line = lines.pop(key, None)
-                    mapper._current = (child, line is None, None, line, options)
-                values = mapper._values(child, line is None, None, line, options)
-                values = mapper.finalize_child(child, values)
-                commands.append(Command.create(values) if line is None else Command.update(line.id, values))
-            except MappingError as exc:
-                cause = exc
-                errors.update((f"{where}.{name}" if name else where, text) for name, text in exc.field_errors.items())
-            except Exception as exc:
-                cause = collect_error(errors, where, exc)
-            finally:
-                mapper._current = before
+                        child = mapper.map_record(item, map_record)
+                    if hooked:
+                        mapper._current = (child, known is None, None, None, options)
+                        if mapper.skip_item(child):
+                            continue
+                    if known is not None:
+                        line = known.take(mapper._child_key(child, known.names, options))
+                    values = mapper._values(child, line is None, None, line, options)
+                    if hooked:
+                        mapper._current = (child, line is None, None, line, options)
+                        values = mapper.finalize_child(child, values)
+                    commands.append((CREATE, 0, values) if line is None else Command.update(line.id, values))
+                except Exception as exc:
+                    errors = (errors or FieldErrors()).add_within(f"{step.target}[{index}]", exc)
+        finally:
+            mapper._current = before
         if errors:
-            raise MappingError(errors) from cause
-        commands += [Command.delete(line.id) for line in lines.values()]
-        return commands
+            errors.throw()
+        return commands + [Command.delete(line.id) for line in known.gone()] if known is not None else commands
 
     def _child_key(self, child: MapRecord, names: tuple[str, ...], options: dict[str, Any]) -> Key | None:
         """Return the external key that a child maps to, None if that is not complete."""
         entries = self._plan.key_entries(names)
         if entries is None:
             # A method or finalize() makes the key: only the whole mapping tells.
-            key = _key(self._values(child, False, None, None, options), names)
-            return key or _key(self._values(child, True, None, None, options), names)
+            key = external_key(self._values(child, False, None, None, options), names)
+            return key or external_key(self._values(child, True, None, None, options), names)
         found: dict[str, Any] = {}
         for entry in entries:
             try:
                 value = entry.read(child.source)
                 found[entry.target] = value if entry.function is None else entry.function(self, value)
             except Exception as exc:
-                # The whole mapping meets the error again and reports it, beside the child's other errors.
-                errors: dict[str, str] = {}
-                collect_error(errors, entry.target, exc, entry.key)
+                # Unless it is to be raised as it is, the mapping of the child meets it again, beside the other errors.
+                FieldErrors().add(entry.target, exc)
                 return None
-        return _key(found, names)
-
-
-def _key(values: Any, names: Iterable[str]) -> Key | None:
-    """Return the key in a form in which a record's and a mapping's are equal: ids are text in Odoo."""
-    parts = []
-    for name in names:
-        part = values[name] if isinstance(values, BaseModel) else values.get(name)
-        if isinstance(part, BaseModel):
-            part = part.id
-        if part is None or part is False or part is MISSING or part == "":
-            return None
-        parts.append(str(part))
-    return tuple(parts)
-
-
-def _described(names: Iterable[str], key: Key) -> str:
-    return ", ".join(f"{name} {part!r}" for name, part in zip(names, key, strict=True))
+        return external_key(found, names)

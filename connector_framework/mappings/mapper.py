@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-import psycopg2
-from odoo.exceptions import UserError
-
-from ..exceptions import ConnectorError, MappingError
+from ..exceptions import MappingError
 from ..references import ConnectorUnit
+from .errors import FieldErrors
 from .explain import explain
 from .links import Link, link_to
 from .modifiers import Modifier, external_to_m2o
-from .plan import Children, Direct, Plan
+from .plan import Children, Direct, Plan, Selection
 from .record import MapRecord, Options, names_of
 from .source import MISSING
 
-__all__ = ["Mapper", "collect_error"]
+__all__ = ["Mapper"]
 
 
 class Mapper(ConnectorUnit):
@@ -44,10 +42,18 @@ class Mapper(ConnectorUnit):
 
     def __init__(self, work: Any) -> None:
         super().__init__(work)
-        self._plan = self._compiled()
+        self._plan = plan = self._compiled()
+        #: The steps of a complete mapping, by ``for_create``.
+        self._complete = (plan.selection(None, False), plan.selection(None, True))
+        self._merges = bool(plan.sources)
         # (map record, for_create, fields, binding, options) of the mapping that is going on
         self._current: tuple[MapRecord, bool, frozenset[str] | None, Any, dict[str, Any]] | None = None
         self._links: dict[tuple[str, str | None], Link] = {}
+        self._child_mappers: dict[str, Mapper] = {}
+        cls = type(self)
+        #: Hooks that do nothing are not called.
+        self._finalizes = cls.finalize is not Mapper.finalize
+        self._has_child_hooks = cls.skip_item is not Mapper.skip_item or cls.finalize_child is not Mapper.finalize_child
 
     @classmethod
     def _compiled(cls) -> Plan:
@@ -66,7 +72,9 @@ class Mapper(ConnectorUnit):
         :raises TypeError: when the source is neither
         :raises ValueError: when a part of a merged source is not in :attr:`sources`, or a record is not exactly one
         """
-        if self._plan.sources:
+        if type(source) is dict and not self._merges:  # The usual case, without more calls.
+            return MapRecord(self, source, parent)
+        if self._merges:
             if not isinstance(source, Mapping):
                 raise TypeError(f"{type(self).__name__} merges {self._plan.sources}: it takes a mapping of these")
             unknown = set(source) - set(self._plan.sources)
@@ -75,7 +83,7 @@ class Mapper(ConnectorUnit):
             for part in source.values():
                 if part is not None:
                     self._check_source(part)
-        elif type(source) is not dict:
+        else:
             self._check_source(source)
         return MapRecord(self, source, parent)
 
@@ -92,23 +100,22 @@ class Mapper(ConnectorUnit):
         """
         map_records = [self.map_record(record) for record in records]
         names = names_of(fields)
+        binding = options.pop("binding", None)
         result: list[dict[str, Any]] = []
-        errors: dict[str, str] = {}
-        cause = None
+        errors = FieldErrors()
         try:
             if len(map_records) > 1 and (names is None or names):
                 self._prefetch(map_records, names)
             for index, map_record in enumerate(map_records):
                 try:
-                    result.append(map_record.values(for_create=for_create, fields=names, **options))
+                    result.append(self._values(map_record, bool(for_create), names, binding, options))
                 except MappingError as exc:
-                    errors.update((f"[{index}].{name}", message) for name, message in exc.field_errors.items())
-                    cause = cause or exc
+                    errors.add_within(f"[{index}]", exc)
         finally:
             for link in self._links.values():
                 link.forget()
         if errors:
-            raise MappingError(errors) from cause
+            errors.throw()
         return result
 
     @classmethod
@@ -189,55 +196,50 @@ class Mapper(ConnectorUnit):
         binding: Any,
         options: dict[str, Any],
     ) -> dict[str, Any]:
-        forced = map_record._forced
-        if fields is not None and not fields:
-            return dict(forced or ())
+        """Map within the right :attr:`current`; every mapping, a child's too, comes through here."""
+        if fields is None:
+            selection = self._complete[for_create]
+        elif fields:
+            selection = self._plan.selection(fields, for_create)
+        else:
+            return dict(map_record._forced or ())
         before = self._current
         self._current = (map_record, for_create, fields, binding, options)
         try:
-            values = self._run(map_record, for_create, fields, binding, options)
-            if forced:
-                values.update(forced)
-            try:
-                values = self.finalize(map_record, values)
-                if values is None:
-                    raise TypeError("returned None instead of the values")
-            except Exception as exc:
-                errors: dict[str, str] = {}
-                collect_error(errors, "finalize", exc)
-                raise MappingError(errors) from exc
+            values = self._run(selection, map_record)
             if map_record._forced:
                 values.update(map_record._forced)
-            return values
+            return self._finalized(map_record, values) if self._finalizes else values
         finally:
             self._current = before
 
-    def _run(
-        self,
-        map_record: MapRecord,
-        for_create: bool,
-        fields: frozenset[str] | None,
-        binding: Any,
-        options: dict[str, Any],
-    ) -> dict[str, Any]:
-        """Run the steps of the plan; the hot loop."""
-        selection = self._plan.selection(fields, for_create)
+    def _finalized(self, map_record: MapRecord, values: dict[str, Any]) -> dict[str, Any]:
+        try:
+            values = self.finalize(map_record, values)
+            if values is None:
+                raise TypeError("returned None instead of the values")
+        except Exception as exc:
+            FieldErrors().add("finalize", exc).throw()
+        values.update(map_record._forced or ())
+        return values
+
+    def _run(self, selection: Selection, map_record: MapRecord) -> dict[str, Any]:
+        """Run the steps; the hot loop."""
         source = map_record._source
         empty = self._empty
         values: dict[str, Any] = {}
-        errors: dict[str, str] = {}
-        cause = None
+        errors: FieldErrors | None = None
         if type(source) is dict:
-            get = source.get
             for target, key in selection.plain:
-                value = get(key, MISSING)
-                if value is not MISSING:
+                if key in source:
+                    value = source[key]
                     values[target] = empty if value is None else value
+            get = source.get
             for target, key, function in selection.modified:
                 try:
                     value = function(self, get(key, MISSING))
                 except Exception as exc:
-                    cause = collect_error(errors, target, exc, key)
+                    errors = (errors or FieldErrors()).add(target, exc, key)
                     continue
                 if value is not MISSING:
                     values[target] = empty if value is None else value
@@ -250,29 +252,27 @@ class Mapper(ConnectorUnit):
                 if function is not None:
                     value = function(self, value)
             except Exception as exc:
-                cause = collect_error(errors, target, exc, key)
+                errors = (errors or FieldErrors()).add(target, exc, key)
                 continue
             if value is not MISSING:
                 values[target] = empty if value is None else value
         for name, part, target in selection.methods:
             try:
                 if part is None and target is None:
-                    result = getattr(self, name)(source)
-                    if result:
-                        values.update(result)
+                    values.update(getattr(self, name)(source) or ())
                 else:
                     values.update(self._call(name, part, target, source))
             except Exception as exc:
-                cause = collect_error(errors, name, exc)
+                errors = (errors or FieldErrors()).add(name, exc)
         for step in selection.children:
             try:
                 items = step.read(source)
                 if items is not MISSING:
-                    values[step.target] = self._map_children(step, map_record, items, binding, options)
+                    values[step.target] = self._map_children(step, map_record, items)
             except Exception as exc:
-                cause = collect_error(errors, step.target, exc, step.key)
+                errors = (errors or FieldErrors()).add(step.target, exc, step.key)
         if errors:
-            raise MappingError(errors) from cause
+            errors.throw()
         return values
 
     def _call(self, name: str, part: str | None, target: str | None, source: Any) -> Mapping[str, Any]:
@@ -284,16 +284,24 @@ class Mapper(ConnectorUnit):
         values = getattr(self, name)(source) or {}
         return values if target is None else {f"{target}.{field}": value for field, value in values.items()}
 
-    def _map_children(
-        self, step: Children, map_record: MapRecord, items: Any, binding: Any, options: dict[str, Any]
-    ) -> list[Any]:
+    def _map_children(self, step: Children, map_record: MapRecord, items: Any) -> list[Any]:
         raise NotImplementedError
 
     def _child_mapper(self, step: Children) -> Mapper:
-        raise NotImplementedError
+        mapper = self._child_mappers.get(step.model_name)
+        if mapper is None:
+            mapper = self._child_mappers[step.model_name] = self.unit(self._direction(), step.model_name)
+        return mapper
+
+    @classmethod
+    def _direction(cls) -> type[Mapper]:
+        """Return the kind of mapper for children: the one of this direction."""
+        raise NotImplementedError(cls.__name__)
 
     def _items(self, items: Any) -> Any:
         """Return the children as something to go through: nothing at all is no children."""
+        if type(items) is list:
+            return items
         if items is None or items is False or items == "":
             return ()
         if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
@@ -305,35 +313,18 @@ class Mapper(ConnectorUnit):
         for entry in self._plan.selection(fields, True).steps:
             if not isinstance(entry, Direct) or not isinstance(entry.modifier, external_to_m2o):
                 continue
-            inner = [modifier.function(entry.target) for modifier in entry.modifier.chain()][:-1]
-            wanted: list[Any] = []
+            functions = [modifier.function(entry.target) for modifier in entry.modifier.chain()][:-1]
+            wanted: set[Any] = set()
             for map_record in map_records:
                 try:
                     value = entry.read(map_record._source)
-                    for function in inner:
+                    for function in functions:
                         value = function(self, value)
+                    if type(value) is list:
+                        wanted.update(value)
+                    else:
+                        wanted.add(value)
                 except Exception:
                     continue  # The mapping itself meets it again, and reports it.
-                wanted += value if isinstance(value, list | tuple) else [value]
-            self.link(entry.target, entry.modifier.binding).prefetch(
-                external_id
-                for external_id in wanted
-                if isinstance(external_id, str | int) and not isinstance(external_id, bool) and external_id != ""
-            )
-
-
-# What says by its type what is to be done next, and what leaves the transaction broken, is nobody's field error.
-_RAISED_AS_IT_IS = (ConnectorError, psycopg2.Error)
-
-
-def collect_error(errors: dict[str, str], name: str, exc: Exception, key: str | None = None) -> Exception:
-    """Add an error of a field, or raise it again if it is none; called in an ``except`` block."""
-    if isinstance(exc, MappingError):
-        for inner, message in exc.field_errors.items():
-            errors[inner or name] = message
-        return exc
-    if isinstance(exc, _RAISED_AS_IT_IS):
-        raise exc
-    message = str(exc) if isinstance(exc, UserError) else f"{type(exc).__name__}: {exc}"
-    errors[name] = f"{message} (source {key!r})" if key else message
-    return exc
+            wanted = {external_id for external_id in wanted if type(external_id) in (str, int) and external_id != ""}
+            self.link(entry.target, entry.modifier.binding).prefetch(wanted)

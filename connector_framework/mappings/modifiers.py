@@ -128,10 +128,16 @@ class external_to_m2o(Modifier):
         self.binding = binding
 
     def function(self, target: str) -> Function:
+        binding = self.binding
+        key = (target, binding)
+
         def to_id(mapper: Mapper, value: Any) -> Any:
             if value is MISSING:
                 return MISSING
-            return None if _is_nothing(value) else mapper.link(target, self.binding).to_id(value)
+            if value is None or value is False or value == "":
+                return None
+            link = mapper._links.get(key) or mapper.link(target, binding)
+            return link.to_id(value)
 
         return to_id
 

@@ -240,6 +240,9 @@ def _is_fed(keys: tuple[str, ...] | None, fields: frozenset[str]) -> bool:
 def _chain(functions: list[Function]) -> Function:
     if len(functions) == 1:
         return functions[0]
+    if len(functions) == 2:
+        first, second = functions
+        return lambda mapper, value: second(mapper, first(mapper, value))
 
     def run(mapper: Mapper, value: Any) -> Any:
         for function in functions:

@@ -89,7 +89,7 @@ class MapRecord:
         :raises MappingError: with the errors of all fields
         :raises RetryableError: as the mapping raised it, e.g. for a missing dependency
         """
-        return self._mapper._values(self, for_create, names_of(fields), binding, options)
+        return self._mapper._values(self, bool(for_create), names_of(fields), binding, options)
 
     def values_by_target(self, **arguments: Any) -> dict[str, dict[str, Any]]:
         """Map as :meth:`values` does and return the values of each of the mapper's ``targets``, in a dict of dicts.

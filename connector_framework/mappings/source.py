@@ -60,7 +60,9 @@ def reader(key: str, *, strict_empty: bool = False) -> Reader:
         return value
 
     def read_one(source: Any) -> Any:
-        return _field(source, key, strict_empty) if isinstance(source, BaseModel) else source.get(key, MISSING)
+        if type(source) is not dict and isinstance(source, BaseModel):
+            return _field(source, key, strict_empty)
+        return source.get(key, MISSING)
 
     first, second = path[0], path[-1]
 

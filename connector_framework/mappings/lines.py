@@ -1,0 +1,74 @@
+"""The lines that a binding has already, to be recognised among the children of its source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from odoo.models import BaseModel
+
+from .source import MISSING
+
+__all__ = ["Key", "KnownLines", "external_key"]
+
+Key = tuple[str, ...]
+
+
+class KnownLines:
+    """The lines of a one2many, by external key; archived ones too.
+
+    :param binding: the record (1) that has them
+    :param name: the one2many
+    :param model: the lines' model, which says what their key is
+    """
+
+    def __init__(self, binding: Any, name: str, model: Any) -> None:
+        self.names: tuple[str, ...] = tuple(getattr(model, "_external_key", ("external_id",)))
+        self._by_key: dict[Key, Any] = {}
+        self._without_key: list[Any] = []
+        self._replaces = False
+        self._seen: set[Key] = set()
+        for line in binding.with_context(active_test=False)[name]:
+            key = external_key(line, self.names)
+            if key is None:
+                self._without_key.append(line)
+            else:
+                self._by_key[key] = line
+
+    def take(self, key: Key | None) -> Any:
+        """Return the line that a child is, None for a new one.
+
+        :raises ValueError: when another child had the key already
+        """
+        if key is None:
+            self._replaces = True
+            return None
+        if key in self._seen:
+            described = ", ".join(f"{name} {part!r}" for name, part in zip(self.names, key, strict=True))
+            raise ValueError(f"the source has two children with {described}")
+        self._seen.add(key)
+        return self._by_key.pop(key, None)
+
+    def gone(self) -> list[Any]:
+        """Return the lines that no child was.
+
+        A line without a key was never there, so it is not gone, unless children come without one: these cannot be
+        recognised, and replace what has none.
+        """
+        return [*self._by_key.values(), *(self._without_key if self._replaces else ())]
+
+
+def external_key(values: Any, names: Iterable[str]) -> Key | None:
+    """Return the key that a record or a dict of values has, None if it is not complete.
+
+    As text, since ids are text in Odoo and may be numbers elsewhere; a many2one by its id.
+    """
+    parts = []
+    for name in names:
+        part = values[name] if isinstance(values, BaseModel) else values.get(name)
+        if isinstance(part, BaseModel):
+            part = part.id
+        if part is None or part is False or part is MISSING or part == "":
+            return None
+        parts.append(str(part))
+    return tuple(parts)
