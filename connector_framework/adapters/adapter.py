@@ -35,7 +35,7 @@ class Adapter(ConnectorUnit):
     calls_burst: ClassVar[float | None] = None
     #: Network errors in a row after which nothing is sent until :meth:`ping` answers; 0: no circuit breaker.
     circuit_failures: ClassVar[int] = 5
-    #: Seconds between the first two pings of an open circuit; doubled with each, up to 15 minutes.
+    #: Seconds from the opening of the circuit to the first ping; doubled with each that fails, up to 15 minutes.
     circuit_probe_s: ClassVar[float] = 30.0
     #: Characters of a payload that an exchange keeps.
     exchange_length: ClassVar[int] = 8000

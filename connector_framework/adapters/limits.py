@@ -59,13 +59,12 @@ class Limits:
         :param rate: tokens that come in a second
         :param burst: the most that the bucket holds
         """
-        rows = self._execute(_take(*self._key, rate, burst), default=[(1 / rate,)])
-        return rows[0][0]
+        return self._update(_take(*self._key, rate, burst), default=[(1 / rate,)])[0][0]
 
     def circuit(self, probe_s: float, changed_at: datetime | None) -> Circuit:
         """Return how the circuit stands; when it is time for a probe, to one caller only as the probe.
 
-        :param probe_s: seconds between the first two probes, doubled with each
+        :param probe_s: seconds until the first probe, doubled with each
         :param changed_at: when somebody last changed the backend; that makes it time for a probe
         """
         rows = self._execute(_look(*self._key, changed_at), default=[])
@@ -77,11 +76,22 @@ class Limits:
 
     def failed(self, reason: str, threshold: int, probe_s: float) -> None:
         """Count a failure; from ``threshold`` in a row on the circuit is open."""
-        self._execute(_failed(*self._key, reason, threshold, probe_s))
+        self._update(_failed(*self._key, reason, threshold, probe_s), default=[])
 
     def answered(self) -> None:
         """Forget the failures and close the circuit."""
         self._execute(_answered(*self._key))
+
+    def _update(self, query: SQL, default: list[tuple]) -> list[tuple]:
+        """Run an UPDATE of the backend's row, which is made first where there is none yet.
+
+        Not in one INSERT .. ON CONFLICT: each of those takes a number from the sequence of the ids, used or not.
+        """
+        rows = self._execute(query, default)
+        if not rows:
+            self._execute(_create(*self._key), default)
+            rows = self._execute(query, default)
+        return rows
 
     def _execute(self, query: SQL, default: Any = None) -> list[tuple]:
         for attempt in range(TRIES):
@@ -96,6 +106,14 @@ class Limits:
         return default
 
 
+def _create(backend_model: str, backend_id: int) -> SQL:
+    return SQL(
+        "INSERT INTO connector_adapter_state (backend_model, backend_id, failures, probes) VALUES (%s, %s, 0, 0)"
+        " ON CONFLICT (backend_model, backend_id) DO NOTHING",
+        backend_model, backend_id,
+    )  # fmt: skip
+
+
 def _take(backend_model: str, backend_id: int, rate: float, burst: float) -> SQL:
     """Take a token, or a place in the line of those who wait for one.
 
@@ -104,9 +122,7 @@ def _take(backend_model: str, backend_id: int, rate: float, burst: float) -> SQL
     """
     return SQL(
         """
-        INSERT INTO connector_adapter_state AS s (backend_model, backend_id, tokens, tokens_at, wait_s, failures, probes)
-        VALUES (%(model)s, %(id)s, %(burst)s - 1, %(now)s, 0, 0, 0)
-        ON CONFLICT (backend_model, backend_id) DO UPDATE SET (tokens, tokens_at, slot_at, wait_s) = (
+        UPDATE connector_adapter_state AS s SET (tokens, tokens_at, slot_at, wait_s) = (
             SELECT CASE WHEN level >= 1 THEN level - 1 ELSE level END,
                    at,
                    CASE WHEN level >= 1 THEN s.slot_at ELSE slot + make_interval(secs => 1 / %(rate)s::float) END,
@@ -123,6 +139,7 @@ def _take(backend_model: str, backend_id: int, rate: float, burst: float) -> SQL
                 ) bucket
             ) line
         )
+        WHERE backend_model = %(model)s AND backend_id = %(id)s
         RETURNING wait_s
         """,
         model=backend_model, id=backend_id, rate=rate, burst=burst, max_slot=MAX_SLOT_S, now=_NOW,
@@ -146,28 +163,21 @@ def _probe(backend_model: str, backend_id: int, probe_s: float, changed_at: date
     """Become the probe: the first one moves the time on, so that all others find that it is not theirs."""
     return SQL(
         "UPDATE connector_adapter_state SET opened_at = %(now)s, probes = probes + 1,"
-        " probe_at = %(now)s + make_interval(secs => least(%(probe_s)s * power(2, least(probes, 20)), %(max)s))"
+        " probe_at = %(now)s + make_interval(secs => least(%(probe_s)s * power(2, least(probes + 1, 20)), %(max)s))"
         " WHERE backend_model = %(model)s AND backend_id = %(id)s AND %(due)s RETURNING id",
         model=backend_model, id=backend_id, probe_s=probe_s, max=MAX_PROBE_S, due=_due(changed_at), now=_NOW,
     )  # fmt: skip
 
 
 def _failed(backend_model: str, backend_id: int, reason: str, threshold: int, probe_s: float) -> SQL:
-    """Count a failure, and open the circuit when it is the last one too many."""
+    """Count a failure, and open the circuit when it is the one too many."""
+    opens = SQL("opened_at IS NULL AND failures + 1 >= %s", threshold)
     return SQL(
-        """
-        INSERT INTO connector_adapter_state AS s (backend_model, backend_id, failures, probes, reason, opened_at, probe_at)
-        VALUES (%(model)s, %(id)s, 1, 0, %(reason)s, CASE WHEN 1 >= %(threshold)s THEN %(now)s END,
-                CASE WHEN 1 >= %(threshold)s THEN %(now)s + make_interval(secs => %(probe_s)s) END)
-        ON CONFLICT (backend_model, backend_id) DO UPDATE SET
-            failures = s.failures + 1,
-            reason = excluded.reason,
-            opened_at = CASE WHEN s.opened_at IS NULL AND s.failures + 1 >= %(threshold)s
-                        THEN %(now)s ELSE s.opened_at END,
-            probe_at = CASE WHEN s.opened_at IS NULL AND s.failures + 1 >= %(threshold)s
-                       THEN %(now)s + make_interval(secs => %(probe_s)s) ELSE s.probe_at END
-        """,
-        model=backend_model, id=backend_id, reason=reason, threshold=threshold, probe_s=probe_s, now=_NOW,
+        "UPDATE connector_adapter_state SET failures = failures + 1, reason = %(reason)s,"
+        " opened_at = CASE WHEN %(opens)s THEN %(now)s ELSE opened_at END,"
+        " probe_at = CASE WHEN %(opens)s THEN %(now)s + make_interval(secs => %(probe_s)s) ELSE probe_at END"
+        " WHERE backend_model = %(model)s AND backend_id = %(id)s RETURNING id",
+        model=backend_model, id=backend_id, reason=reason, opens=opens, probe_s=probe_s, now=_NOW,
     )  # fmt: skip
 
 

@@ -1,1 +1,2 @@
 from . import test_adapters_failures
+from . import test_adapters_limits

@@ -70,8 +70,23 @@ class AdapterCase(TransactionCase):
     def rest(self, adapter_class=Rest, **options):
         return adapter_class(self.open_work(**options) if options else self.work)
 
+    def assert_fails(self, error_type, call, *args, **kwargs):
+        """Return the exception, which has to be of exactly that type.
+
+        Unlike Odoo's ``assertRaises`` it rolls nothing back: what a failure leaves in the tables is what is tested.
+        """
+        try:
+            call(*args, **kwargs)
+        except Exception as error:
+            if type(error) is not error_type:
+                raise
+            return error
+        self.fail(f"{error_type.__name__} not raised")
+
     @property
     def state(self):
+        """What the limits keep of the backend, empty when they keep nothing."""
+        self.env.invalidate_all()
         return self.env["connector.adapter.state"].search(
             [("backend_model", "=", self.backend._name), ("backend_id", "=", self.backend.id)]
         )

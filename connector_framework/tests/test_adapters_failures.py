@@ -5,6 +5,7 @@ import time
 import tracemalloc
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from typing import ClassVar
 
 import requests
 
@@ -45,16 +46,8 @@ FILE = """<?xml version="1.0"?><!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passw
 <methodResponse><params><param><value><string>&f;</string></value></param></params></methodResponse>"""
 
 
-class FailureCase(AdapterCase):
-    def assert_fails(self, error_type, call, *args):
-        with self.assertRaises(error_type) as caught:
-            call(*args)
-        self.assertIs(type(caught.exception), error_type, caught.exception)
-        return caught.exception
-
-
 @tagged("post_install", "-at_install", "transaction")
-class TestAdaptersConnection(FailureCase):
+class TestAdaptersConnection(AdapterCase):
     """What happens before an answer is there."""
 
     def test_refused(self):
@@ -144,7 +137,7 @@ class TestAdaptersConnection(FailureCase):
 
 
 @tagged("post_install", "-at_install", "transaction")
-class TestAdaptersTls(FailureCase):
+class TestAdaptersTls(AdapterCase):
     tls = True
 
     def test_self_signed_refused(self):
@@ -165,7 +158,7 @@ class TestAdaptersTls(FailureCase):
 
 
 @tagged("post_install", "-at_install", "transaction")
-class TestAdaptersStatus(FailureCase):
+class TestAdaptersStatus(AdapterCase):
     def test_table(self):
         """Each status has the type that the table of the documentation gives it."""
         expected = {
@@ -278,7 +271,7 @@ class TestAdaptersStatus(FailureCase):
 
 
 @tagged("post_install", "-at_install", "transaction")
-class TestAdaptersBody(FailureCase):
+class TestAdaptersBody(AdapterCase):
     def test_web_page(self):
         """A web page in place of XML or JSON is a network error that says so, whatever its status is."""
         for status in (200, 503):
@@ -369,7 +362,7 @@ class TestAdaptersBody(FailureCase):
 
 
 @tagged("post_install", "-at_install", "transaction")
-class TestAdaptersXmlRpc(FailureCase):
+class TestAdaptersXmlRpc(AdapterCase):
     def test_values(self):
         """Values come back as Python's own, nil included, and an empty array stays one."""
         value = {"none": None, "text": "é€😀 <&>", "int": 0, "float": 1.5, "true": True, "list": [], "bytes": b"\x00x",
@@ -421,7 +414,11 @@ class TestAdaptersXmlRpc(FailureCase):
         """The connector's table decides, by resource and code before the code alone."""
 
         class Shop(XmlRpc):
-            _fault_errors = {2: AuthenticationError, ("customer", 102): ExternalNotFoundError, 102: PermanentError}
+            _fault_errors: ClassVar = {
+                2: AuthenticationError,
+                ("customer", 102): ExternalNotFoundError,
+                102: PermanentError,
+            }
 
             def _fault_resource(self, method, params):
                 return params[0].partition(".")[0]
