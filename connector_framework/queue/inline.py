@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 
 import psycopg2
 
 from .runner import Runner
-from .session import connect
+from .session import DatabaseSession, Session
 from .settings import load_settings
 from .worker import Claimed, Worker
 
@@ -27,21 +27,22 @@ def run_pending(
     limit: int | None = None,
     channels: Iterable[str] | None = None,
     until: float | None = None,
-    beating: Callable[[Worker], object] | None = None,
+    session: Session | None = None,
 ) -> int:
     """Claim and run jobs until none is due, and return how many were run.
 
     :param limit: how many at most
     :param channels: only these and those below
     :param until: claim nothing after this value of ``time.monotonic()``
-    :param beating: context manager that keeps the worker alive meanwhile
+    :param session: claim on this one, whose worker nobody but the caller can take for dead; None: a new one, with a
+        sign of life each second
     """
     dbname = registry.db_name
-    worker = Worker(connect(dbname), channels=channels)
+    worker = Worker(session or DatabaseSession(dbname), channels=channels)
     runner = Runner(dbname)
     count = 0
     try:
-        with (beating or _beating)(worker):
+        with nullcontext() if session else _beating(worker):
             for job in _due(worker, limit, until):
                 runner.run(worker, job)
                 count += 1

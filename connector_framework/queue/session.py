@@ -14,7 +14,7 @@ from odoo.tools import SQL
 
 from . import sql
 
-__all__ = ["DatabaseSession", "Session", "connect"]
+__all__ = ["DatabaseSession", "Session"]
 
 # A host that is gone is noticed after some 20 s; a session that is idle for long is not dropped by a firewall.
 _KEEPALIVE = {"keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
@@ -81,7 +81,3 @@ class DatabaseSession:
     def close(self) -> None:
         self._connection.close()
 
-
-def connect(dbname: str) -> Session:
-    """Open a session for a worker that runs in the caller's thread (the test kit puts its own in this place)."""
-    return DatabaseSession(dbname)
