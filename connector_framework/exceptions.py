@@ -167,7 +167,9 @@ class NoUnitError(ConnectorError, LookupError):
 class SeveralUnitsError(ConnectorError, LookupError):
     """Several classes are registered for this model and none of them replaces the others."""
 
-    user_message = _lt("Two addons bring a class for the same thing: ask their developers which is to replace the other.")
+    user_message = _lt(
+        "Two addons bring a class for the same thing: ask their developers which is to replace the other."
+    )
 
 
 class JobLostError(BaseException):

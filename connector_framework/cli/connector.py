@@ -28,12 +28,11 @@ class Connector(Command):
         return self._work(options)
 
     def _work(self, options):
-        import dataclasses  # noqa: PLC0415
+        import dataclasses
 
-        import odoo.addons.connector_framework  # noqa: PLC0415
-        from odoo.addons.connector_framework.queue.settings import load_settings  # noqa: PLC0415
-        from odoo.addons.connector_framework.queue.supervisor import Supervisor  # noqa: PLC0415
-        from odoo.service import server  # noqa: PLC0415
+        from odoo.addons.connector_framework.queue.settings import load_settings
+        from odoo.addons.connector_framework.queue.supervisor import Supervisor
+        from odoo.service import server
 
         server.load_server_wide_modules()
         settings = load_settings()

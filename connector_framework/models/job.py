@@ -60,7 +60,9 @@ class ConnectorJob(models.Model):
     user_message = fields.Text("What to Do", readonly=True)
     progress = fields.Float("Progress (%)", compute="_compute_progress", aggregator=None)
     call = fields.Text(
-        compute="_compute_call", groups="connector_framework.group_connector_manager", help="The stored call, secrets masked."
+        compute="_compute_call",
+        groups="connector_framework.group_connector_manager",
+        help="The stored call, secrets masked.",
     )
     parent_ids = fields.Many2many("connector.job", string="Waits For", compute="_compute_dependencies")
     child_ids = fields.Many2many("connector.job", string="Waited For By", compute="_compute_dependencies")
@@ -69,7 +71,9 @@ class ConnectorJob(models.Model):
     _claim = models.Index("(channel_id, priority, id) WHERE state = 'pending' AND hold IS NULL")
     _eta = models.Index("(eta) WHERE state = 'pending' AND hold = 'eta'")
     _parked = models.Index("(exclusive_key, priority, id) WHERE state = 'pending' AND hold = 'key'")
-    _key = models.Index("(exclusive_key, priority, id) WHERE state = 'pending' AND hold IS NULL AND exclusive_key IS NOT NULL")
+    _key = models.Index(
+        "(exclusive_key, priority, id) WHERE state = 'pending' AND hold IS NULL AND exclusive_key IS NOT NULL"
+    )
     _running = models.Index("(worker_id, channel_id) WHERE state = 'running'")
     _waiting = models.Index("(id) WHERE state = 'waiting'")
     _failed = models.Index("(date_done) WHERE state = 'failed'")
@@ -98,15 +102,11 @@ class ConnectorJob(models.Model):
             job.call = arguments.masked(calls.get(job.id, ""))
 
     def _compute_dependencies(self):
-        self.env.cr.execute(sql.read_dependencies(self.ids))
-        parents, children = {}, {}
-        for child_id, parent_id in self.env.cr.fetchall():
-            parents.setdefault(child_id, []).append(parent_id)
-            children.setdefault(parent_id, []).append(child_id)
-        visible = self.search([("id", "in", [*parents, *children, *sum(parents.values(), []), *sum(children.values(), [])])])
+        pairs = self._query(sql.read_dependencies(self.ids))
+        visible = self.search([("id", "in", list({job_id for pair in pairs for job_id in pair}))])
         for job in self:
-            job.parent_ids = visible & self.browse(parents.get(job.id))
-            job.child_ids = visible & self.browse(children.get(job.id))
+            job.parent_ids = visible & self.browse(parent_id for child_id, parent_id in pairs if child_id == job.id)
+            job.child_ids = visible & self.browse(child_id for child_id, parent_id in pairs if parent_id == job.id)
 
     # -- writing, closed to the ORM ------------------------------------------------------------------------------------
 
@@ -185,7 +185,12 @@ class ConnectorJob(models.Model):
         action = {"type": "ir.actions.act_window", "name": self.name, "res_model": self.model_name}
         if len(records) == 1:
             return {**action, "res_id": records.id, "view_mode": "form", "views": [(False, "form")]}
-        return {**action, "domain": [("id", "in", records.ids)], "view_mode": "list,form", "views": [(False, "list"), (False, "form")]}
+        return {
+            **action,
+            "domain": [("id", "in", records.ids)],
+            "view_mode": "list,form",
+            "views": [(False, "list"), (False, "form")],
+        }
 
     def _check_action(self, *states):
         if not self.env.su and not self.env.user.has_group("connector_framework.group_connector_manager"):
@@ -260,7 +265,9 @@ class ConnectorJob(models.Model):
     def _running_job(self):
         running = current_job(self.env.cr)
         if running is None:
-            raise RuntimeError("no job is running on this cursor: progress and checkpoints are for methods run by as_job()")
+            raise RuntimeError(
+                "no job is running on this cursor: progress and checkpoints are for methods run by as_job()"
+            )
         return running
 
     # -- running -------------------------------------------------------------------------------------------------------
@@ -282,7 +289,11 @@ class ConnectorJob(models.Model):
     @api.private
     def _cron_run_pending(self):
         """Run what is due where no worker was seen for a minute, until most of the cron's time is used up."""
-        if self.env["connector.worker"].sudo().search_count([("last_seen", ">", self.env.cr.now() - timedelta(seconds=60))], limit=1):
+        if (
+            self.env["connector.worker"]
+            .sudo()
+            .search_count([("last_seen", ">", self.env.cr.now() - timedelta(seconds=60))], limit=1)
+        ):
             return
         limit_s = config["limit_time_real_cron"]
         if limit_s is None or limit_s < 0:

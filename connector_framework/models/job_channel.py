@@ -74,7 +74,9 @@ class ConnectorJobChannel(models.Model):
 
     def write(self, vals):
         if "name" in vals and any(channel.name != vals["name"] for channel in self):
-            raise UserError(self.env._("The name of a channel cannot be changed, as code refers to it; create another one."))
+            raise UserError(
+                self.env._("The name of a channel cannot be changed, as code refers to it; create another one.")
+            )
         return super().write(vals)
 
     @api.ondelete(at_uninstall=False)

@@ -15,7 +15,6 @@ from decimal import Decimal
 from typing import Any
 
 from lxml import etree
-
 from odoo.models import BaseModel
 
 __all__ = ["decode", "dumps", "encode"]
@@ -130,6 +129,7 @@ def _mask(value: Any) -> Any:
         return [_mask(item) for item in value]
     if isinstance(value, dict):
         return {
-            key: "***" if any(word in key.lower() for word in _SECRET) and item else _mask(item) for key, item in value.items()
+            key: "***" if any(word in key.lower() for word in _SECRET) and item else _mask(item)
+            for key, item in value.items()
         }
     return value

@@ -12,9 +12,8 @@ from collections import deque
 from collections.abc import Iterable
 
 import psycopg2
-from psycopg2 import errorcodes
-
 from odoo.modules.registry import Registry
+from psycopg2 import errorcodes
 
 from . import sql, wake
 from .pool import STALE_AFTER_S, Pool, Slot
@@ -112,7 +111,9 @@ class Dispatcher:
         self._suspects.clear()
         self._last_beat = time.monotonic()
         pool = Pool(self.dbname, self.settings.threads, self.wake)
-        beat = threading.Thread(target=self._beat, args=(worker, pool), name=f"connector beat {self.dbname}", daemon=True)
+        beat = threading.Thread(
+            target=self._beat, args=(worker, pool), name=f"connector beat {self.dbname}", daemon=True
+        )
         beat.start()
         wake.local[self.dbname] = self.wake
         _logger.info("worker %s serves database %s with %s threads", worker.id, self.dbname, self.settings.threads)

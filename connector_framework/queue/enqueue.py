@@ -66,7 +66,8 @@ class _Enqueuer:
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
         if not callable(getattr(type(self.records), name, None)):
-            raise AttributeError(f"{self.records._name} has no method {name!r} to run as a job")
+            message = f"{self.records._name} has no method {name!r} to run as a job"
+            raise AttributeError(message)
 
     def enqueue(self, method_name: str, args: tuple[Any, ...], kwargs: dict[str, Any]):
         """Store one call, or one for each part of the records with ``split``; return the job records."""
@@ -77,7 +78,9 @@ class _Enqueuer:
     def map(self, method_name: str, args_list: Iterable[Sequence[Any]]):
         """Store one call for each tuple of arguments; return the job records."""
         if self.options.get("split") is not None:
-            raise ValueError("as_job(split=...) and map() do not go together: map() stores a job for each tuple already")
+            raise ValueError(
+                "as_job(split=...) and map() do not go together: map() stores a job for each tuple already"
+            )
         return self._store(method_name, [(self.records, tuple(args), {}) for args in args_list])
 
     def _store(self, method_name: str, calls: list[tuple[Any, tuple[Any, ...], dict[str, Any]]]):
@@ -105,7 +108,9 @@ class _Enqueuer:
             },
             "channel": options.get("channel") or DEFAULT_CHANNEL,
             "eta": eta if isinstance(eta, datetime) else None,
-            "eta_s": eta.total_seconds() if isinstance(eta, timedelta) else (0 if isinstance(eta, datetime) else eta or 0),
+            "eta_s": eta.total_seconds()
+            if isinstance(eta, timedelta)
+            else (0 if isinstance(eta, datetime) else eta or 0),
             "max_attempts": options.get("max_attempts"),
             "timeout_s": options.get("timeout_s"),
         }

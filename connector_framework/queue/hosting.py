@@ -29,7 +29,7 @@ _installed = False
 
 def install() -> None:
     """Make the servers of this process start workers. Starts nothing by itself unless the threaded server serves already."""
-    global _installed  # noqa: PLW0603  # once a process, whatever databases come and go
+    global _installed  # once a process, whatever databases come and go
     if _installed or getattr(odoo, "evented", False) or config["test_enable"] or config["stop_after_init"]:
         return
     _installed = True

@@ -97,4 +97,3 @@ def _beating(worker: Worker) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
-

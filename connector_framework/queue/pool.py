@@ -111,7 +111,9 @@ class Pool:
             slot.retired = True
             self._threads.discard(slot.thread)
             # Ends a loop in Python code; what sleeps or calls C code ends when that returns.
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(slot.thread.ident or 0), ctypes.py_object(JobLostError))
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(slot.thread.ident or 0), ctypes.py_object(JobLostError)
+            )
         self._changed()
 
     def close(self) -> None:

@@ -12,21 +12,26 @@ from collections.abc import Mapping
 from typing import Any
 
 import psycopg2
-from psycopg2.errors import UniqueViolation
-
 from odoo import SUPERUSER_ID, api
 from odoo.exceptions import UserError
 from odoo.modules.registry import Registry
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools.translate import LazyGettext
+from psycopg2.errors import UniqueViolation
 
-from ..exceptions import ConnectorError, JobLostError, PermanentError, RetryableError, SkipError
+from ..exceptions import (
+    ConnectorError,
+    JobLostError,
+    PermanentError,
+    RetryableError,
+    SkipError,
+)
 from . import sql
 from .arguments import decode
 from .options import method_options
 from .worker import Claimed, Worker
 
-__all__ = ["RunningJob", "Runner", "current_job"]
+__all__ = ["Runner", "RunningJob", "current_job"]
 
 _logger = logging.getLogger(__name__)
 
@@ -155,13 +160,17 @@ class Runner:
         if row["login"] is None:
             raise PermanentError(f"user {row['user_id']} of the job does not exist any more; cancel the job")
         if not row["user_active"] and row["user_id"] != SUPERUSER_ID:
-            raise PermanentError(f"user {row['login']} of the job is archived; unarchive the user and requeue the job, or cancel it")
+            raise PermanentError(
+                f"user {row['login']} of the job is archived; unarchive the user and requeue the job, or cancel it"
+            )
         return api.Environment(cr, row["user_id"], call["context"], call["su"])
 
     def _call(self, env, job: Claimed, row: Mapping[str, Any]) -> Any:
         call = row["call"]
         if job.model_name not in env:
-            raise PermanentError(f"model {job.model_name} does not exist any more; install its addon, or cancel the job")
+            raise PermanentError(
+                f"model {job.model_name} does not exist any more; install its addon, or cancel the job"
+            )
         records = env[job.model_name].browse(call["ids"])
         if call["ids"]:
             records = records.exists()
@@ -184,7 +193,7 @@ class Runner:
             return "skipped" if worker.skip(job, _shorten(error.reason), started) else "lost"
         if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) and self._lost_session():
             error = _chained(RetryableError(f"the job's database session was lost: {error}"), error)
-        what = self._describe(error, env)
+        what = self._describe(error, self._language(worker, env))
         if isinstance(error, RetryableError) and not (error.count_attempt and job.exhausted):
             delay = error.retry_after_s
             if delay is None:
@@ -208,23 +217,23 @@ class Runner:
         delay = min(RETRY_MAX_S, RETRY_BASE_S * 2 ** (min(job.attempt, 30) - 1))
         return delay * random.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER)
 
-    def _describe(self, error: BaseException, env) -> dict[str, Any]:
+    def _language(self, worker: Worker, env) -> str:
+        """Return the language of the job: its caller's, else its user's."""
+        if env is None:
+            return "en_US"
+        if env.context.get("lang"):
+            return env.context["lang"]
+        rows = worker.session.execute(sql.user_language(env.uid))
+        return (rows and rows[0][0]) or "en_US"
+
+    def _describe(self, error: BaseException, lang: str) -> dict[str, Any]:
         kind = type(error)
         return {
             "exc_type": kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}",
             "exc_message": _shorten(str(error) or kind.__name__),
             "exc_info": _shorten("".join(traceback.format_exception(error))),
-            "user_message": _shorten(self._user_message(error, env)),
+            "user_message": _shorten(_user_message(error, lang)),
         }
-
-    def _user_message(self, error: BaseException, env) -> str | None:
-        """Return what a person can do, in the language of the job's user."""
-        if isinstance(error, ConnectorError):
-            text = error.user_message
-            if isinstance(text, LazyGettext):
-                return text._translate(env.context.get("lang") if env is not None else "")
-            return str(text)
-        return str(error) if isinstance(error, UserError) else None
 
     # -- the cursor ----------------------------------------------------------------------------------------------------
 
@@ -260,6 +269,14 @@ class Runner:
         cr.__dict__.pop(_ATTRIBUTE, None)
         cr.cache.clear()
         cr.transaction = None
+
+
+def _user_message(error: BaseException, lang: str) -> str | None:
+    """Return what a person can do."""
+    if isinstance(error, ConnectorError):
+        text = error.user_message
+        return text._translate(lang) if isinstance(text, LazyGettext) else str(text)
+    return str(error) if isinstance(error, UserError) else None
 
 
 def _chained(error: BaseException, cause: BaseException) -> BaseException:

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 import psycopg2
 import psycopg2.extensions
-
 from odoo.sql_db import connection_info_for
 from odoo.tools import SQL
 
@@ -17,7 +16,13 @@ from . import sql
 __all__ = ["DatabaseSession", "Session"]
 
 # A host that is gone is noticed after some 20 s; a session that is idle for long is not dropped by a firewall.
-_KEEPALIVE = {"keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
+_KEEPALIVE = {
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
 
 
 class Session(Protocol):
@@ -80,4 +85,3 @@ class DatabaseSession:
 
     def close(self) -> None:
         self._connection.close()
-

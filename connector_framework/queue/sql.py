@@ -418,7 +418,9 @@ _TWIN = SQL("""(SELECT t.id FROM connector_job t WHERE t.identity_key = j.identi
                    AND t.state IN ('waiting', 'pending') AND t.id <> j.id LIMIT 1)""")
 
 
-def _back_to_pending(condition: SQL, attempt: SQL, *, retry_after_s: float = 0, error: dict[str, Any] | None = None) -> SQL:
+def _back_to_pending(
+    condition: SQL, attempt: SQL, *, retry_after_s: float = 0, error: dict[str, Any] | None = None
+) -> SQL:
     """Put jobs back, or end them ``cancelled`` where a waiting or pending job has their identity key.
 
     Returns (id, state, exclusive key). A twin that appears meanwhile is a 23505: run the statement again.
@@ -570,7 +572,10 @@ def beat(worker_id: int, running: int, stopping: bool) -> SQL:
 
 def unregister_worker(worker_id: int) -> SQL:
     return SQL(
-        "DELETE FROM connector_worker WHERE id = %s; SELECT pg_advisory_unlock(%s, %s)", worker_id, WORKER_LOCK, worker_id
+        "DELETE FROM connector_worker WHERE id = %s; SELECT pg_advisory_unlock(%s, %s)",
+        worker_id,
+        WORKER_LOCK,
+        worker_id,
     )
 
 
@@ -776,7 +781,9 @@ def read_dependencies(job_ids: Sequence[int]) -> SQL:
     """Return (child, parent) of what these jobs wait for and what waits for them."""
     ids = list(job_ids)
     return SQL(
-        "SELECT child_id, parent_id FROM connector_job_dependency WHERE child_id = ANY(%s) OR parent_id = ANY(%s)", ids, ids
+        "SELECT child_id, parent_id FROM connector_job_dependency WHERE child_id = ANY(%s) OR parent_id = ANY(%s)",
+        ids,
+        ids,
     )
 
 
@@ -787,7 +794,8 @@ def children_of(job_ids: Sequence[int]) -> SQL:
 def lock_jobs(job_ids: Sequence[int]) -> SQL:
     """Keep jobs that do not run from being claimed until the transaction ends; rows of running ones are passed by."""
     return SQL(
-        "SELECT id FROM connector_job WHERE id = ANY(%s) AND state <> 'running' ORDER BY id FOR NO KEY UPDATE", list(job_ids)
+        "SELECT id FROM connector_job WHERE id = ANY(%s) AND state <> 'running' ORDER BY id FOR NO KEY UPDATE",
+        list(job_ids),
     )
 
 
@@ -821,3 +829,7 @@ def look() -> SQL:
 def addon_installed() -> SQL:
     """Tell whether the database has the queue; the name of the table is looked up, so that a database without is no error."""
     return SQL("SELECT to_regclass('connector_worker') IS NOT NULL AND to_regclass('connector_job_bucket') IS NOT NULL")
+
+
+def user_language(user_id: int) -> SQL:
+    return SQL("SELECT p.lang FROM res_users u JOIN res_partner p ON p.id = u.partner_id WHERE u.id = %s", user_id)

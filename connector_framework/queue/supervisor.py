@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterable
 
 import psycopg2
-
 from odoo.service.db import list_dbs
 from odoo.tools import config
 

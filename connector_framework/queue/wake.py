@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable
 
 import psycopg2
-
 from odoo.sql_db import db_connect
 
 from . import sql

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
-from psycopg2.errors import UniqueViolation
-
 from odoo.tools import SQL
+from psycopg2.errors import UniqueViolation
 
 from . import sql
 from .session import Session
@@ -188,7 +187,9 @@ class Worker:
         self._execute(sql.end_silent_sessions(dead, lease_s))
         rows = self._execute(sql.reap(dead), durable=True)
         for job_id, state, _key in rows:
-            _logger.warning("job %s: its worker died; it is %s", job_id, "failed" if state == "failed" else "run again, alone")
+            _logger.warning(
+                "job %s: its worker died; it is %s", job_id, "failed" if state == "failed" else "run again, alone"
+            )
         back = [job_id for job_id, state, _key in rows if state == "running"]
         if back:
             self._repeat(lambda: sql.give_back_reaped(back), durable=True)

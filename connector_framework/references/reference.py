@@ -153,7 +153,9 @@ class Reference:
                     for cls in classes
                     if (model_name in cls.applied_models() if names_model else cls._apply_on is None)
                 ]
-                found = [cls for cls in found if not any(other is not cls and issubclass(other, cls) for other in found)]
+                found = [
+                    cls for cls in found if not any(other is not cls and issubclass(other, cls) for other in found)
+                ]
                 if len(found) > 1:
                     raise SeveralUnitsError(
                         f"several {_kind(base_class)} classes for {model_name} on {level}: "
@@ -163,7 +165,8 @@ class Reference:
                 if found:
                     return found[0]
         searched = "; ".join(
-            f"{level}: " + (", ".join(cls.__name__ for cls in classes) or "none of this kind") for level, classes in levels
+            f"{level}: " + (", ".join(cls.__name__ for cls in classes) or "none of this kind")
+            for level, classes in levels
         )
         raise NoUnitError(f"no {_kind(base_class)} class for {model_name}; searched {searched}")
 

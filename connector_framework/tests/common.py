@@ -151,7 +151,9 @@ def trap_jobs(env) -> Iterator[JobTrap]:
         rows = enqueuer._rows(getattr(model_class, method_name), calls, options)
         jobs = records.env["connector.job"]
         for (part, args, kwargs), (call, identity_key, exclusive_key) in zip(calls, rows):
-            if identity_key and any(job.options.get("identity_key") == identity_key and not job.ran for job in trap.jobs):
+            if identity_key and any(
+                job.options.get("identity_key") == identity_key and not job.ran for job in trap.jobs
+            ):
                 continue
             kept = {**options, "identity_key": identity_key, "exclusive_key": exclusive_key}
             trap.jobs.append(TrappedJob(part, method_name, args, kwargs, kept, json.loads(call)))

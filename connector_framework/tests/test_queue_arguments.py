@@ -1,0 +1,126 @@
+"""Arguments of jobs come back exactly as they were."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lxml import etree
+from odoo.tests import BaseCase, TransactionCase, tagged
+
+from ..queue.arguments import decode, dumps, encode, masked
+
+_scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.text(),
+    st.binary(max_size=40),
+    st.dates(),
+    st.datetimes(),
+    st.timedeltas(),
+    st.decimals(allow_nan=False),
+)
+_values = st.recursive(
+    _scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.lists(inner, max_size=4).map(tuple),
+        st.dictionaries(st.one_of(st.text(max_size=5), st.just("$"), st.just("v")), inner, max_size=4),
+    ),
+    max_leaves=12,
+)
+
+
+def _round_trip(value, env=None):
+    return decode(json.loads(dumps(encode(value, "value"))), env)
+
+
+def _same(one, other) -> bool:
+    """Equal, and of the same types all the way down."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(_same(one[key], other[key]) for key in one)
+    return one == other
+
+
+@tagged("post_install", "-at_install", "plain")
+class TestArguments(BaseCase):
+    @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(_values)
+    def test_round_trip(self, value):
+        """Whatever is accepted comes back equal and with the same types."""
+        self.assertTrue(_same(_round_trip(value), value), value)
+
+    def test_float_specials(self):
+        """NaN, the infinities, -0.0 and large floats stay floats."""
+        self.assertEqual(
+            repr(_round_trip([float("nan"), float("inf"), -float("inf"), -0.0, 1e22])), "[nan, inf, -inf, -0.0, 1e+22]"
+        )
+
+    def test_utc_datetime(self):
+        """A datetime with a fixed offset keeps it."""
+        value = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=timezone(timedelta(hours=2)))
+        self.assertEqual(_round_trip(value).isoformat(), value.isoformat())
+
+    def test_xml(self):
+        """An lxml element keeps its children, text and tail; entities are not resolved on the way."""
+        element = etree.fromstring("<a x='1'>\N{EURO SIGN}<b/>t</a>")
+        element.tail = " after"
+        back = _round_trip(element)
+        self.assertEqual(etree.tostring(back, encoding="unicode"), '<a x="1">\N{EURO SIGN}<b/>t</a> after')
+
+    def test_refused(self):
+        """What would not come back as it was is refused, and the error names the argument."""
+
+        class Text(str):
+            __slots__ = ()
+
+        for value in ({1, 2}, object(), Text("x"), {1: 2}, [{"a": {3}}], len, date, b"x".join, 1j):
+            with self.assertRaises(TypeError) as caught:
+                encode(value, "lines")
+            self.assertIn("lines", str(caught.exception))
+
+    def test_position_in_error(self):
+        """The error says where in the argument the refused value is."""
+        with self.assertRaisesRegex(TypeError, r"vals\[1\]\['a'\]"):
+            encode([1, {"a": {2}}], "vals")
+
+    def test_masked(self):
+        """A call that is shown has its secrets replaced, at any depth."""
+        text = masked(json.dumps({"args": [{"api_key": "K1", "name": "n"}], "kwargs": {"password": "P1"}, "ids": [1]}))
+        self.assertNotIn("K1", text)
+        self.assertNotIn("P1", text)
+        self.assertIn('"name": "n"', text)
+
+
+@tagged("post_install", "-at_install", "transaction")
+class TestArgumentsRecords(TransactionCase):
+    def test_records(self):
+        """Records come back in the job's environment, in order, empty ones too."""
+        partners = self.env["res.partner"].create([{"name": "a"}, {"name": "b"}])
+        back = _round_trip({"p": partners[::-1], "none": self.env["res.users"]}, self.env)
+        self.assertEqual(back["p"].ids, partners[::-1].ids)
+        self.assertEqual(back["p"]._name, "res.partner")
+        self.assertEqual(back["none"], self.env["res.users"])
+
+    def test_unsaved_records(self):
+        """Records that are not saved are refused."""
+        with self.assertRaisesRegex(TypeError, "not saved"):
+            encode(self.env["res.partner"].new({"name": "x"}), "partner")
+
+    def test_parameter_named(self):
+        """The error of as_job names the parameter, given by position or by name."""
+        partner = self.env["res.partner"].create({"name": "a"})
+        with self.assertRaisesRegex(TypeError, "vals"):
+            partner.as_job().write({"child_ids": {1}})
+        with self.assertRaisesRegex(TypeError, "vals"):
+            partner.as_job().write(vals={"child_ids": {1}})
+        self.assertEqual(Decimal("1.10"), _round_trip(Decimal("1.10")))
