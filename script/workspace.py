@@ -24,7 +24,7 @@ from console import Failure, say
 from environment import ROOT, Environment, key_of, locked, made_in_place
 
 ADDONS_DATABASE = "connector_template"
-KEPT_TEMPLATES = 3
+KEPT_TEMPLATES = 4
 
 
 def free_port() -> int:
@@ -64,14 +64,14 @@ class Workspace:
         self.cluster.start()
         (self.folder / "odoo").mkdir(mode=0o700, exist_ok=True)
         self.config.touch(mode=0o600)
+        password = f"db_password = {self.cluster.password}\n" if self.cluster.password else ""
         self.config.write_text(
-            "[options]\n"
+            f"[options]\n{password}"
             f"addons_path = {ROOT}\n"
             f"data_dir = {self.folder / 'odoo'}\n"
             f"db_host = {self.cluster.host}\n"
             f"db_port = {self.cluster.port}\n"
             f"db_user = {self.cluster.user}\n"
-            f"db_password = {self.cluster.password or False}\n"
             "http_interface = 127.0.0.1\n"
         )
 
@@ -115,6 +115,18 @@ class Workspace:
                 processes.stop(process)
         if process.returncode or trouble:
             raise Failure(f"Odoo could not install {', '.join(modules)} (log {log}): {trouble or 'it ended early'}")
+
+
+    def pregenerate_assets(self, database: str, log: Path) -> None:
+        """Make the bundles of JavaScript and CSS, which the first browser test or user would wait for."""
+        script = "env['ir.qweb']._pregenerate_assets_bundles()\nenv.cr.commit()\n"
+        with log.open("a") as output:
+            command = self.odoo("shell", "-d", database, "--no-http")
+            process = self.spawn(command, stdin=subprocess.PIPE, stdout=output, stderr=output, text=True)
+            try:
+                process.communicate(script)
+            finally:
+                processes.stop(process)
 
 
 def new_cluster(environment: Environment, folder: Path, durable: bool = False, preload: str = "") -> Cluster:
@@ -196,20 +208,31 @@ def remove_drafts(cache: Path) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def ensure_installed(template: Template) -> Path:
-    """Return a template that has the repository's addons too, keyed by their content; private clusters only."""
+def ensure_installed(template: Template, web: bool) -> Path:
+    """Return a template that has the repository's addons too, keyed by their content; private clusters only.
+
+    `web`: with the bundles of the web client's files, which take longer than all the rest.
+    """
     cache = template.environment.cache
-    folder = cache / f"installed-{key_of(template.folder.name, *addons(), content_key())}"
+    key = key_of(template.folder.name, *addons(), content_key())
+    folder = cache / f"installed-{key}{'-web' if web else ''}"
     if folder.exists():
         os.utime(folder)
         return folder
+    source = ensure_installed(template, web=False) if web else template.folder
+    log = cache / f"{folder.name}.log"
     with locked(cache):
-        if not folder.exists():
-            remove_drafts(cache)
-            say(f"template: installing {', '.join(addons())}")
-            with drafted(template.environment, folder, template.folder) as draft:
+        if folder.exists():
+            return folder
+        remove_drafts(cache)
+        with drafted(template.environment, folder, source) as draft:
+            if web:
+                say("template: bundling the web client's files")
+                draft.pregenerate_assets(ADDONS_DATABASE, log)
+            else:
+                say(f"template: installing {', '.join(addons())}")
                 draft.create_database(ADDONS_DATABASE, template.database)
-                draft.install(ADDONS_DATABASE, addons(), cache / "installed.log")
+                draft.install(ADDONS_DATABASE, addons(), log)
     return folder
 
 
@@ -223,13 +246,14 @@ def remove_old_installed(cache: Path) -> None:
         by_age = sorted(cache.glob("installed-*/"), key=lambda folder: folder.stat().st_mtime, reverse=True)
         for folder in by_age[KEPT_TEMPLATES:]:
             shutil.rmtree(folder, ignore_errors=True)
+            Path(f"{folder}.log").unlink(missing_ok=True)
 
 
-def copy_installed(template: Template, folder: Path) -> None:
+def copy_installed(template: Template, folder: Path, web: bool) -> None:
     """Copy the template with addons, which nobody removes meanwhile."""
     with (template.environment.cache / "installed.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
-        copy_folder(ensure_installed(template), folder)
+        copy_folder(ensure_installed(template, web), folder)
 
 
 @contextmanager
@@ -265,11 +289,17 @@ def _remove_run(folder: Path) -> None:
 
 @contextmanager
 def workspace(
-    environment: Environment, name: str, with_addons: bool = False, durable: bool = False, preload: str = ""
+    environment: Environment,
+    name: str,
+    with_addons: bool = False,
+    web: bool = False,
+    durable: bool = False,
+    preload: str = "",
 ) -> Iterator[Workspace]:
     """Give a running workspace for this process alone; its `template` is the database to copy.
 
-    `with_addons`: the repository's addons are installed in that database. `durable` and `preload` as for a
+    `with_addons`: the repository's addons are installed in that database; `web`: and the web client's files are
+    bundled. `durable` and `preload` as for a
     `PrivateCluster`.
     """
     template = Template(environment).ensure()
@@ -278,7 +308,7 @@ def workspace(
         space = Workspace(environment, folder, cluster)
         own = isinstance(cluster, OwnServer)
         if with_addons and not own:
-            copy_installed(template, folder)
+            copy_installed(template, folder, web)
             remove_old_installed(environment.cache)
             space.template = ADDONS_DATABASE
         else:
