@@ -16,6 +16,7 @@
         "views/connector_job_views.xml",
         "views/connector_job_channel_views.xml",
         "views/connector_worker_views.xml",
+        "views/connector_exchange_views.xml",
     ],
     "post_load": "post_load",
     "installable": True,

@@ -131,15 +131,18 @@ class Adapter(ConnectorUnit):
         """
         shared = self.work.shared
         before = shared.get("adapter.about")
-        shared["adapter.about"] = {
-            "model_name": record._name if record else self.work.model_name,
-            "record_id": record.id if record else None,
-            "external_id": None if external_id is None else str(external_id),
-        }
+        shared["adapter.about"] = self._about(record, external_id)
         try:
             yield
         finally:
             shared["adapter.about"] = before
+
+    def _about(self, record: Any = None, external_id: Any = None) -> dict[str, Any]:
+        return {
+            "model_name": record._name if record else self.work.model_name,
+            "record_id": record.id if record else None,
+            "external_id": None if external_id is None else str(external_id),
+        }
 
     @contextmanager
     def _outside_call(self, method: str, path: str = "", request: Any = None) -> Iterator[Call]:
@@ -252,7 +255,7 @@ class Adapter(ConnectorUnit):
         self, call: Call, method: str, path: str, request: Any, failure: Exception | None, duration_s: float
     ) -> None:
         masker, backend, company = self._masker(), self.backend, self._backend_value("company_id")
-        about = self.work.shared.get("adapter.about") or {"model_name": self.work.model_name}
+        about = self.work.shared.get("adapter.about") or self._about()
         collect(
             self.env,
             {
@@ -271,6 +274,7 @@ class Adapter(ConnectorUnit):
                 "backend_id": backend.id,
                 "backend_name": backend.display_name,
                 "company_id": company.id if company else None,
+                "job_id": self.env["connector.exchange"].running_job_id(),
                 **about,
             },
         )

@@ -161,7 +161,7 @@ class HttpAdapter(Adapter):
         answer, failure = None, None
         with self._masker().in_logs():
             try:
-                answer = self._request_bytes(verb, url, headers, content)
+                answer = self._request_bytes(verb, url, call, headers, content)
             except ConnectorError:
                 raise
             except tuple(entry[0] for entry in self._transport_errors) as error:
@@ -169,13 +169,15 @@ class HttpAdapter(Adapter):
         # Raised out here: the chained exception of a library would take the URL and its secrets into the traceback.
         if failure is not None or answer is None:
             self._raise_transport(failure, f"{verb} {url}")
-        call.status, call.response = str(answer.status), answer.body
+        call.response = answer.body
         if answer.status == 401 and renew and self._renew_auth():
             return self._send(verb, url, call, headers=headers, renew=False, **content)
         self._raise_for_status(answer, verb)
         return answer
 
-    def _request_bytes(self, verb: str, url: str, headers: Mapping[str, str] | None, content: dict[str, Any]) -> Answer:
+    def _request_bytes(
+        self, verb: str, url: str, call: Call, headers: Mapping[str, str] | None, content: dict[str, Any]
+    ) -> Answer:
         deadline = time.monotonic() + self.total_timeout_s
         session = self.session
         for _redirect in range(self.max_redirects + 1):
@@ -192,6 +194,7 @@ class HttpAdapter(Adapter):
                 **content,
             )
             with response:
+                call.status = str(response.status_code)
                 target = self._redirect(verb, url, response)
                 if target is None:
                     return Answer(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import html
 import json
 import logging
@@ -23,19 +24,27 @@ MIN_SECRET_LENGTH = 4
 #: So much more than what is shown is masked: a secret that the cut goes through has to be seen as a whole.
 MARGIN = 4096
 
-_NAME = (
-    r"pass(?:word|wd|phrase)|pwd|secret|token|api[-_]?key|private[-_]?key|authori[sz]ation|cookie|session(?:[-_]?id)?"
-)
-_SECRET_NAME = re.compile(rf"(?:^|[^a-z])(?:{_NAME})|(?:{_NAME})(?:$|[^a-z])", re.IGNORECASE)
-# In free text: "https://user:key@host", "?api_key=...", "Authorization: Bearer ...", and what JSON, XML and XML-RPC name.
+# Searched for in text that is in lower case, before any pattern: most payloads hold none of them.
+_WORDS = (
+    "password", "passwd", "passphrase", "pwd", "secret", "token", "apikey", "api_key", "api-key", "privatekey",
+    "private_key", "private-key", "authorization", "authorisation", "cookie", "session",
+)  # fmt: skip
+_NAME = f"[\\w.-]*(?:{'|'.join(_WORDS)})[\\w.-]*"
+# In free text: "?api_key=...", "Authorization: Bearer ...", and what JSON, XML and XML-RPC name.
 _IN_TEXT = (
-    (re.compile(r"(://)[^/\s@]+@"), rf"\1{MASK}@"),
-    (re.compile(rf"([?&;][\w.%-]*(?:{_NAME})[\w.%-]*=)[^&;\s'\")]+", re.IGNORECASE), rf"\1{MASK}"),
+    (re.compile(rf"([?&;]{_NAME}=)[^&;\s'\")]+", re.IGNORECASE), rf"\1{MASK}"),
     (re.compile(r"\b((?:proxy-)?authorization['\"]?\s*:\s*['\"]?)[^\r\n'\"]+", re.IGNORECASE), rf"\1{MASK}"),
-    (re.compile(rf'("[\w.-]*(?:{_NAME})[\w.-]*"\s*:\s*)"(?:[^"\\]|\\.)*("|$)', re.IGNORECASE), rf'\1"{MASK}"'),
-    (re.compile(rf"(<[\w.:-]*(?:{_NAME})[\w.:-]*>)[^<]*", re.IGNORECASE), rf"\1{MASK}"),
-    (re.compile(rf"(<name>[\w.-]*(?:{_NAME})[\w.-]*</name>\s*<value>(?:<string>)?)[^<]*", re.IGNORECASE), rf"\1{MASK}"),
+    (re.compile(rf'("{_NAME}"\s*:\s*)"(?:[^"\\]|\\.)*("|$)', re.IGNORECASE), rf'\1"{MASK}"'),
+    (re.compile(rf"(<(?:\w+:)?{_NAME}>)[^<]+", re.IGNORECASE), rf"\1{MASK}"),
+    (re.compile(rf"(<name>{_NAME}</name>\s*<value>(?:<string>)?)[^<]+", re.IGNORECASE), rf"\1{MASK}"),
 )
+_USER_IN_URL = re.compile(r"(://)[^/\s@\"<]+@")
+
+
+@functools.lru_cache(4096)
+def _is_secret_name(name: str) -> bool:
+    lowered = name.lower()
+    return any(word in lowered for word in _WORDS)
 
 
 class Masker:
@@ -47,16 +56,18 @@ class Masker:
     def __init__(self, secrets: Iterable[str]) -> None:
         forms = {form for secret in secrets if len(secret) >= MIN_SECRET_LENGTH for form in _forms(secret)}
         # The longest first: a secret that contains another one is masked as a whole.
-        ordered = sorted(forms, key=len, reverse=True)
-        self._values = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        self._values = sorted(forms, key=len, reverse=True)
 
     def text(self, text: str) -> str:
         """Return ``text`` without secrets."""
-        if self._values is not None:
-            text = self._values.sub(MASK, text)
-        for pattern, replacement in _IN_TEXT:
-            text = pattern.sub(replacement, text)
-        return text
+        for value in self._values:
+            if value in text:
+                text = text.replace(value, MASK)
+        lowered = text.lower()
+        if any(word in lowered for word in _WORDS):
+            for pattern, replacement in _IN_TEXT:
+                text = pattern.sub(replacement, text)
+        return _USER_IN_URL.sub(rf"\1{MASK}@", text) if "://" in text else text
 
     def payload(self, value: Any, limit: int) -> str:
         """Return a payload as text, without secrets, cut to ``limit`` characters.
@@ -81,7 +92,7 @@ class Masker:
                 if not budget.take(len(str(key)) + 4):
                     masked["…"] = "…"
                     break
-                masked[str(key)] = MASK if item and _SECRET_NAME.search(str(key)) else self._masked(item, budget)
+                masked[str(key)] = MASK if item and _is_secret_name(str(key)) else self._masked(item, budget)
             return masked
         if isinstance(value, list | tuple):
             items: list[Any] = []

@@ -8,6 +8,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
+from ..queue import current_job
+
 MANAGERS = "connector_framework.group_connector_manager"
 
 #: How many old exchanges one run of the vacuum deletes in one statement.
@@ -58,6 +60,13 @@ class ConnectorExchange(models.Model):
         except ValueError:
             return 7
 
+    @api.private
+    @api.model
+    def running_job_id(self) -> int | None:
+        """Return the id of the job that runs on this cursor, None outside of a job."""
+        job = current_job(self.env.cr)
+        return job.id if job else None
+
     @api.autovacuum
     def _gc_exchanges(self):
         before = fields.Datetime.now() - timedelta(days=self.keep_days())
@@ -86,3 +95,13 @@ class ConnectorExchange(models.Model):
             "res_id": record.id,
             "view_mode": "form",
         }
+
+    def action_open_job(self):
+        """Open the job that made the call."""
+        self.ensure_one()
+        self.check_access("read")
+        job = self.env["connector.job"].browse(self.job_id).exists()
+        if not job:
+            raise UserError(self.env._("The job that made this call is not there any more."))
+        job.check_access("read")
+        return {"type": "ir.actions.act_window", "res_model": job._name, "res_id": job.id, "view_mode": "form"}

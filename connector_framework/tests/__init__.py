@@ -11,3 +11,5 @@ from . import test_mappings_links
 from . import test_mappings_merge_split
 from . import test_mappings_methods
 from . import test_mappings_properties
+from . import test_adapters_exchanges
+from . import test_queue_process

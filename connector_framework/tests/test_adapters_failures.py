@@ -1,5 +1,6 @@
 """Each failure outside is raised typed by what to do about it."""
 
+import gzip
 import socket
 import time
 import tracemalloc
@@ -306,6 +307,16 @@ class TestAdaptersBody(AdapterCase):
             self.server.will(behaviour)
             error = self.assert_fails(NetworkError, self.xmlrpc()._call, "ping")
             self.assertIn("truncated", str(error))
+
+    def test_gzip(self):
+        """Compressed answers are unpacked, their size counts unpacked, and the connection is kept."""
+        headers = {"Content-Encoding": "gzip"}
+        self.server.will(answer(body=gzip.compress(b'{"a": 1}'), headers=headers), answer(body="[]"))
+        self.assertEqual(self.rest()._request("GET", "/"), {"a": 1})
+        self.assertEqual(self.rest()._request("GET", "/"), [])
+        self.assertEqual(self.server.connections, 1)
+        self.server.will(answer(body=gzip.compress(b" " * 5_000_000), headers=headers))
+        self.assert_fails(PermanentError, self.rest()._request, "GET", "/")
 
     def test_truncated_gzip(self):
         """A compressed body that cannot be unpacked is a network error."""

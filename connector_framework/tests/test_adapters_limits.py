@@ -6,6 +6,7 @@ import time
 from contextlib import closing
 from itertools import pairwise
 
+import odoo.sql_db
 from odoo import api
 from odoo.modules.registry import Registry
 from odoo.tests import BaseCase, tagged
@@ -225,13 +226,14 @@ class TestAdaptersNeutralized(AdapterCase):
 
 
 BACKEND_ID = 2_000_000_000
+_inherited = []
 
 
 def _take_for(dbname, backend_id, rate, seconds, results):
     """Take tokens from a process of its own."""
-    import odoo.sql_db
-
-    odoo.sql_db.close_all()
+    # The parent's connections: neither used nor closed, which would end them for the parent, too.
+    _inherited.append(odoo.sql_db._Pool)
+    odoo.sql_db._Pool = None
     registry = _PlainRegistry(dbname)
     limits, taken, end = Limits(registry, "connector.test", backend_id), 0, time.monotonic() + seconds
     while time.monotonic() < end:
@@ -249,8 +251,6 @@ class _PlainRegistry:
         self._dbname = dbname
 
     def cursor(self):
-        import odoo.sql_db
-
         return odoo.sql_db.db_connect(self._dbname).cursor()
 
 
