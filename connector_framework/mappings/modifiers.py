@@ -154,7 +154,7 @@ class external_to_m2m(external_to_m2o):
                 return [Command.clear()]
             link = mapper.link(target, self.binding)
             # Two external ids may share a record, which is to be there once.
-            return [Command.set(dict.fromkeys(map(link.to_id, external_ids)))]
+            return [Command.set(list(dict.fromkeys(map(link.to_id, external_ids))))]
 
         return to_command
 

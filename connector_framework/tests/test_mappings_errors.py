@@ -1,0 +1,255 @@
+"""Errors of fields, and explanations."""
+
+import psycopg2
+from odoo.exceptions import UserError
+from odoo.fields import Command
+from odoo.tests import tagged
+
+from ..exceptions import DependencyMissingError, MappingError, SkipError
+from ..mappings import ExportMapper, ImportMapper, changed_by, convert, mapping, none
+from .mappings_common import MappingCase
+
+
+class Line(ImportMapper):
+    _apply_on = "line"
+    direct = [(convert("qty", int), "quantity"), (none("a"), "name")]
+
+
+@tagged("post_install", "-at_install", "plain")
+class TestMappingsErrors(MappingCase):
+    def errors(self, cls, source, *others, **arguments):
+        with self.assertRaises(MappingError) as caught:
+            self.mapper(cls, *others).map_record(source).values(**arguments)
+        for name in caught.exception.field_errors:
+            self.assertIn(name, str(caught.exception))
+        return caught.exception.field_errors
+
+    def test_all_at_once(self):
+        """All errors of a record come together: entries, methods, children."""
+
+        class Mapper(ImportMapper):
+            direct = [(convert("a", int), "x"), (convert("b", int), "y"), ("c.d", "z"), ("good", "good")]
+            children = [("lines", "line_ids", "line")]
+
+            @mapping
+            def street(self, record):
+                return {"street": record["street"]}
+
+        errors = self.errors(Mapper, {"a": "?", "b": "!", "c": 5, "lines": [{"qty": 1}, {"qty": "?"}]}, Line)
+        self.assertEqual(set(errors), {"x", "y", "z", "street", "line_ids[1].quantity"})
+        self.assertIn("'street'", errors["street"])
+
+    def test_export_children(self):
+        """Errors of children are named by target and index on export as well."""
+
+        class Child(ExportMapper):
+            _apply_on = "line"
+            direct = [(convert("qty", int), "quantity")]
+
+        class Mapper(ExportMapper):
+            children = [("lines", "items", "line")]
+
+        self.assertEqual(
+            set(self.errors(Mapper, {"lines": [{"qty": "?"}, 5]}, Child)), {"items[0].quantity", "items[1]"}
+        )
+
+    def test_finalize(self):
+        """An error of `finalize`, or that it returns nothing, is one of its own."""
+
+        class Mapper(ImportMapper):
+            def finalize(self, map_record, values):
+                return values["missing"]
+
+        class Forgetful(ImportMapper):
+            def finalize(self, map_record, values):
+                values["x"] = 1
+
+        self.assertEqual(set(self.errors(Mapper, {})), {"finalize"})
+        self.assertIn("returned None", self.errors(Forgetful, {})["finalize"])
+
+    def test_text_for_people(self):
+        """The text of an error that is made for people stays as it is."""
+
+        class Mapper(ImportMapper):
+            @mapping
+            def vat(self, record):
+                raise UserError("The VAT number is wrong.")
+
+        self.assertEqual(self.errors(Mapper, {}), {"vat": "The VAT number is wrong."})
+
+    def test_mapping_error(self):
+        """A method may raise field errors itself."""
+
+        class Mapper(ImportMapper):
+            @mapping
+            def many(self, record):
+                raise MappingError({"vat": "wrong", "zip": "unknown"})
+
+            @mapping
+            def one(self, record):
+                raise MappingError("no good")
+
+        self.assertEqual(self.errors(Mapper, {}), {"vat": "wrong", "zip": "unknown", "one": "no good"})
+
+    def test_raised_as_it_is(self):
+        """What says by its type what to do next is raised as it is, through children too."""
+
+        class Mapper(ImportMapper):
+            direct = [(convert("a", int), "x")]
+            children = [("lines", "line_ids", "line")]
+
+            @mapping
+            def fails(self, record):
+                if not record.get("lines"):
+                    raise self.options.error
+
+        class FailingLine(ImportMapper):
+            _apply_on = "line"
+
+            @mapping
+            def fails(self, record):
+                raise self.options.error
+
+        mapper = self.mapper(Mapper, FailingLine)
+        for error in (
+            DependencyMissingError("import it first"),
+            SkipError("not wanted"),
+            psycopg2.errors.SerializationFailure(),
+        ):
+            for source in ({"a": "wrong"}, {"lines": [{}]}):
+                with self.assertRaises(type(error)) as caught:
+                    mapper.map_record(source).values(error=error)
+                self.assertIs(caught.exception, error)
+
+    def test_cause(self):
+        """The first exception is the cause, so that its traceback is not lost."""
+
+        class Mapper(ImportMapper):
+            @mapping
+            def one(self, record):
+                raise ZeroDivisionError
+
+            @mapping
+            def two(self, record):
+                raise ValueError
+
+        with self.assertRaises(MappingError) as caught:
+            self.mapper(Mapper).map_record({}).values()
+        self.assertIsInstance(caught.exception.__cause__, ZeroDivisionError)
+
+    def test_not_a_dict(self):
+        """A method that returns something else is an error."""
+
+        class Mapper(ImportMapper):
+            @mapping
+            def wrong(self, record):
+                return 5
+
+        self.assertEqual(set(self.errors(Mapper, {})), {"wrong"})
+
+    def test_map_many(self):
+        """`map_many` reports the errors of all records, by index."""
+
+        class Mapper(ImportMapper):
+            direct = [(convert("a", int), "x")]
+
+        with self.assertRaises(MappingError) as caught:
+            self.mapper(Mapper).map_many([{"a": 1}, {"a": "?"}, {"a": "!"}])
+        self.assertEqual(set(caught.exception.field_errors), {"[1].x", "[2].x"})
+
+
+@tagged("post_install", "-at_install", "plain")
+class TestMappingsExplain(MappingCase):
+    class Base(ImportMapper):
+        direct = [("a", "x"), (convert(none("b"), int), "y"), ("m", "missing"), (convert("bad", int), "bad")]
+
+        @mapping
+        @changed_by("s1", "s2")
+        def street(self, record):
+            return {"street": record["s1"], "street2": record["s2"]}
+
+    class Mapper(Base):
+        direct = [("a2", "x")]
+        children = [("lines", "line_ids", "line")]
+
+        @mapping
+        def breaks(self, record):
+            raise UserError("Broken.")
+
+    SOURCE = {"a2": None, "b": "5", "bad": "?", "s1": 1, "s2": 2, "lines": [{"qty": "3", "a": ""}]}
+
+    def explain(self, **arguments):
+        return self.mapper(self.Mapper, Line).explain(self.SOURCE, **arguments)
+
+    def test_direct(self):
+        """A direct target says its source, value, class and addon."""
+        self.assertEqual(
+            self.explain()["x"],
+            {
+                "source": "a2",
+                "modifier": None,
+                "method": None,
+                "class": "TestMappingsExplain.Mapper",
+                "addon": "connector_framework",
+                "value": False,
+                "note": "",
+            },
+        )
+
+    def test_modifier(self):
+        """A modifier is shown as it was written, with the class that defines it."""
+        entry = self.explain()["y"]
+        self.assertEqual(
+            (entry["source"], entry["modifier"], entry["value"], entry["class"]),
+            ("b", "convert(none(b), int)", 5, "TestMappingsExplain.Base"),
+        )
+
+    def test_method(self):
+        """Each target of a method names the method and what it is changed by."""
+        for target, value in (("street", 1), ("street2", 2)):
+            entry = self.explain()[target]
+            self.assertEqual((entry["method"], entry["source"], entry["value"]), ("street", "s1, s2", value))
+
+    def test_missing(self):
+        """A target that is left untouched says why."""
+        self.assertEqual(self.explain()["missing"]["note"], "not in the source")
+
+    def test_errors(self):
+        """Errors are told, not raised."""
+        answer = self.explain()
+        self.assertIn("ValueError", answer["bad"]["note"])
+        self.assertEqual(answer["breaks"]["note"], "Broken.")
+
+    def test_children(self):
+        """Children are explained one by one."""
+        entry = self.explain()["line_ids"]
+        self.assertEqual(entry["model"], "line")
+        self.assertEqual(entry["value"], [Command.create({"quantity": 3, "name": False})])
+        self.assertEqual([child["quantity"]["value"] for child in entry["children"]], [3])
+
+    def test_finalize(self):
+        """What `finalize` changes is its own."""
+
+        class Final(ImportMapper):
+            direct = [("a", "x"), ("b", "y"), ("c", "z")]
+
+            def finalize(self, map_record, values):
+                return {"x": values["x"], "y": 9, "more": 1}
+
+        answer = self.mapper(Final).explain({"a": 1, "b": 2, "c": 3})
+        self.assertEqual((answer["x"]["method"], answer["x"]["source"]), (None, "a"))
+        self.assertEqual((answer["y"]["method"], answer["y"]["value"]), ("finalize", 9))
+        self.assertEqual((answer["more"]["method"], answer["more"]["value"]), ("finalize", 1))
+        self.assertIn("finalize", answer["z"]["note"])
+
+    def test_same_as_mapping(self):
+        """The values that are told are those of the mapping."""
+
+        class Same(self.Mapper):
+            direct = [("a", "bad")]
+            breaks = None
+
+        mapper = self.mapper(Same, Line)
+        answer = mapper.explain(self.SOURCE)
+        told = {target: entry["value"] for target, entry in answer.items() if not entry["note"]}
+        self.assertEqual(told, mapper.map_record(self.SOURCE).values(for_create=True))
