@@ -8,7 +8,6 @@ import select
 import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Iterable
 
 import psycopg2
@@ -54,10 +53,10 @@ class Dispatcher:
         self._wake_in, self._wake_out = socket.socketpair()
         for end in (self._wake_in, self._wake_out):
             end.setblocking(False)
-        self._suspects: deque[Claimed] = deque()
+        self._suspect: Claimed | None = None
         self._modules_since: float | None = None
         self._last_beat = 0.0
-        self._hands_tied = False
+        self._alone = False
 
     def run(self) -> None:
         """Serve until there is nothing to serve; survives whatever happens to the database."""
@@ -108,7 +107,7 @@ class Dispatcher:
             raise
         session.listen()
         self._lost.clear()
-        self._suspects.clear()
+        self._suspect = None
         self._last_beat = time.monotonic()
         pool = Pool(self.dbname, self.settings.threads, self.wake)
         beat = threading.Thread(
@@ -143,7 +142,7 @@ class Dispatcher:
             more = False
             if not self._is_blocked(changing):
                 more = self._claim(worker, pool, claimable or (next_eta_s is not None and next_eta_s <= 0))
-            if self.drain and not more and not pool.running and not self._suspects and self._is_drained(worker):
+            if self.drain and not more and pool.idle and not self._suspect and self._is_drained(worker):
                 return False
             if not more:
                 self._wait(worker, next_eta_s)
@@ -151,15 +150,14 @@ class Dispatcher:
 
     def _claim(self, worker: Worker, pool: Pool, claimable: bool) -> bool:
         """Claim what can start, hand it over, and tell whether there may be more."""
-        if self._suspects:
-            if pool.running:
-                return False
-            pool.submit(worker, [self._suspects.popleft()])
-            self._hands_tied = True
+        if self._alone and not pool.idle:
             return False
-        if self._hands_tied and pool.running:
+        self._alone = False
+        if self._suspect:
+            if pool.idle:
+                pool.submit(worker, [self._suspect])
+                self._suspect, self._alone = None, True
             return False
-        self._hands_tied = False
         free = pool.free
         ahead = pool.ahead if free >= 0 else 0
         if free <= 0 and ahead < pool.size:
@@ -172,9 +170,14 @@ class Dispatcher:
         if not registry.ready:
             return False
         jobs = worker.claim(max(0, free), ahead)
-        # A job that a worker died with runs alone here, so that it takes no other along if it is what killed it.
-        self._suspects.extend(job for job in jobs if job.crashes)
-        pool.submit(worker, [job for job in jobs if not job.crashes])
+        # A job that a worker died with runs alone here, with nothing else claimed, so that it takes no other along if it
+        # is what killed the worker.
+        suspects = [job for job in jobs if job.crashes]
+        if suspects:
+            self._suspect = suspects.pop(0)
+            worker.give_back(suspects)
+            jobs = [job for job in jobs if not job.crashes]
+        pool.submit(worker, jobs)
         return len(jobs) > max(0, free)
 
     def _is_blocked(self, changing: bool) -> bool:
@@ -215,7 +218,7 @@ class Dispatcher:
     def _leave(self, worker: Worker, pool: Pool) -> None:
         """Give back what has not begun, wait for what runs, give the rest back too."""
         pool.close()
-        waiting = [*pool.withdraw(), *self._suspects]
+        waiting = [*pool.withdraw(), *([self._suspect] if self._suspect else [])]
         try:
             worker.give_back(waiting)
             worker.beat(pool.running, stopping=True)

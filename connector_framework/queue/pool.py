@@ -75,6 +75,12 @@ class Pool:
             return self._busy()
 
     @property
+    def idle(self) -> bool:
+        """Whether nothing runs and nothing waits for a thread."""
+        with self._condition:
+            return not self._busy() and not self._queue
+
+    @property
     def slots(self) -> list[Slot]:
         with self._condition:
             return [slot for slot in self._slots if not slot.retired]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -165,7 +165,11 @@ def trap_jobs(env) -> Iterator[JobTrap]:
         env.cr.flush()
 
 
-def wait_until(condition, timeout_s: float = 10.0, message: str = "it did not happen in time") -> None:
+def wait_until(
+    condition: Callable[[], Any],
+    timeout_s: float = 10.0,
+    message: Callable[[], str] = lambda: "it did not happen in time",
+) -> None:
     """Wait for a condition, looking often, up to a deadline.
 
     :raises AssertionError: when the deadline has passed
@@ -173,5 +177,5 @@ def wait_until(condition, timeout_s: float = 10.0, message: str = "it did not ha
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError(message)
+            raise AssertionError(message())
         time.sleep(0.02)

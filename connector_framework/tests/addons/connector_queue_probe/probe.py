@@ -1,0 +1,80 @@
+"""Methods for jobs that leave a trace: one row for each time their work was committed."""
+
+import os
+import signal
+import time
+
+from odoo import api, models
+
+from odoo.addons.connector_framework.exceptions import RetryableError
+from odoo.addons.connector_framework.queue import job_options
+
+
+class QueueProbe(models.AbstractModel):
+    _name = "queue.probe"
+    _description = "Queue Probe"
+
+    def init(self):
+        self.env.cr.execute(
+            """
+            CREATE TABLE IF NOT EXISTS queue_probe_effect (key text PRIMARY KEY, pid integer, at timestamp);
+            CREATE TABLE IF NOT EXISTS queue_probe_run (key text, pid integer, started timestamp, ended timestamp)
+            """
+        )
+
+    @api.private
+    def effect(self, key, sleep_s=0.0):
+        """Insert one row; a second one for the same key violates the primary key."""
+        self.env.cr.execute(
+            "INSERT INTO queue_probe_effect VALUES (%s, %s, clock_timestamp() AT TIME ZONE 'utc')", [key, os.getpid()]
+        )
+        if sleep_s:
+            time.sleep(sleep_s)
+        return key
+
+    @api.private
+    def query(self, key, sleep_s):
+        """Let PostgreSQL be busy for a while."""
+        self.effect(key)
+        self.env.cr.execute("SELECT pg_sleep(%s)", [sleep_s])
+
+    @api.private
+    def span(self, key, sleep_s=0.05):
+        """Note when the job ran, seen from inside of it."""
+        self.env.cr.execute("SELECT clock_timestamp() AT TIME ZONE 'utc'")
+        started = self.env.cr.fetchone()[0]
+        time.sleep(sleep_s)
+        self.env.cr.execute(
+            "INSERT INTO queue_probe_run VALUES (%s, %s, %s, clock_timestamp() AT TIME ZONE 'utc')",
+            [key, os.getpid(), started],
+        )
+
+    @api.private
+    def poison(self):
+        """Kill the process that runs it."""
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    @api.private
+    def steps(self, key, count, pause_s=0.0):
+        """Do ``count`` steps with a checkpoint after each; a next attempt goes on after the last one."""
+        jobs = self.env["connector.job"]
+        for step in range((jobs.checkpoint_state() or {"done": 0})["done"], count):
+            self.effect(f"{key}-{step}")
+            jobs.report_progress(step + 1, count)
+            jobs.checkpoint({"done": step + 1})
+            time.sleep(pause_s)
+
+    @api.private
+    @job_options(retry_pattern={1: 0})
+    def flaky(self, key):
+        """Fail on the first attempt, after having written."""
+        self.effect(key)
+        job = self.env["connector.job"].current()
+        if job.attempt == 1:
+            raise RetryableError("the first attempt fails")
+
+    @api.private
+    def spin(self):
+        """Never return, without touching the database."""
+        while True:
+            time.sleep(0.01)

@@ -1,0 +1,213 @@
+"""A test case with a database of its own and real servers and workers, each a process."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import itertools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import psycopg2
+
+import odoo
+from odoo import SUPERUSER_ID, api, sql_db
+from odoo.modules.registry import Registry
+from odoo.service import db
+from odoo.tests import BaseCase
+from odoo.tools import config
+
+from .common import wait_until
+
+PROBE_PATH = Path(__file__).parent / "addons"
+PROBE = "connector_queue_probe"
+
+
+def _addons_path() -> str:
+    return ",".join([str(PROBE_PATH), *(str(path) for path in config["addons_path"])])
+
+
+def odoo_command(*args: str) -> list[str]:
+    """Return the command line of another Odoo on the same database server, with the probe addon."""
+    command = [sys.executable, str(Path(sys.argv[0]).resolve())]
+    if args and not args[0].startswith("-"):
+        command += [f"--addons-path={_addons_path()}", *args]
+    else:
+        command += [*args, f"--addons-path={_addons_path()}"]
+    for option in ("db_host", "db_port", "db_user", "db_password", "data_dir"):
+        if config[option]:
+            command.append(f"--{option.replace('_', '-') if option == 'data_dir' else option}={config[option]}")
+    return command
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Process:
+    """A child process that logs to a file and is ended with the test."""
+
+    def __init__(self, command: list[str], log: Path) -> None:
+        self.log = log
+        with log.open("ab") as out:
+            self.popen = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+            )
+        self.pid = self.popen.pid
+
+    def signal(self, number: int) -> None:
+        self.popen.send_signal(number)
+
+    def wait(self, timeout_s: float) -> int:
+        return self.popen.wait(timeout_s)
+
+    def kill(self) -> None:
+        """End it and all its children at once, as a power cut would."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.popen.wait(10)
+
+
+class ProcessCase(BaseCase):
+    """Tests with real workers on a database of their own."""
+
+    _template: str | None = None
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.folder = Path(tempfile.mkdtemp(prefix="connector-process-"))
+        cls.dbname = cls.make_database()
+
+    @classmethod
+    def make_database(cls) -> str:
+        """Return the name of a new database with the probe addon; it is dropped with the class."""
+        if ProcessCase._template is None:
+            name = f"connector_probe_template_{os.getpid()}"
+            db._create_empty_database(name)
+            sql_db.close_db(name)
+            atexit.register(drop_database, name)
+            log = cls.folder / "template.log"
+            with log.open("wb") as out:
+                done = subprocess.run(
+                    [*odoo_command("-d", name, "-i", PROBE, "--stop-after-init", "--no-http")],
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=out,
+                    check=False,
+                    timeout=600,
+                )
+            if done.returncode:
+                raise AssertionError(f"the probe addon cannot be installed: {log.read_text()[-3000:]}")
+            ProcessCase._template = name
+        name = f"connector_probe_{os.getpid()}_{next(_numbers)}"
+        with _postgres() as cursor:
+            cursor.execute(f'CREATE DATABASE "{name}" TEMPLATE "{ProcessCase._template}"')
+        cls.addClassCleanup(drop_database, name)
+        return name
+
+    def setUp(self):
+        super().setUp()
+        self._processes: list[Process] = []
+        self.addCleanup(self._end_processes)
+        self._connection = psycopg2.connect(**sql_db.connection_info_for(self.dbname)[1])
+        self._connection.autocommit = True
+        self.addCleanup(lambda: self._connection.close())
+        self.sql(
+            "TRUNCATE connector_job, connector_worker, queue_probe_effect, queue_probe_run, connector_job_dependency"
+        )
+        self.sql("UPDATE connector_job_channel SET capacity = 0, rate_limit = 0, paused = false")
+
+    def _end_processes(self):
+        for process in self._processes:
+            process.kill()
+
+    def sql(self, query: str, *params):
+        """Run a statement in a transaction of its own and return its rows."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(query, params or None)
+            return cursor.fetchall() if cursor.description else []
+
+    @contextlib.contextmanager
+    def env(self):
+        """Yield an environment on the database; what it did is committed at the end."""
+        path = str(PROBE_PATH)
+        if path not in odoo.addons.__path__:
+            odoo.addons.__path__.append(path)
+        registry = Registry(self.dbname)
+        with registry.cursor() as cr:
+            yield api.Environment(cr, SUPERUSER_ID, {})
+
+    def states(self) -> dict[str, int]:
+        return dict(self.sql("SELECT state, count(*) FROM connector_job GROUP BY state"))
+
+    def wait_states(self, timeout_s: float = 30, **counts: int) -> None:
+        """Wait until there are exactly so many jobs in each state."""
+        wait_until(
+            lambda: self.states() == counts, timeout_s, lambda: f"expected {counts}, got {self.states()}; {self.logs()}"
+        )
+
+    def logs(self) -> str:
+        return "\n".join(f"{p.log.name}: {p.log.read_text(errors='replace')[-1500:]}" for p in self._processes)
+
+    def start_worker(self, *args: str) -> Process:
+        """Start ``odoo connector worker`` and wait until it serves."""
+        before = {row[0] for row in self.sql("SELECT pid FROM connector_worker")}
+        process = self.spawn(*odoo_command("connector", "worker", "-d", self.dbname, *args))
+        wait_until(
+            lambda: process.pid in {row[0] for row in self.sql("SELECT pid FROM connector_worker")} - before,
+            30,
+            lambda: f"the worker did not start: {self.logs()}",
+        )
+        return process
+
+    def start_server(self, *args: str) -> Process:
+        """Start an Odoo server and wait until a worker of it serves."""
+        port = free_port()
+        process = self.spawn(
+            *odoo_command(
+                "-d", self.dbname, "--http-interface=127.0.0.1", f"--http-port={port}", "--max-cron-threads=0", *args
+            )
+        )
+        process.port = port
+        wait_until(
+            lambda: bool(self.sql("SELECT 1 FROM connector_worker")),
+            60,
+            lambda: f"no worker has started: {self.logs()}",
+        )
+        return process
+
+    def spawn(self, *command: str) -> Process:
+        process = Process(list(command), self.folder / f"{len(self._processes)}.log")
+        self._processes.append(process)
+        return process
+
+
+@contextlib.contextmanager
+def _postgres():
+    connection = psycopg2.connect(**sql_db.connection_info_for("postgres")[1])
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            yield cursor
+    finally:
+        connection.close()
+
+
+def drop_database(name: str) -> None:
+    """Drop a database and whoever is on it."""
+    Registry.delete(name)
+    sql_db.close_db(name)
+    with _postgres() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        cursor.execute(f'DROP DATABASE IF EXISTS "{name}"')
+
+
+_numbers = itertools.count(1)

@@ -1,0 +1,209 @@
+"""Real workers, real kills."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from odoo.tests import tagged
+
+from .common import wait_until
+from .process_case import ProcessCase
+
+
+@tagged("post_install", "-at_install", "process")
+class TestWorkers(ProcessCase):
+    def enqueue(self, method, args_list, **options):
+        with self.env() as env:
+            jobs = env["queue.probe"].as_job(**options).map(method, args_list)
+            return jobs.ids
+
+    def effects(self):
+        return self.sql("SELECT count(*) FROM queue_probe_effect")[0][0]
+
+    def test_pending_survives_and_kill_loses_nothing(self):
+        """Jobs enqueued while no worker lives are run later; a worker killed in the middle loses none and doubles none."""
+        self.enqueue("effect", [(f"k{i}", 0.02) for i in range(300)])
+        worker = self.start_worker()
+        wait_until(lambda: self.effects() > 30, 20)
+        worker.kill()
+        killed = self.sql("SELECT count(*) FROM connector_job WHERE state = 'running'")[0][0]
+        self.start_worker()
+        self.wait_states(60, done=300)
+        self.assertEqual(self.effects(), 300)
+        self.assertGreater(killed, 0, "the kill was to come in the middle")
+        again = self.sql("SELECT count(*) FROM connector_job WHERE attempt = 2 AND crashes = 1")[0][0]
+        self.assertEqual(again, killed)
+
+    def test_takeover_time(self):
+        """The jobs of a killed worker run again within 5 seconds where another worker lives."""
+        first = self.start_worker("--threads=1")
+        self.enqueue("effect", [("slow", 30)])
+        self.wait_states(10, running=1)
+        self.start_worker("--threads=1")
+        began = time.monotonic()
+        first.kill()
+        wait_until(lambda: self.sql("SELECT attempt FROM connector_job WHERE state = 'running' AND attempt = 2"), 10)
+        self.assertLess(time.monotonic() - began, 5.5)
+
+    def test_graceful_stop(self):
+        """SIGTERM: what has not begun is given back with its attempt, what runs ends, and the worker says goodbye."""
+        worker = self.start_worker("--threads=2")
+        self.enqueue("effect", [(f"k{i}", 3.0) for i in range(6)])
+        wait_until(lambda: self.sql("SELECT 1 FROM connector_worker WHERE running = 2"), 10)
+        worker.signal(signal.SIGTERM)
+        self.assertEqual(worker.wait(15), 0)
+        self.assertEqual(self.states(), {"done": 2, "pending": 4})
+        self.assertEqual(self.sql("SELECT max(attempt) FROM connector_job WHERE state = 'pending'"), [(0,)])
+        self.assertEqual(self.sql("SELECT count(*) FROM connector_worker"), [(0,)])
+
+    def test_poison(self):
+        """A job that kills its process ends failed after its attempts; its neighbours end done."""
+        self.enqueue("poison", [()], max_attempts=2)
+        self.enqueue("effect", [(f"k{i}", 0.3) for i in range(6)])
+        deadline = time.monotonic() + 60
+        worker = self.start_worker()
+        while self.states() != {"done": 6, "failed": 1}:
+            self.assertLess(time.monotonic(), deadline, f"{self.states()}: {self.logs()}")
+            if worker.popen.poll() is not None:
+                worker = self.start_worker()
+            time.sleep(0.1)
+        self.assertEqual(self.effects(), 6)
+        self.assertEqual(
+            self.sql("SELECT exc_message, attempt FROM connector_job WHERE state = 'failed'"), [("worker died", 2)]
+        )
+        self.assertEqual(self.sql("SELECT max(attempt) FROM connector_job WHERE state = 'done'"), [(2,)])
+
+    def test_sessions_cut(self):
+        """The worker's session or a work session cut by PostgreSQL: everything ends done, once, and no process ends."""
+        worker = self.start_worker()
+        self.enqueue("effect", [(f"k{i}", 0.05) for i in range(100)], max_attempts=0)
+        for _ in range(5):
+            time.sleep(0.3)
+            self.sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
+                self.dbname,
+            )
+        self.wait_states(90, done=100)
+        self.assertEqual(self.effects(), 100)
+        self.assertIsNone(worker.popen.poll())
+
+    def test_drain(self):
+        """--drain runs what is due and ends with 0; what is not due stays."""
+        self.enqueue("effect", [(f"k{i}",) for i in range(20)])
+        self.enqueue("effect", [("late",)], eta=3600)
+        process = self.spawn_worker("--drain")
+        self.assertEqual(process.wait(60), 0, self.logs())
+        self.assertEqual(self.states(), {"done": 20, "pending": 1})
+
+    def spawn_worker(self, *args):
+        from .process_case import odoo_command  # noqa: PLC0415
+
+        return self.spawn(*odoo_command("connector", "worker", "-d", self.dbname, *args))
+
+    def test_channels(self):
+        """--channels serves these and what is below them alone."""
+        self.enqueue("effect", [("in",)], channel="root.shop.import")
+        self.enqueue("effect", [("out",)], channel="root.other")
+        process = self.spawn_worker("--drain", "--channels", "root.shop")
+        self.assertEqual(process.wait(60), 0, self.logs())
+        self.assertEqual(self.sql("SELECT key FROM queue_probe_effect"), [("in",)])
+
+    def test_retry_and_checkpoint(self):
+        """A job that is tried again leaves one effect; one that was killed goes on after its last checkpoint."""
+        self.enqueue("flaky", [("flaky",)])
+        self.enqueue("steps", [("s", 20, 0.1)])
+        worker = self.start_worker()
+        wait_until(lambda: self.effects() >= 5, 20)
+        self.assertGreater(
+            self.sql("SELECT max(done) FROM connector_job_progress")[0][0], 1, "progress is seen at once"
+        )
+        worker.kill()
+        self.start_worker()
+        self.wait_states(60, done=2)
+        self.assertEqual(self.effects(), 21)
+
+    def test_capacity(self):
+        """A capacity holds over processes, measured from the inside of the jobs."""
+        with self.env() as env:
+            env["connector.job.channel"].create({"name": "root.narrow", "capacity": 2})
+        self.enqueue("span", [(str(i), 0.05) for i in range(60)], channel="root.narrow.below")
+        self.start_worker()
+        self.start_worker()
+        self.wait_states(60, done=60)
+        overlap = self.sql(
+            """SELECT max(n) FROM (SELECT (SELECT count(*) FROM queue_probe_run b WHERE b.started <= a.started
+               AND b.ended > a.started) AS n FROM queue_probe_run a) x"""
+        )[0][0]
+        self.assertEqual(overlap, 2)
+
+    def test_exclusive(self):
+        """Of the jobs with one exclusive key at most one runs at a time, over processes, in order."""
+        self.enqueue("span", [(str(i), 0.01) for i in range(60)], exclusive_key="one")
+        self.enqueue("span", [(f"free{i}", 0.01) for i in range(60)])
+        self.start_worker()
+        self.start_worker()
+        self.wait_states(60, done=120)
+        spans = self.sql("SELECT key, started, ended FROM queue_probe_run WHERE key NOT LIKE 'free%%' ORDER BY started")
+        self.assertEqual([span[0] for span in spans], [str(i) for i in range(60)])
+        self.assertTrue(all(one[2] <= other[1] for one, other in zip(spans, spans[1:])))
+
+    def test_timeout(self):
+        """An attempt past its timeout fails in a sleep, in a query and in a loop; the threads are not lost."""
+        self.enqueue("query", [("query", 60)], timeout_s=1, max_attempts=1)
+        self.enqueue("spin", [()], timeout_s=1, max_attempts=1)
+        self.enqueue("effect", [("sleep", 20)], timeout_s=1, max_attempts=1)
+        self.start_worker("--threads=2")
+        self.wait_states(20, failed=3)
+        self.assertEqual(self.sql("SELECT DISTINCT exc_type FROM connector_job"), [("TimeoutError",)])
+        self.enqueue("effect", [("after",)])
+        self.wait_states(10, failed=3, done=1)
+        self.assertEqual(self.sql("SELECT key FROM queue_probe_effect"), [("after",)])
+
+    def test_cancel_running(self):
+        """A running job that is cancelled commits nothing."""
+        ids = self.enqueue("effect", [("cancelled", 5)])
+        self.start_worker()
+        self.wait_states(10, running=1)
+        with self.env() as env:
+            env["connector.job"].browse(ids).action_cancel()
+        self.assertEqual(self.states(), {"cancelled": 1})
+        self.enqueue("effect", [("other",)])
+        self.wait_states(20, cancelled=1, done=1)
+        self.assertEqual(self.sql("SELECT key FROM queue_probe_effect"), [("other",)])
+
+    def test_threaded_server(self):
+        """The threaded server runs jobs by itself, and stops cleanly."""
+        server = self.start_server()
+        self.enqueue("effect", [("threaded",)])
+        self.wait_states(20, done=1)
+        server.signal(signal.SIGTERM)
+        self.assertEqual(server.wait(20), 0)
+        self.assertEqual(self.sql("SELECT count(*) FROM connector_worker"), [(0,)])
+
+    def test_prefork_server(self):
+        """The prefork server has a process for jobs, started again when it is killed, and stops cleanly."""
+        server = self.start_server("--workers=1")
+        self.enqueue("effect", [("prefork",)])
+        self.wait_states(20, done=1)
+        pid = self.sql("SELECT pid FROM connector_worker")[0][0]
+        self.assertNotEqual(pid, server.pid)
+
+        os.kill(pid, signal.SIGKILL)
+        self.enqueue("effect", [("again",)])
+        self.wait_states(30, done=2)
+        server.signal(signal.SIGTERM)
+        self.assertEqual(server.wait(30), 0)
+        self.assertEqual(self.sql("SELECT count(*) FROM connector_worker WHERE pid <> %s", pid), [(0,)])
+
+    def test_neutralized(self):
+        """A neutralized database runs no job."""
+        self.sql("INSERT INTO ir_config_parameter (key, value) VALUES ('database.is_neutralized', 'true')")
+        try:
+            self.enqueue("effect", [("never",)])
+            process = self.spawn_worker("--drain")
+            self.assertEqual(process.wait(60), 0)
+            self.assertEqual(self.states(), {"pending": 1})
+        finally:
+            self.sql("DELETE FROM ir_config_parameter WHERE key = 'database.is_neutralized'")
