@@ -170,7 +170,7 @@ class Adapter(ConnectorUnit):
             raise
         finally:
             duration_s = time.monotonic() - started
-            self._report(circuit, failure)
+            self._report(circuit, call, failure)
             if is_kept:
                 self._collect(call, method, path, request, failure, duration_s)
 
@@ -233,12 +233,12 @@ class Adapter(ConnectorUnit):
             return True  # an answer it was
         return True
 
-    def _report(self, circuit: Circuit, failure: Exception | None) -> None:
+    def _report(self, circuit: Circuit, call: Call, failure: Exception | None) -> None:
         if not self.circuit_failures:
             return
         if isinstance(failure, CircuitOpenError):
             return  # of a call inside this one
-        if isinstance(failure, NetworkError | AuthenticationError):
+        if isinstance(failure, AuthenticationError) or (isinstance(failure, NetworkError) and not call.is_answered):
             # Credentials that were refused once are refused again, and some systems lock the account after a few tries.
             threshold = 1 if isinstance(failure, AuthenticationError) else self.circuit_failures
             self._limits().failed(str(failure)[:1000], threshold, self.circuit_probe_s)

@@ -26,6 +26,8 @@ class Call:
     #: What the other system answered, in its own terms: an HTTP status, ``fault 102``.
     status: str = ""
     response: Any = None
+    #: Whether the other system answered in its own protocol: then it is up, whatever the answer is turned into.
+    is_answered: bool = False
 
 
 def collect(env: Any, values: dict[str, Any]) -> None:

@@ -41,6 +41,7 @@ class RestAdapter(HttpAdapter):
                 verb, url, call, params=params, json=json, headers={"Accept": "application/json", **(headers or {})}
             )
             call.response = answer.payload = self._load(answer, verb)
+            call.is_answered = True
             error = self._payload_error(answer, verb, path)
             if error is not None:
                 raise error

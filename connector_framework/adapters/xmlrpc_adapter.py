@@ -31,8 +31,8 @@ class XmlRpcAdapter(HttpAdapter):
     #: What is not in it is a :class:`PermanentError`.
     _fault_errors: ClassVar[Mapping[Any, type[ConnectorError]]] = {}
 
-    #: Methods whose result is a secret itself: a session id. It is shown nowhere.
-    _secret_results: ClassVar[frozenset[str]] = frozenset()
+    #: Methods whose result is a secret itself, a session id: it is shown nowhere.
+    _secret_results: ClassVar[frozenset[str]] = frozenset({"login"})
 
     def _call(self, method: str, *params: Any) -> Any:
         """Call a remote procedure and return its result.
@@ -53,13 +53,14 @@ class XmlRpcAdapter(HttpAdapter):
                 answer.payload = self._load(answer, method)
             except xmlrpc.client.Fault as error:
                 fault = error
+            call.is_answered = True
             if fault is not None:
                 call.status = f"fault {fault.faultCode}"
                 raise self._fault_error(fault, method, params)
-            if is_secret:
-                self._keep_secret(str(answer.payload))
-            else:
+            if not is_secret:
                 call.response = answer.payload
+            elif isinstance(answer.payload, str):
+                self._keep_secret(answer.payload)
             return answer.payload
 
     def _call_label(self, method: str, params: tuple) -> str:
@@ -120,7 +121,7 @@ class _Target:
 
     def __init__(self) -> None:
         self._unmarshaller = xmlrpc.client.Unmarshaller(use_builtin_types=True)
-        self._unmarshaller.xml(None, None)  # lxml hands over text, not bytes
+        self._unmarshaller.xml(None, None)  # type: ignore[arg-type]  # lxml hands over text, not bytes
 
     def start(self, tag: str, attributes: Any) -> None:
         self._unmarshaller.start(etree.QName(tag).localname, attributes)

@@ -37,7 +37,6 @@ class _Settings:
 class XmlRpc(_Settings, XmlRpcAdapter):
     _apply_on = "res.partner"
     _path = "/api/xmlrpc/"
-    _secret_results = frozenset({"login"})
 
     def ping(self):
         return self._call("ping")

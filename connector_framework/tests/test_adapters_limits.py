@@ -5,6 +5,7 @@ import threading
 import time
 from contextlib import closing
 from itertools import pairwise
+from typing import ClassVar
 
 import odoo.sql_db
 from odoo import api
@@ -134,6 +135,19 @@ class TestAdaptersCircuit(AdapterCase):
             except PermanentError:
                 pass
             self.assertEqual(self.state.failures, 0)
+
+    def test_fault_is_an_answer(self):
+        """A fault that the connector turns into a network error, an expired session, does not count: the system is up."""
+
+        class Expiring(Guarded):
+            _fault_errors: ClassVar = {5: NetworkError}
+
+        adapter = self.xmlrpc(Expiring)
+        for _time in range(5):
+            self.server.will(xmlrpc_fault(5, "session expired"))
+            self.assert_fails(NetworkError, adapter._call, "work")
+        self.assertFalse(self.state.failures)
+        self.assertIs(adapter._call("work"), True)
 
     def test_closes_when_ping_answers(self):
         """When it is time for a try, one caller pings; the answer lets him and everybody pass."""
