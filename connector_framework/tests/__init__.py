@@ -1,3 +1,4 @@
+from . import test_house
 from . import test_adapters_failures
 from . import test_adapters_limits
 from . import test_queue_arguments
@@ -7,6 +8,7 @@ from . import test_mappings_children
 from . import test_mappings_datatypes
 from . import test_mappings_direct
 from . import test_mappings_errors
+from . import test_mappings_guide
 from . import test_mappings_links
 from . import test_mappings_merge_split
 from . import test_mappings_methods
