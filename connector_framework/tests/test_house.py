@@ -1,0 +1,98 @@
+"""The rules of the house that a reader cannot see at a glance."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+
+from odoo import models
+from odoo.tests import BaseCase, TransactionCase, tagged
+
+ROOT = Path(__file__).parents[1]
+
+#: What each package may import of the others; exceptions.py and addon.py are everybody's.
+ALLOWED = {
+    "events": set(),
+    "queue": set(),
+    "references": set(),
+    "adapters": {"references"},
+    "binders": {"references"},
+    "mappings": {"references", "binders"},
+    "synchronizers": {"references", "adapters", "binders", "mappings", "events", "queue"},
+}
+
+
+def _imported_packages(path: Path) -> set[str]:
+    """Return the packages of the addon that a file imports, type hints' imports included."""
+    depth = len(path.relative_to(ROOT).parts) - 1
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            if node.level == depth + 1:
+                found |= {(node.module or alias.name).split(".")[0] for alias in node.names}
+            elif node.level == 0 and (node.module or "").startswith("odoo.addons.connector_framework."):
+                found.add(node.module.split(".")[3])
+    return found & {*ALLOWED, "models"}
+
+
+@tagged("post_install", "-at_install", "plain")
+class TestImports(BaseCase):
+    def test_imports_go_one_way(self):
+        """A package imports those before it alone, and none imports the ORM models."""
+        for package, allowed in ALLOWED.items():
+            for path in (ROOT / package).rglob("*.py"):
+                with self.subTest(path=str(path.relative_to(ROOT))):
+                    self.assertLessEqual(_imported_packages(path) - {package}, allowed)
+
+    def test_the_reader_of_imports_sees(self):
+        """The reading above finds imports, or it would prove nothing."""
+        self.assertIn("references", set().union(*map(_imported_packages, (ROOT / "adapters").rglob("*.py"))))
+
+    def test_packages_say_what_they_are(self):
+        """Each package opens with a docstring and lists its public names, which exist."""
+        import importlib  # noqa: PLC0415
+
+        for package in ALLOWED:
+            with self.subTest(package=package):
+                module = importlib.import_module(f"odoo.addons.connector_framework.{package}")
+                self.assertTrue(module.__doc__)
+                self.assertTrue(module.__all__)
+                for name in module.__all__:
+                    self.assertTrue(hasattr(module, name), name)
+
+
+@tagged("post_install", "-at_install", "transaction")
+class TestPrivate(TransactionCase):
+    def test_public_methods_are_private_or_actions(self):
+        """What our addons add to a model cannot be called by clients, unless it is an action."""
+        ours = ("odoo.addons.connector_framework.", "odoo.addons.connector_magento.")
+        core = {name for name in dir(models.BaseModel) if not name.startswith("_")}
+        seen, wrong = 0, []
+        for model_name in self.registry:
+            for cls in self.registry[model_name].__mro__:
+                if not cls.__module__.startswith(ours) or ".tests." in cls.__module__:
+                    continue
+                for name, value in vars(cls).items():
+                    if name.startswith("_") or not inspect.isfunction(value) or name in core:
+                        continue
+                    inherited = any(
+                        hasattr(base, name) and not base.__module__.startswith(ours)
+                        for base in self.registry[model_name].__mro__
+                        if name in vars(base)
+                    )
+                    seen += 1
+                    if not (name.startswith("action_") or getattr(value, "_api_private", False) or inherited):
+                        wrong.append(f"{cls.__module__}: {model_name}.{name}")
+        self.assertFalse(sorted(set(wrong)), "mark them @api.private or name them action_*")
+        self.assertGreater(seen, 5)
+
+    def test_names_are_not_the_incumbents(self):
+        """No model, field, method or context key bears a name of OCA's queue_job and connector: both can live together."""
+        theirs = {"queue.job", "queue.job.channel", "queue.job.function", "connector.backend", "connector.checkpoint"}
+        theirs |= {"external.binding", "collection.base", "component.builder", "connector.config.settings"}
+        self.assertFalse(theirs & set(self.registry))
+        base = self.registry["base"]
+        for name in ("with_delay", "delayable", "_with_delay", "work_on_delay"):
+            owner = getattr(getattr(base, name, None), "__module__", "")
+            self.assertFalse(owner.startswith("odoo.addons.connector_framework"), name)
