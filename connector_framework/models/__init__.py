@@ -4,3 +4,6 @@ from . import job
 from . import worker
 from . import adapter_state
 from . import exchange
+from . import stream
+from . import backend
+from . import binding

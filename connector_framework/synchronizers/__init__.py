@@ -1,0 +1,22 @@
+"""Synchronizers: import, export and delete records, by means of adapter, mapper and binder.
+
+Each is a template: ``run()`` calls small steps in a fixed order, and a connector overrides those that differ. Those for
+single records work on every binding model without being registered. ``docs/synchronizers.md`` is the guide.
+"""
+
+from .batch import BatchImporter, BulkImporter, DelayedBatchImporter, DirectBatchImporter
+from .deleter import Deleter
+from .exporter import Exporter
+from .importer import Importer
+from .synchronizer import Synchronizer
+
+__all__ = [
+    "BatchImporter",
+    "BulkImporter",
+    "DelayedBatchImporter",
+    "Deleter",
+    "DirectBatchImporter",
+    "Exporter",
+    "Importer",
+    "Synchronizer",
+]

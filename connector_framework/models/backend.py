@@ -1,0 +1,229 @@
+"""What every backend is: a configured other system."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import contextmanager
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError
+from odoo.tools import frozendict
+
+from ..adapters import Adapter
+from ..exceptions import ConfigurationError, ConnectorError
+from ..queue.settings import read_section
+from ..references import WorkSession, get_reference
+
+SECRETS_SECTION = "connector_framework.secrets"
+SYSTEM_GROUP = "base.group_system"
+MANAGER_GROUP = "connector_framework.group_connector_manager"
+
+
+class ConnectorBackendMixin(models.AbstractModel):
+    """A configured other system: where it is, with which credentials, and how it is doing.
+
+    A connector derives its backend model from this one, names its service, and adds a ``version`` and what else it needs
+    to know.
+    """
+
+    _name = "connector.backend.mixin"
+    _description = "Connector Backend"
+
+    #: The service of the references that resolve this backend's classes.
+    _service = None
+    #: Fields that hold secrets: readable by the system group alone, never copied.
+    _secret_fields = ()
+    #: Fields that say where the other system is: writable by the system group alone, never copied, since who can change
+    #: them can have the secrets sent to a place of his own.
+    _url_fields = ("url",)
+
+    name = fields.Char(required=True)
+    code = fields.Char(
+        compute="_compute_code",
+        store=True,
+        readonly=False,
+        required=True,
+        precompute=True,
+        copy=False,
+        help="Short and unique; part of the names of environment variables that bring secrets.",
+    )
+    company_id = fields.Many2one("res.company", default=lambda self: self.env.company, index="btree_not_null")
+    active = fields.Boolean(default=True)
+    state = fields.Selection(
+        [("draft", "Not Checked"), ("connected", "Connected"), ("error", "Error")],
+        default="draft",
+        required=True,
+        readonly=True,
+        copy=False,
+    )
+    last_error = fields.Text(readonly=True, copy=False)
+
+    # -- set up --------------------------------------------------------------------------------------------------------
+
+    def _post_model_setup__(self):
+        super()._post_model_setup__()
+        cls = type(self)
+        if cls._abstract:
+            return
+        if not cls._service:
+            raise TypeError(f"{self._name} is a backend of no service: set _service")
+        for name in cls._secret_fields:
+            if name not in cls._fields:
+                raise TypeError(f"{self._name} has no field {name!r}, which its _secret_fields name")
+            cls._fields[name].groups = SYSTEM_GROUP
+            cls._fields[name].copy = False
+        for name in cls._url_fields:
+            if name in cls._fields:
+                cls._fields[name].copy = False
+        key = models.UniqueIndex("(code)", _code_taken)
+        key.name, key._module = "connector_code", cls._original_module
+        cls._table_objects = frozendict({**cls._table_objects, key.full_name(self): key})
+
+    @api.depends("name")
+    def _compute_code(self):
+        for backend in self:
+            if not backend.code:
+                backend.code = backend._free_code()
+
+    def _free_code(self):
+        """Return a code made from the name that no other backend of this model has."""
+        stem = re.sub(r"[^a-z0-9]+", "_", (self.name or "").lower()).strip("_") or self._service
+        others = self.sudo().with_context(active_test=False).search([("code", "=like", f"{stem}%")])
+        taken = set((others - self._origin).mapped("code"))
+        code, number = stem, 1
+        while code in taken:
+            number += 1
+            code = f"{stem}_{number}"
+        return code
+
+    # -- access --------------------------------------------------------------------------------------------------------
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            self._check_guarded_fields([name for name, value in vals.items() if value])
+        return super().create(vals_list)
+
+    def write(self, vals):
+        self._check_guarded_fields(vals)
+        return super().write(vals)
+
+    def unlink(self):
+        streams = self.env["connector.stream"].sudo()
+        streams.search([("backend_model", "=", self._name), ("backend_id", "in", self.ids)]).unlink()
+        return super().unlink()
+
+    def _check_guarded_fields(self, names):
+        """:raises AccessError: when one of the fields is for the system group alone, and the user is not in it"""
+        if self.env.su or self.env.user.has_group(SYSTEM_GROUP):
+            return
+        guarded = {"code", *self._url_fields, *self._secret_fields}.intersection(names)
+        if guarded:
+            labels = ", ".join(sorted(self._fields[name]._description_string(self.env) for name in guarded))
+            raise AccessError(
+                self.env._(
+                    "Only an administrator can change %(fields)s of %(model)s: ask one.",
+                    fields=labels,
+                    model=self._description,
+                )
+            )
+
+    # -- working with it -----------------------------------------------------------------------------------------------
+
+    @property
+    def reference(self):
+        """The reference of the service and version; that of the service where the version has none of its own."""
+        version = self.version if "version" in self._fields else None
+        if version:
+            try:
+                return get_reference(self._service, version)
+            except LookupError:
+                return get_reference(self._service)
+        return get_reference(self._service)
+
+    @api.private
+    @contextmanager
+    def work_on(self, model_name, **options):
+        """Open a work session on a model, in the company of the backend.
+
+        The adapters are closed at its end, whatever happens::
+
+            with backend.work_on("magento.res.partner") as work:
+                work.unit(Importer).run("42")
+
+        :param options: known to the units as ``work.options``
+        """
+        self.ensure_one()
+        backend = self.with_company(self.company_id) if self.company_id else self
+        work = WorkSession(backend, model_name, **options)
+        try:
+            yield work
+        finally:
+            work.close()
+
+    @api.private
+    def get_secret(self, field):
+        """Return a secret: from the environment, else from the configuration file, else from the field.
+
+        The environment variable is ``ODOO_CONNECTOR_SECRET__<SERVICE>__<CODE>__<FIELD>``, in upper case, with ``_`` for
+        whatever is neither a letter nor a digit; the setting is ``<service>.<code>.<field>`` in section
+        ``[connector_framework.secrets]``.
+
+        :raises ConfigurationError: when the field is not among the ``_secret_fields``
+        """
+        self.ensure_one()
+        if field not in self._secret_fields:
+            raise ConfigurationError(
+                f"{self._name} has no secret {field!r}; its secrets are: {', '.join(self._secret_fields) or 'none'}"
+            )
+        backend = self.sudo()
+        path = (self._service, backend.code, field)
+        value = os.environ.get("ODOO_CONNECTOR_SECRET__" + "__".join(_variable_part(part) for part in path))
+        if value is None:
+            # Names of settings are read in lower case.
+            value = read_section(SECRETS_SECTION).get(".".join(path).lower())
+        return backend[field] if value is None else value
+
+    def action_check_connection(self):
+        """Ask the other system whether it is there and takes the credentials, and show the answer."""
+        if not self.env.user.has_group(MANAGER_GROUP):
+            raise AccessError(self.env._("Only a Connector Manager can check a connection."))
+        self.check_access("write")
+        problems = {}
+        for backend in self:
+            try:
+                with backend.work_on(backend._name) as work:
+                    work.unit(Adapter).ping()
+            except (ConnectorError, NotImplementedError) as error:
+                problems[backend] = error
+                backend.write({"state": "error", "last_error": str(error)})
+            else:
+                backend.write({"state": "connected", "last_error": False})
+        return self._notification(problems)
+
+    def _notification(self, problems):
+        """Return the client action that shows how the check went."""
+        messages = []
+        for backend, error in problems.items():
+            advice = str(error.user_message) if isinstance(error, ConnectorError) else ""
+            messages.append(" ".join(filter(None, (f"{backend.display_name}: {error}", advice))))
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "title": self.env._("Connection failed") if problems else self.env._("Connection works"),
+                "message": "\n".join(messages) or ", ".join(self.mapped("display_name")),
+                "type": "danger" if problems else "success",
+                "sticky": bool(problems),
+                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
+            },
+        }
+
+
+def _code_taken(env, diagnostics):
+    return env._("Another backend has this code already: choose another one.")
+
+
+def _variable_part(text):
+    return re.sub(r"[^A-Z0-9]", "_", (text or "").upper())

@@ -1,0 +1,276 @@
+"""What every binding is: the link of one record of Odoo with one record of another system."""
+
+from __future__ import annotations
+
+import re
+from zlib import crc32
+
+from odoo import api, fields, models
+from odoo.tools import frozendict, ormcache
+
+from ..exceptions import NoUnitError
+from ..queue import job_options
+from ..synchronizers import BatchImporter, DelayedBatchImporter, Deleter, Exporter, Importer
+
+#: A unique violation of an index with this ending means that another process has bound the same record meanwhile.
+KEY_SUFFIX = "connector_key"
+_MAX_IDENTIFIER = 63
+_DETAIL = re.compile(r"\(([^()]*)\)=\((.*)\)", re.DOTALL)
+
+
+class BindingKey(models.UniqueIndex):
+    """A unique index of one concrete binding model, whose error names the other binding.
+
+    :param name: of the index, after that of the table
+    :param columns: names of the fields
+    :param module: the addon that the index goes with when it is uninstalled
+    """
+
+    def __init__(self, name, columns, module):
+        super().__init__("(%s)" % ", ".join(f'"{column}"' for column in columns))
+        self.name = name
+        self.columns = tuple(columns)
+        self._module = module
+
+    def full_name(self, model):
+        # Where PostgreSQL's limit cuts, the table's part is cut: the ending is what the queue goes by.
+        table, room = model._table, _MAX_IDENTIFIER - len(self.name) - 1
+        if len(table) > room:
+            table = f"{table[: room - 9]}_{crc32(table.encode()):08x}"
+        return f"{table}_{self.name}"
+
+    def get_error_message(self, model, diagnostics=None):
+        other = self._other_binding(model, diagnostics)
+        if not other:
+            return model.env._("Another %(model)s has the same external key already.", model=model._description)
+        return model.env._(
+            "%(model)s %(name)s (id %(id)s) has this already: %(key)s. Delete or correct one of the two bindings.",
+            model=model._description,
+            name=other.display_name if other.with_env(model.env).has_access("read") else "",
+            id=other.id,
+            key=", ".join(
+                f"{model._fields[name]._description_string(model.env)} {_shown(other[name])}"
+                for name in self.columns
+            ),
+        )
+
+    def _other_binding(self, model, diagnostics):
+        """Return the binding that has the key, sudo; empty when PostgreSQL's message does not tell it for certain."""
+        found = _DETAIL.search(getattr(diagnostics, "message_detail", None) or "")
+        values = found[2].split(", ") if found else []
+        bindings = model.sudo().with_context(active_test=False)
+        if len(values) != len(self.columns):
+            return bindings.browse()
+        domain = []
+        for name, value in zip(self.columns, values, strict=True):
+            is_number = model._fields[name].type in ("many2one", "integer")
+            domain.append((name, "=", int(value) if is_number else value))
+        return bindings.search(domain, limit=1)
+
+
+def _shown(value):
+    return value.display_name if isinstance(value, models.BaseModel) else value
+
+
+def _import_key(records, backend, external_id, force=False):
+    return f"connector.import:{backend._name},{backend.id}:{records._name}:{external_id}"
+
+
+def _batch_key(records, backend, *args, **kwargs):
+    return f"connector.batch:{backend._name},{backend.id}:{records._name}"
+
+
+def _export_key(records, *args, **kwargs):
+    return f"connector.export:{records._name}:{','.join(map(str, records.ids))}"
+
+
+def _delete_key(records, backend, external_id):
+    return f"connector.delete:{backend._name},{backend.id}:{records._name}:{external_id}"
+
+
+class ConnectorBindingMixin(models.AbstractModel):
+    """The relation of a record of Odoo with a record of another system, with the data that belongs to the relation.
+
+    The connector declares ``backend_id`` and ``odoo_id``, usually with ``_inherits``::
+
+        class MagentoResPartner(models.Model):
+            _name = "magento.res.partner"
+            _inherit = "connector.binding.mixin"
+            _inherits = {"res.partner": "odoo_id"}
+
+            backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
+            odoo_id = fields.Many2one("res.partner", required=True, ondelete="cascade", index=True)
+    """
+
+    _name = "connector.binding.mixin"
+    _description = "Connector Binding"
+    _is_connector_binding = True
+
+    #: The columns that, with ``backend_id``, tell one external record from all others.
+    _external_key = ("external_id",)
+    #: Whether a record of Odoo has at most one binding on a backend.
+    _one_per_record = False
+
+    external_id = fields.Char(string="External ID", copy=False)
+    sync_date = fields.Datetime(string="Last Synchronised", readonly=True, copy=False)
+    sync_state = fields.Selection(
+        [("new", "New"), ("synced", "Synchronised"), ("conflict", "Conflict"), ("gone", "Gone There")],
+        string="Synchronisation",
+        default="new",
+        readonly=True,
+        copy=False,
+    )
+    export_hash = fields.Char(readonly=True, copy=False, prefetch=False)
+    import_hash = fields.Char(readonly=True, copy=False)
+
+    # -- set up --------------------------------------------------------------------------------------------------------
+
+    def _post_model_setup__(self):
+        super()._post_model_setup__()
+        cls = type(self)
+        if cls._abstract or not cls._auto:
+            return
+        for name in ("backend_id", *cls._external_key):
+            field = cls._fields.get(name)
+            if field is None or not field.store or field.inherited:
+                raise TypeError(f"{self._name} has no stored field {name!r} of its own, which its external key needs")
+        keys = [BindingKey(KEY_SUFFIX, ("backend_id", *cls._external_key), cls._original_module)]
+        if cls._one_per_record:
+            keys.append(BindingKey(f"record_{KEY_SUFFIX}", ("backend_id", "odoo_id"), cls._original_module))
+        cls._table_objects = frozendict({**cls._table_objects, **{key.full_name(self): key for key in keys}})
+
+    # -- records -------------------------------------------------------------------------------------------------------
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        backend_model, backend_id = self.env.context.get("connector_origin") or (None, None)
+        belongs_to_origin = backend_model == self._fields["backend_id"].comodel_name
+        return super().create(
+            [
+                # What is created within a backend's origin, e.g. the lines of an order, is a binding of that backend.
+                {**({"backend_id": backend_id} if belongs_to_origin else {}), **self._with_empty_keys(vals)}
+                for vals in vals_list
+            ]
+        )
+
+    def write(self, vals):
+        return super().write(self._with_empty_keys(vals))
+
+    def _with_empty_keys(self, vals):
+        """Return the values with nothing in place of an empty text, of which only one binding could exist."""
+        if any(vals.get(name) == "" for name in self._external_key):
+            return {name: False if value == "" and name in self._external_key else value for name, value in vals.items()}
+        return vals
+
+    # -- what jobs call ------------------------------------------------------------------------------------------------
+
+    @api.model
+    @api.private
+    @job_options(exclusive_key=_batch_key)
+    def import_batch(self, backend, filters=None):
+        """Import the records of a backend, as its batch importer does it: at once, by jobs, in bulk.
+
+        :param filters: what the API filters by; None: what is new since the last time where there is a stream, else all
+        """
+        with backend.with_env(self.env).work_on(self._name) as work:
+            return self._batch_importer(work).run(filters)
+
+    @api.model
+    @api.private
+    @job_options(exclusive_key=_batch_key)
+    def _import_page(self, backend, filters, cursor, progress):
+        """Import one page of the records of a backend; a batch enqueues it for the page after."""
+        with backend.with_env(self.env).work_on(self._name) as work:
+            return self._batch_importer(work).run_page(filters, cursor, progress)
+
+    def _batch_importer(self, work):
+        try:
+            return work.unit(BatchImporter)
+        except NoUnitError:
+            return work.unit(DelayedBatchImporter)
+
+    @api.model
+    @api.private
+    @job_options(exclusive_key=_import_key)
+    def import_record(self, backend, external_id, force=False):
+        """Import one record of a backend.
+
+        :param force: even if nothing seems to have changed there
+        """
+        with backend.with_env(self.env).work_on(self._name) as work:
+            return work.unit(Importer).run(external_id, force=force)
+
+    @api.private
+    @job_options(exclusive_key=_export_key)
+    def export_record(self, fields=None):
+        """Export the bindings.
+
+        :param fields: names of the fields that changed; None: all of them
+        """
+        results = []
+        for binding in self:
+            with binding.backend_id.work_on(self._name) as work:
+                results.append(work.unit(Exporter).run(binding, fields=fields))
+        return ", ".join(results)
+
+    @api.model
+    @api.private
+    @job_options(exclusive_key=_delete_key)
+    def export_delete_record(self, backend, external_id):
+        """Delete a record in the other system."""
+        with backend.with_env(self.env).work_on(self._name) as work:
+            return work.unit(Deleter).run(external_id)
+
+
+class Base(models.AbstractModel):
+    _inherit = "base"
+
+    def unlink(self):
+        if self and self._name in self._connector_cascades():
+            self._connector_unlink_bindings()
+        return super().unlink()
+
+    def _connector_unlink_bindings(self):
+        """Unlink the bindings of these records, and of those that the database deletes along with them."""
+        cascades = self._connector_cascades()
+        todo, seen, bindings = [self.sudo().with_context(active_test=False)], {}, []
+        while todo:
+            records = todo.pop()
+            known = seen.get(records._name, records.browse())
+            records -= known
+            if not records:
+                continue
+            seen[records._name] = known | records
+            for model_name, field_name, is_binding in cascades.get(records._name, ()):
+                found = records.env[model_name].search([(field_name, "in", records.ids)])
+                (bindings if is_binding else todo).append(found)
+        for found in bindings:
+            # One of them may have gone along with another one, e.g. a line with its order.
+            found.with_context(self.env.context).exists().unlink()
+
+    @api.model
+    @ormcache(cache="stable")
+    def _connector_cascades(self):
+        """Return which records are deleted along with those of a model, as far as bindings are among them.
+
+        By name of the model, a tuple of (model, many2one, whether it is a binding model): its bindings, and what the
+        foreign keys delete, e.g. the variants of a product, where that has bindings or such records in turn. A model
+        that has neither is not there.
+        """
+        cascades, todo = {}, []
+        for name, cls in self.env.registry.items():
+            if getattr(cls, "_is_connector_binding", False) and cls._auto and "odoo_id" in cls._fields:
+                comodel = cls._fields["odoo_id"].comodel_name
+                if comodel not in cascades:
+                    todo.append(comodel)
+                cascades.setdefault(comodel, []).append((name, "odoo_id", True))
+        while todo:
+            name = todo.pop()
+            for field in self.env.registry[name]._fields.values():
+                if field.type != "many2one" or not field.store or field.inherited or field.company_dependent:
+                    continue
+                if (field.ondelete or "").lower() == "cascade":
+                    if field.comodel_name not in cascades:
+                        todo.append(field.comodel_name)
+                    cascades.setdefault(field.comodel_name, []).append((name, field.name, False))
+        return frozendict({name: tuple(links) for name, links in cascades.items()})

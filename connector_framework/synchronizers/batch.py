@@ -1,0 +1,236 @@
+"""Importing many records."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from ..exceptions import ExternalNotFoundError
+from .importer import Importer
+from .synchronizer import Synchronizer, as_text
+
+__all__ = ["BatchImporter", "BulkImporter", "DelayedBatchImporter", "DirectBatchImporter"]
+
+_logger = logging.getLogger(__name__)
+
+DEFAULT_PRIORITY = 10
+
+
+class BatchImporter(Synchronizer):
+    """Imports all records that match filters, page by page; the classes below say how.
+
+    With :attr:`stream` it is incremental: without filters it imports what has changed since the last time.
+    """
+
+    #: Name of the stream that says how far the import got, unique on a backend: usually the name of the model. None: each
+    #: time all of it is imported.
+    stream: ClassVar[str | None] = None
+    #: Seconds that the next run goes back behind the start of this one: the clocks of the two systems differ, and a change
+    #: is seen only when it is committed there.
+    overlap_s: ClassVar[float] = 600.0
+
+    def run(self, filters: Any = None) -> str:
+        """Import what matches.
+
+        :param filters: what the API filters by; None: what is new in the stream, else all
+        :return: how many records there were
+        """
+        progress: dict[str, Any] = {"count": 0}
+        if filters is None and self.stream:
+            stream = self._stream()
+            # Worked out before the first page: what changes from now on is for the next run.
+            progress["cursor"] = self._next_cursor(stream.cursor)
+            filters = self._stream_filters(stream.cursor)
+        return self.run_page(filters, None, progress)
+
+    def run_page(self, filters: Any, cursor: Any, progress: dict[str, Any]) -> str:
+        """Import one page, and see to the next one.
+
+        :param cursor: of the page, as the adapter returned it with the page before; None for the first
+        :param progress: dict of ``count``, the records so far, and, in a stream, ``cursor``, how far it will have got
+        """
+        ids, next_cursor = self.adapter.search(filters, cursor)
+        if ids:
+            self._import_page(ids)
+        progress = {**progress, "count": progress["count"] + len(ids)}
+        if next_cursor is not None:
+            return self._continue(filters, next_cursor, progress)
+        if "cursor" in progress:
+            self._stream().advance(progress["cursor"])
+        return self.env._("%s records", progress["count"])
+
+    def _import_page(self, ids: Sequence[Any]) -> None:
+        """Import the records of a page."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how to import a page")
+
+    def _continue(self, filters: Any, cursor: Any, progress: dict[str, Any]) -> str:
+        """See to the next page; in a job that is this batch, commit what was done first."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how to go on")
+
+    # -- the stream ----------------------------------------------------------------------------------------------------
+
+    def _stream(self) -> Any:
+        return self.env["connector.stream"].of(self.backend, self.stream)
+
+    def _stream_filters(self, cursor: Any) -> Any:
+        """Return the filters for what is new behind a cursor; None, the cursor of a new stream: all."""
+        since = (cursor or {}).get("since")
+        return self._since_filters(datetime.fromisoformat(since)) if since else None
+
+    def _since_filters(self, since: datetime) -> Any:
+        """Return the filters for what has changed since then, naive UTC."""
+        raise NotImplementedError(f"{type(self).__name__} has a stream, so it has to implement _since_filters()")
+
+    def _next_cursor(self, cursor: Any) -> Any:
+        """Return the cursor, what JSON can hold, that the stream will have after this run."""
+        return {"since": (self._now() - timedelta(seconds=self.overlap_s)).isoformat()}
+
+    def _now(self) -> datetime:
+        """Return the time of the other system, naive UTC, or ours where it does not say."""
+        return self.env.cr.now().replace(microsecond=0)
+
+
+class _LoopingBatchImporter(BatchImporter):
+    """Goes on with the next page at once; a job commits between two pages, and its next attempt goes on from there."""
+
+    def run(self, filters: Any = None) -> str:
+        state = self._own_state()
+        if state:
+            return self.run_page(state["filters"], state["cursor"], state["progress"])
+        return super().run(filters)
+
+    def run_page(self, filters: Any, cursor: Any, progress: dict[str, Any]) -> str:
+        page: tuple[Any, Any, dict[str, Any]] | None = (filters, cursor, progress)
+        result = ""
+        while page is not None:
+            self._following: tuple[Any, Any, dict[str, Any]] | None = None
+            result = super().run_page(*page)
+            page = self._following
+        return result
+
+    def _continue(self, filters: Any, cursor: Any, progress: dict[str, Any]) -> str:
+        self._following = (filters, cursor, progress)
+        if self._is_own_job():
+            job = self.env["connector.job"]
+            job.checkpoint({"batch": {"filters": filters, "cursor": cursor, "progress": progress}})
+        return ""
+
+    def _is_own_job(self) -> bool:
+        """Tell whether the job that runs is this batch and nothing else: only then it is ours to commit."""
+        job = self.env["connector.job"].current()
+        return bool(job) and job.method_name == "import_batch" and job.model_name == self.model._name
+
+    def _own_state(self) -> dict[str, Any] | None:
+        """Return where the last attempt of the job got to."""
+        if not self._is_own_job():
+            return None
+        state = self.env["connector.job"].checkpoint_state()
+        return state.get("batch") if isinstance(state, dict) else None
+
+
+class DirectBatchImporter(_LoopingBatchImporter):
+    """Imports the records one by one, at once; for few and small ones, such as the metadata of a shop."""
+
+    def _import_page(self, ids: Sequence[Any]) -> None:
+        importer = self.unit(Importer)
+        for external_id in ids:
+            importer.run(external_id)
+
+
+class DelayedBatchImporter(BatchImporter):
+    """Enqueues a job for each record, a page at a time, and a job for the next page behind them.
+
+    The jobs are in the channel of the batch, and the next page has a lower priority than the records: it is read when the
+    channel has drained.
+    """
+
+    _usable_as_is = True
+
+    #: Channel and priority of the jobs; None: those of the batch's own job.
+    job_channel: ClassVar[str | None] = None
+    job_priority: ClassVar[int | None] = None
+
+    def _import_page(self, ids: Sequence[Any]) -> None:
+        backend = self.backend
+        self.model.as_job(identity_key=_identity_key, **self._job_options()).map(
+            "import_record", [(backend, external_id) for external_id in ids]
+        )
+
+    def _continue(self, filters: Any, cursor: Any, progress: dict[str, Any]) -> str:
+        options = self._job_options()
+        progress = {**progress, "priority": options["priority"]}
+        self.model.as_job(**{**options, "priority": options["priority"] + 1})._import_page(
+            self.backend, filters, cursor, progress
+        )
+        return self.env._("%s records so far", progress["count"])
+
+    def run_page(self, filters: Any, cursor: Any, progress: dict[str, Any]) -> str:
+        self._priority: int | None = progress.get("priority")
+        return super().run_page(filters, cursor, progress)
+
+    def _job_options(self) -> dict[str, Any]:
+        job = self.env["connector.job"].current()
+        priority = self.job_priority
+        if priority is None:
+            # The job of a later page has a priority of its own.
+            priority = self._priority if self._priority is not None else (job.priority if job else DEFAULT_PRIORITY)
+        return {"priority": priority, "channel": self.job_channel or (job.channel if job else None)}
+
+
+class BulkImporter(_LoopingBatchImporter):
+    """Reads, maps and creates hundreds of records at a time, with one ``create``.
+
+    It does what the importer of the model does, by the importer's own steps. What the importer refuses, or Odoo, is given
+    to jobs of its own, one a record, so that one bad record does not keep the others out.
+    """
+
+    #: Records that are read and created together.
+    chunk_size: ClassVar[int] = 200
+
+    def _import_page(self, ids: Sequence[Any]) -> None:
+        ids = list(dict.fromkeys(ids))
+        for start in range(0, len(ids), self.chunk_size):
+            self._import_chunk(ids[start : start + self.chunk_size])
+
+    def _import_chunk(self, ids: Sequence[Any]) -> None:
+        """Import some records together."""
+        self._lock(*(f"import {as_text(external_id)}" for external_id in ids))
+        importer = self.unit(Importer)
+        records = self._read_many(ids)
+        known = {} if self.binder.is_composite else self.binder.to_internal_many(list(records))
+        prepared = []
+        for external_id, record in records.items():
+            with importer._about(external_id, record):
+                binding, values = importer._prepare(record, False, known.get(external_id))
+                if values is not None:
+                    prepared.append((external_id, record, binding, values))
+        with self.work.origin():
+            new = iter(self.model.create([values for _, _, binding, values in prepared if not binding]))
+            for external_id, record, binding, values in prepared:
+                with importer._about(external_id, record):
+                    if binding:
+                        binding = binding.with_env(self.env)
+                        importer._update(binding, values)
+                    else:
+                        binding = next(new)
+                    importer._finish(binding)
+
+    def _read_many(self, ids: Sequence[Any]) -> dict[Any, Any]:
+        """Return the external records by id; those that are gone meanwhile are left out."""
+        try:
+            return dict(zip(ids, self.adapter.read_many(ids), strict=True))
+        except ExternalNotFoundError as error:
+            _logger.debug("%s: %s; reading one by one", self, error)
+        records = {}
+        for external_id in ids:
+            try:
+                records[external_id] = self.adapter.read(external_id)
+            except ExternalNotFoundError as error:
+                _logger.debug("%s: %s", self, error)
+        return records
+
+
+def _identity_key(records: Any, backend: Any, external_id: Any, force: bool = False) -> str:
+    return f"connector.import:{backend._name},{backend.id}:{records._name}:{as_text(external_id)}:{force}"

@@ -1,0 +1,87 @@
+"""What all synchronizers have in common."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import random
+from typing import Any
+
+from odoo.models import BaseModel
+from odoo.tools import SQL
+
+from ..exceptions import ConcurrentUpdateError
+from ..references import ConnectorUnit
+
+__all__ = ["Synchronizer", "as_text", "digest"]
+
+
+class Synchronizer(ConnectorUnit):
+    """Brings records from one side to the other; :meth:`run` is the entry."""
+
+    def run(self, *args: Any, **kwargs: Any) -> str:
+        """Do it, and return in a few words what was done: it becomes the result of the job."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement run()")
+
+    def _lock(self, *what: str) -> None:
+        """Take locks on something of this backend and model until the end of the transaction.
+
+        It does not wait: who has the lock may be waiting for one of ours.
+
+        :param what: names each, e.g. ``import 42``
+        :raises ConcurrentUpdateError: when another transaction has one of them
+        """
+        backend = self.backend
+        prefix = f"connector:{backend._name},{backend.id}:{self.model._name}:"
+        self.env.cr.execute(
+            SQL(
+                "SELECT name FROM unnest(%s) AS name WHERE NOT pg_try_advisory_xact_lock(hashtextextended(%s || name, 0))",
+                list(what),
+                prefix,
+            )
+        )
+        taken = [name for (name,) in self.env.cr.fetchall()]
+        if taken:
+            raise ConcurrentUpdateError(
+                f"another process is at the same time at: {', '.join(taken)} of {self.model._name},"
+                f" {backend.display_name}",
+                # The other one takes about as long as a job does; not all that wait come back at once.
+                retry_after_s=random.uniform(1, 4),
+            )
+
+    def _in_job(self) -> bool:
+        """Tell whether a job runs on this cursor, which may commit with a checkpoint."""
+        return bool(self.env["connector.job"].current())
+
+    def _checkpoint(self) -> bool:
+        """In a job, commit what was done so far, and leave the job's own checkpoint state as it is.
+
+        :return: whether it did
+        """
+        if not self._in_job():
+            return False
+        job = self.env["connector.job"]
+        job.checkpoint(job.checkpoint_state())
+        return True
+
+
+def digest(data: Any) -> str:
+    """Return a short text that is the same for the same data, and for hardly any other; the order of keys is no matter."""
+    text = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def as_text(external_id: Any) -> str:
+    """Return an external id as one text, to name it by: a number and its text are the same."""
+    return ",".join(map(str, external_id)) if isinstance(external_id, list | tuple) else str(external_id)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return [value._name, value.ids]
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, set | frozenset):
+        return sorted(map(str, value))
+    return str(value)
