@@ -1,0 +1,284 @@
+#!/usr/bin/env python3
+"""Compare the queue with OCA's queue_job 19.0, on the same Odoo, the same PostgreSQL, in one run.
+
+For each: jobs stored one by one and in bulk, and empty jobs run per second, each on a server of its own with its default
+way of running jobs: here the threaded server with its worker, there four prefork workers and the channel ``root:4`` that
+its documentation recommends. The rounds alternate, the ratio is that of the medians. A bare loop of psycopg2 that claims,
+commits and updates the same number of rows, and the disk's time for a durable commit, say how much of it is PostgreSQL.
+
+Needs what ``script/bench`` sets: ``ODOO_RC`` (a configuration file), ``ODOO_COMMAND`` (how Odoo is started, JSON list),
+``BENCH_TEMPLATE`` (a database to copy), ``PGHOST``... for psycopg2.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+# This file's own name is a module's of the standard library.
+sys.path[:] = [path for path in sys.path if path != os.path.dirname(os.path.abspath(__file__))]
+
+import argparse
+import json
+import signal
+import socket
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg2
+
+# What its manifest asks for beside Odoo, too.
+PEER = ("odoo-addon-queue-job==19.0.2.4.0.1", "openupgradelib==3.13.7")
+COMMAND = json.loads(os.environ.get("ODOO_COMMAND", "[]"))
+THREADS = 4
+
+ENQUEUE = """
+import json, time
+def timed(function):
+    env.cr.commit()
+    began = time.perf_counter()
+    function()
+    env.flush_all()
+    env.cr.commit()
+    return time.perf_counter() - began
+model = env["res.lang"]
+def single():
+    for _ in range({singles}):
+        {single}
+def bulk():
+    {bulk}
+single_s = timed(single)
+bulk_s = timed(bulk)
+print("RESULT", json.dumps({{"single": {singles} / single_s, "bulk": {jobs} / bulk_s}}))
+"""
+OURS = {"single": "model.as_job().exists()", "bulk": 'model.as_job().map("exists", [()] * {jobs})', "table": "connector_job"}
+THEIRS = {
+    "single": "model.with_delay().exists()",
+    "bulk": "[model.with_delay().exists() for _ in range({jobs})]",
+    "table": "queue_job",
+}
+
+
+class Contender:
+    """One queue on a database of its own."""
+
+    def __init__(self, name: str, module: str, code: dict[str, str], addons: str, server_args: list[str], extra: str = ""):
+        self.name = name
+        self.module = module
+        self.code = code
+        self.database = f"bench_{module}"
+        self.server_args = server_args
+        self.libraries = addons.removesuffix("/odoo/addons")
+        folder = tempfile.mkdtemp(prefix="connector-bench-")
+        self.log = Path(folder) / "odoo.log"
+        self.config = Path(folder) / "odoo.conf"
+        options = Path(os.environ["ODOO_RC"]).read_text()
+        lines = [line for line in options.splitlines() if not line.startswith(("http_port", "max_cron_threads"))]
+        lines = [f"{line},{addons}" if line.startswith("addons_path") and addons else line for line in lines]
+        self.port = _free_port()
+        self.config.write_text("\n".join([*lines, f"http_port = {self.port}", "max_cron_threads = 0", extra.format(port=self.port)]))
+        self.config.chmod(0o600)
+
+    def odoo(self, *args: str) -> list[str]:
+        return [*COMMAND, *args]
+
+    @property
+    def environ(self) -> dict[str, str]:
+        path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), self.libraries]))
+        return {**os.environ, "ODOO_RC": str(self.config), "PYTHONPATH": path}
+
+    def prepare(self) -> None:
+        _sql("postgres", f'DROP DATABASE IF EXISTS "{self.database}"')
+        _sql("postgres", f'CREATE DATABASE "{self.database}" TEMPLATE "{os.environ["BENCH_TEMPLATE"]}"')
+        command = self.odoo("-d", self.database, "-i", self.module, "--stop-after-init", "--no-http")
+        with self.log.open("ab") as log:
+            subprocess.run(command, env=self.environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL, check=True)
+
+    def enqueue(self, singles: int, jobs: int) -> dict[str, float]:
+        """Store jobs one by one and in bulk; return each per second."""
+        code = {name: text.format(jobs=jobs) for name, text in self.code.items()}
+        script = ENQUEUE.format(singles=singles, jobs=jobs, single=code["single"], bulk=code["bulk"])
+        done = subprocess.run(
+            self.odoo("shell", "-d", self.database, "--no-http", "--log-level=warn"),
+            env=self.environ,
+            input=script,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        line = next((line for line in done.stdout.splitlines() if line.startswith("RESULT ")), None)
+        if line is None:
+            raise RuntimeError(f"{self.name}: nothing was enqueued: {done.stderr[-2000:]}")
+        return json.loads(line[7:])
+
+    def run(self) -> float:
+        """Start the server on what is enqueued and return the jobs per second between a tenth and nine tenths of it."""
+        table = self.code["table"]
+        count = f"SELECT count(*) FILTER (WHERE state = 'done'), count(*) FROM {table}"
+        done_before, total = _sql(self.database, count)[0]
+        jobs = total - done_before
+        with self.log.open("ab") as log:
+            server = subprocess.Popen(
+                self.odoo("-d", self.database, "--log-level=warn", *self.server_args),
+                env=self.environ,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        try:
+            deadline = time.monotonic() + 300
+            first = last = None
+            while last is None:
+                done = _sql(self.database, count)[0][0] - done_before
+                now = time.perf_counter()
+                if first is None and done >= jobs / 10:
+                    first = (now, done)
+                if done >= jobs * 0.9:
+                    last = (now, done)
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"{self.name}: {done} of {jobs} jobs in 300 s; log: {self.log}")
+                time.sleep(0.02)
+            return (last[1] - first[1]) / max(last[0] - first[0], 1e-6)
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+            try:
+                server.wait(40)
+            except subprocess.TimeoutExpired:
+                os.killpg(server.pid, signal.SIGKILL)
+                server.wait()
+
+
+def bare_loop(database: str, jobs: int) -> float:
+    """Return how many rows a second bare psycopg2 claims, takes, and sets to done, with as many sessions."""
+    _sql(database, "DROP TABLE IF EXISTS bench_bare; CREATE TABLE bench_bare (id serial PRIMARY KEY, state text, call text)")
+    _sql(database, f"INSERT INTO bench_bare (state, call) SELECT 'pending', repeat('x', 160) FROM generate_series(1, {jobs})")
+    _sql(database, "CREATE INDEX ON bench_bare (id) WHERE state = 'pending'")
+    claim = """UPDATE bench_bare SET state = 'running' WHERE id IN (
+        SELECT id FROM bench_bare WHERE state = 'pending' ORDER BY id LIMIT 10 FOR NO KEY UPDATE SKIP LOCKED) RETURNING id"""
+
+    def work() -> None:
+        claimer, worker = psycopg2.connect(dbname=database), psycopg2.connect(dbname=database)
+        claimer.autocommit = True
+        worker.set_isolation_level(psycopg2.extensions.ISOLATION_LEVEL_REPEATABLE_READ)
+        with claimer.cursor() as claims, worker.cursor() as works:
+            claims.execute("SET synchronous_commit = off")
+            while True:
+                claims.execute(claim)
+                ids = claims.fetchall()
+                if not ids:
+                    break
+                for (job_id,) in ids:
+                    works.execute("SELECT call FROM bench_bare WHERE id = %s AND state = 'running' FOR NO KEY UPDATE", [job_id])
+                    works.execute("UPDATE bench_bare SET state = 'done' WHERE id = %s AND state = 'running'", [job_id])
+                    worker.commit()
+        claimer.close()
+        worker.close()
+
+    threads = [threading.Thread(target=work) for _ in range(THREADS)]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return jobs / (time.perf_counter() - began)
+
+
+def commit_ms(database: str, count: int = 200) -> float:
+    """Return the median of a durable commit of one small row, in milliseconds."""
+    _sql(database, "CREATE TABLE IF NOT EXISTS bench_commit (n int)")
+    connection = psycopg2.connect(dbname=database)
+    connection.autocommit = True
+    took = []
+    with connection.cursor() as cursor:
+        for number in range(count):
+            began = time.perf_counter()
+            cursor.execute("INSERT INTO bench_commit VALUES (%s)", [number])
+            took.append(time.perf_counter() - began)
+    connection.close()
+    return statistics.median(took) * 1000
+
+
+def _sql(database: str, query: str) -> list[tuple]:
+    connection = psycopg2.connect(dbname=database)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(query)
+            return cursor.fetchall() if cursor.description else []
+    finally:
+        connection.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def install_peer() -> str:
+    """Install the peer from PyPI into a folder of its own and return its addons path."""
+    folder = Path(tempfile.gettempdir()) / f"connector-bench-{PEER[0].replace('=', '-')}-{os.getuid()}"
+    if not (folder / "odoo/addons/queue_job").exists():
+        command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(folder), *PEER]
+        subprocess.run(command, check=True)
+    return str(folder / "odoo/addons")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=5000, help="empty jobs a round for this queue")
+    parser.add_argument("--peer-jobs", type=int, default=500, help="and for the peer")
+    parser.add_argument("--no-peer", action="store_true")
+    options = parser.parse_args()
+    contenders: list[tuple[Contender, int]] = [
+        (Contender("connector_framework", "connector_framework", OURS, "", []), options.jobs)
+    ]
+    if not options.no_peer:
+        extra = "server_wide_modules = base,rpc,web,queue_job\n[queue_job]\nchannels = root:4\nhost = 127.0.0.1\nport = {port}\n"
+        peer = Contender("OCA queue_job", "queue_job", THEIRS, install_peer(), ["--workers=4"], extra)
+        contenders.append((peer, options.peer_jobs))
+    figures: dict[str, dict[str, list[float]]] = {}
+    for contender, _jobs in contenders:
+        print(f"installing {contender.name} ...", flush=True)
+        contender.prepare()
+        figures[contender.name] = {"one by one": [], "in bulk": [], "run": []}
+    bare: list[float] = []
+    for number in range(options.rounds):
+        print(f"round {number + 1} of {options.rounds} ...", flush=True)
+        for contender, jobs in contenders:
+            stored = contender.enqueue(min(jobs, 500), jobs)
+            figures[contender.name]["one by one"].append(stored["single"])
+            figures[contender.name]["in bulk"].append(stored["bulk"])
+            figures[contender.name]["run"].append(contender.run())
+        bare.append(bare_loop(contenders[0][0].database, options.jobs))
+    _report(figures, bare, commit_ms(contenders[0][0].database))
+
+
+def _report(figures: dict[str, dict[str, list[float]]], bare: list[float], commit: float) -> None:
+    median: Callable[[list[float]], float] = statistics.median
+    ours = figures["connector_framework"]
+    theirs = figures.get("OCA queue_job")
+    print(f"\nper second, median of {len(bare)} rounds (lowest to highest); {os.cpu_count()} processors")
+    print(f"a durable commit takes {commit:.2f} ms\n")
+    print(f"{'':24}{'connector_framework':>30}{'OCA queue_job':>30}{'ratio':>8}")
+    for name, label in (("one by one", "jobs stored one by one"), ("in bulk", "jobs stored in bulk"), ("run", "empty jobs run")):
+        row = f"{label:24}{_figure(ours[name]):>30}"
+        if theirs:
+            row += f"{_figure(theirs[name]):>30}{median(ours[name]) / median(theirs[name]):>7.1f}x"
+        print(row)
+    print(f"{'bare psycopg2 loop':24}{_figure(bare):>30}{'':>30}{median(ours['run']) / median(bare):>7.2f}x")
+
+
+def _figure(values: list[float]) -> str:
+    return f"{statistics.median(values):,.0f} ({min(values):,.0f} to {max(values):,.0f})"
+
+
+if __name__ == "__main__":
+    main()
