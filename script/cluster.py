@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import debian
 from console import Failure, run_logged
@@ -103,7 +104,8 @@ class Cluster:
 
     @property
     def _psql(self) -> str:
-        found = shutil.which("psql") or (binaries() and str(binaries() / "psql"))
+        folder = binaries()
+        found = shutil.which("psql", path=f"{folder}{os.pathsep}{os.environ.get('PATH', '')}")
         if not found:
             raise Failure("psql is missing: apt-get install postgresql-client")
         return found
@@ -187,7 +189,7 @@ class PrivateCluster(Cluster):
         self.host = ""
 
     def _run(self, program: str, *arguments: str | Path, failure: str) -> None:
-        options: dict[str, object] = {"cwd": self.data}
+        options: dict[str, Any] = {"cwd": self.data}
         if os.getuid() == 0:
             options |= {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []}
         run_logged([self.programs / program, *arguments], self.folder / "postgresql-tools.log", failure, **options)
@@ -209,7 +211,16 @@ class PrivateCluster(Cluster):
                     f"user {self.account.pw_name}, whom the database belongs to, cannot enter {self.folder}:"
                     " set CONNECTOR_CACHE to a folder that everybody may enter"
                 )
-        arguments = ["-D", self.data, "-U", USER, "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
+        arguments: list[str | Path] = [
+            "-D",
+            self.data,
+            "-U",
+            USER,
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+        ]
         self._run("initdb", *arguments, failure="the database cluster could not be made")
 
     def start(self) -> None:
@@ -236,13 +247,17 @@ class PrivateCluster(Cluster):
         self._own(auto)
         self.log.touch()
         self._own(self.log)
-        self._run("pg_ctl", "-D", self.data, "-l", self.log, "-w", "-t", "60", "start", failure="PostgreSQL did not start")
+        self._run(
+            "pg_ctl", "-D", self.data, "-l", self.log, "-w", "-t", "60", "start", failure="PostgreSQL did not start"
+        )
 
     def stop(self, fast: bool = False) -> None:
         """Stop the server; `fast` leaves a consistent folder behind, otherwise it is only fit to be removed."""
         if (self.data / "postmaster.pid").exists():
             mode = "fast" if fast else "immediate"
-            self._run("pg_ctl", "-D", self.data, "-m", mode, "-w", "-t", "60", "stop", failure="PostgreSQL did not stop")
+            self._run(
+                "pg_ctl", "-D", self.data, "-m", mode, "-w", "-t", "60", "stop", failure="PostgreSQL did not stop"
+            )
         sockets = self.folder / "s"
         if sockets.is_symlink():
             shutil.rmtree(sockets.resolve(), ignore_errors=True)

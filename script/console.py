@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
 class Failure(Exception):
@@ -18,7 +19,7 @@ def say(message: str) -> None:
     print(f"==> {message}", flush=True)
 
 
-def run_logged(command: list[str | Path], log: Path, failure: str, **options: object) -> None:
+def run_logged(command: list[str | Path], log: Path, failure: str, **options: Any) -> None:
     """Run a command with its output in a log file.
 
     :raises Failure: `failure` and the last line of the output, when it does not succeed.

@@ -67,7 +67,7 @@ class Archive:
         run_logged(
             ["apt-get", *self._options(), "update", "--error-on=any"],
             self.log,
-            "Debian's package lists could not be fetched: check the network and the mirror in /etc/apt, and run it again",
+            "Debian's package lists could not be fetched: check the network and the mirror in /etc/apt, then try again",
         )
 
     def candidate(self, package: str) -> str:

@@ -218,9 +218,7 @@ def ensure_venv(cache: Path, name: str, requirements: Path) -> Path:
             debian.install(["python3-venv"], "python's venv module", log)
         say(f"python: installing the packages of {requirements.name}")
         shutil.rmtree(venv, ignore_errors=True)
-        run_logged(
-            [python, "-m", "venv", venv], log, "the virtual environment could not be made: install python3-venv"
-        )
+        run_logged([python, "-m", "venv", venv], log, "the virtual environment could not be made: install python3-venv")
         run_logged(
             [venv / "bin/pip", "install", "--disable-pip-version-check", "--no-input", "-r", requirements],
             log,

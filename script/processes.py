@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -55,14 +56,7 @@ def stop(process: subprocess.Popen, timeout_s: float = 30) -> None:
 
 def reap(folder: Path) -> None:
     """End what an owner who died left running: the processes noted in the folder, then its PostgreSQL."""
-    notes = folder / "processes"
-    pids = []
-    if notes.exists():
-        for line in notes.read_text().splitlines():
-            pid, start = line.split()
-            if started(int(pid)) == start:
-                pids.append((int(pid), signal.SIGKILL))
-        notes.unlink()
+    pids = [(pid, signal.SIGKILL) for pid in _recorded(folder)]
     postmaster = folder / "pgdata/postmaster.pid"
     if postmaster.exists():
         first_line = postmaster.read_text().partition("\n")[0]
@@ -79,6 +73,15 @@ def reap(folder: Path) -> None:
         while started(pid) and time.monotonic() < deadline:
             time.sleep(0.05)
     postmaster.unlink(missing_ok=True)
+    (folder / "processes").unlink(missing_ok=True)
+
+
+def _recorded(folder: Path) -> Iterator[int]:
+    notes = folder / "processes"
+    for line in notes.read_text().splitlines() if notes.exists() else ():
+        pid, start = line.split()
+        if started(int(pid)) == start:
+            yield int(pid)
 
 
 def _command_line(pid: int) -> bytes:

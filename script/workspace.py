@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import processes
 from addons import addons, content_key, dependencies
@@ -93,10 +94,11 @@ class Workspace:
         """Return the command that runs Odoo in this workspace."""
         return [*self.environment.command, *arguments]
 
-    def spawn(self, command: list[str], **options: object) -> subprocess.Popen:
+    def spawn(self, command: list[str], **options: Any) -> subprocess.Popen:
         """Start a process in a session of its own, noted so that it cannot be forgotten."""
         process = subprocess.Popen(
-            command, **{"env": self.environ, "cwd": ROOT, "stdin": subprocess.DEVNULL, "start_new_session": True, **options}
+            command,
+            **{"env": self.environ, "cwd": ROOT, "stdin": subprocess.DEVNULL, "start_new_session": True, **options},
         )
         processes.record(self.folder, process.pid)
         return process
@@ -116,9 +118,13 @@ class Workspace:
         if (files / name).exists():
             (files / name).rename(files / new_name)
 
-    def install(self, database: str, modules: list[str], log: Path) -> None:
-        """Install modules in a database, which Odoo creates if need be. :raises Failure: when Odoo says no."""
-        command = self.odoo("-d", database, "-i", ",".join(modules), "--stop-after-init", "--no-http")
+    def install(self, database: str, modules: list[str], log: Path, update: bool = False) -> None:
+        """Install modules in a database, which Odoo creates if need be, or update them.
+
+        :raises Failure: when Odoo says no.
+        """
+        how = "-u" if update else "-i"
+        command = self.odoo("-d", database, how, ",".join(modules), "--stop-after-init", "--no-http")
         process = self.spawn(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
         trouble = ""
         last = time.monotonic()
@@ -136,7 +142,6 @@ class Workspace:
                 processes.stop(process)
         if process.returncode or trouble:
             raise Failure(f"Odoo could not install {', '.join(modules)} (log {log}): {trouble or 'it ended early'}")
-
 
     def pregenerate_assets(self, database: str, log: Path) -> None:
         """Make the bundles of JavaScript and CSS, which the first browser test or user would wait for."""
