@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from .. import binders  # noqa: F401 - makes the kind known that binder_for() resolves
 from ..exceptions import ConfigurationError, DependencyMissingError
 
 if TYPE_CHECKING:
@@ -44,18 +45,16 @@ class Link:
         return record.id
 
     def prefetch(self, external_ids: Iterable[Hashable]) -> None:
-        """Look up many external ids in one query; what is not bound is left for :meth:`to_id` to report."""
+        """Look up many external ids in one query; what is not bound, or no external id, is left to :meth:`to_id`."""
         wanted = set(external_ids)
         if len(wanted) < 2:
             return
-        for external_id, binding in self.binder.to_internal_many(list(wanted)).items():
-            record = self.binder.unwrap(binding) if self.unwrap else binding
-            self._found[external_id] = record.id
-        for external_id in wanted:
-            # A binder answers with keys as they are stored, that is with text.
-            found = self._found.get(str(external_id))
-            if found:
-                self._found.setdefault(external_id, found)
+        try:
+            bindings = self.binder.to_internal_many(list(wanted))
+        except ValueError:
+            return
+        for external_id, binding in bindings.items():
+            self._found[external_id] = (self.binder.unwrap(binding) if self.unwrap else binding).id
 
     def forget(self) -> None:
         self._found = {}

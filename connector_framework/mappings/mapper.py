@@ -229,6 +229,15 @@ class Mapper(ConnectorUnit):
         empty = self._empty
         values: dict[str, Any] = {}
         errors: FieldErrors | None = None
+        # First, since the ORM writes x2many fields in the order of the values: a line that it deletes empties the cache,
+        # where an inherited many2many of the same write would be waiting, and be lost.
+        for step in selection.children:
+            try:
+                items = step.read(source)
+                if items is not MISSING:
+                    values[step.target] = self._map_children(step, map_record, items)
+            except Exception as exc:
+                errors = (errors or FieldErrors()).add(step.target, exc, step.key)
         if type(source) is dict:
             for target, key in selection.plain:
                 if key in source:
@@ -264,13 +273,6 @@ class Mapper(ConnectorUnit):
                     values.update(self._call(name, part, target, source))
             except Exception as exc:
                 errors = (errors or FieldErrors()).add(name, exc)
-        for step in selection.children:
-            try:
-                items = step.read(source)
-                if items is not MISSING:
-                    values[step.target] = self._map_children(step, map_record, items)
-            except Exception as exc:
-                errors = (errors or FieldErrors()).add(step.target, exc, step.key)
         if errors:
             errors.throw()
         return values
@@ -326,5 +328,7 @@ class Mapper(ConnectorUnit):
                         wanted.add(value)
                 except Exception:
                     continue  # The mapping itself meets it again, and reports it.
-            wanted = {external_id for external_id in wanted if type(external_id) in (str, int) and external_id != ""}
+            wanted = {
+                external_id for external_id in wanted if type(external_id) in (str, int, tuple) and external_id != ""
+            }
             self.link(entry.target, entry.modifier.binding).prefetch(wanted)

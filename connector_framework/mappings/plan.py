@@ -183,7 +183,7 @@ class Plan:
 
     @property
     def steps(self) -> list[Direct | Method | Children]:
-        return [*self.direct, *self.methods, *self.children]
+        return [*self.children, *self.direct, *self.methods]
 
     def source_fields(self) -> set[str]:
         """Return the fields of the source that are read, as far as the definitions tell."""

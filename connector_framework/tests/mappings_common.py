@@ -107,7 +107,7 @@ class FakeBinder(ConnectorUnit):
     def to_internal_many(self, external_ids):
         type(self).calls.append(("to_internal_many", set(external_ids)))
         known = self.IDS.get(self.work.model_name, {})
-        return {str(one): self._record(known[str(one)]) for one in external_ids if str(one) in known}
+        return {one: self._record(known[str(one)]) for one in external_ids if str(one) in known}
 
     def unwrap(self, binding):
         return self._record(binding.id, unwrap=True)
