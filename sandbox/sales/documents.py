@@ -1,0 +1,284 @@
+"""Make the documents of an order: invoices, shipments, credit memos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from ..columns import CREDITMEMO, SHIPMENT, SHIPMENT_ITEM, row
+from ..faults import resource_fault
+from ..scalars import cents, mapping, money, number
+from ..shop import Shop
+from .states import can_invoice, can_ship, left_to_invoice, left_to_ship, own_lines, settle
+
+Quantities = dict[str, Any]
+
+
+def _chosen(
+    order: dict[str, Any], quantities: Quantities, left: Callable[[dict[str, Any]], Decimal]
+) -> list[tuple[dict[str, Any], Decimal]]:
+    """Return lines with how many pieces of each: all that is left, or what is asked for, **cut to what is left**.
+
+    A quantity under the id of a configurable product's child counts for nothing.
+    """
+    chosen = []
+    for item in own_lines(order):
+        wanted = number(quantities.get(str(item["item_id"]), 0)) if quantities else left(item)
+        qty = min(max(wanted, Decimal(0)), left(item))
+        if qty > 0:
+            chosen.append((item, qty))
+    return chosen
+
+
+def _share(item: dict[str, Any], name: str, done_name: str, qty: Decimal, rest: Decimal) -> Decimal:
+    """Return the part of a row's amount that goes with `qty` pieces; the last pieces take what is left of it."""
+    if qty == rest:
+        return number(item[name]) - number(item[done_name])
+    return cents(number(item[name]) * qty / number(item["qty_ordered"]))
+
+
+def _add(record: dict[str, Any], name: str, amount: Decimal) -> None:
+    """Add to an amount in both currencies."""
+    for key in (name, f"base_{name}"):
+        record[key] = money(number(record[key]) + amount)
+
+
+def _comments(shop: Shop, parent_id: int, comment: str | None, notify: bool) -> list[dict[str, Any]]:
+    if not comment:
+        return []
+    return [
+        {
+            "parent_id": parent_id,
+            "is_customer_notified": int(notify),
+            "is_visible_on_front": 0,
+            "comment": comment,
+            "created_at": shop.now(),
+            "comment_id": shop.next_id("document_comment"),
+        }
+    ]
+
+
+def invoice(
+    shop: Shop, order: dict[str, Any], quantities: Quantities, comment: str | None = None, notify: bool = False
+) -> dict[str, Any]:
+    """Invoice lines and, the first time, the shipping; return the invoice, paid.
+
+    Asked for nothing that is left (a child's line, say) it makes an invoice of nothing.
+
+    :raises FaultError: `sales_order_invoice` 102, there is nothing left to invoice.
+    """
+    if not can_invoice(order):
+        raise resource_fault("sales_order_invoice", 102, "Cannot do invoice for order.")
+    invoice_id, now = shop.next_id("invoice"), shop.now()
+    subtotal = tax = discount = Decimal(0)
+    items = []
+    for item, qty in _chosen(order, quantities, left_to_invoice):
+        rest = left_to_invoice(item)
+        row_total = _share(item, "row_total", "row_invoiced", qty, rest)
+        row_tax = _share(item, "tax_amount", "tax_invoiced", qty, rest)
+        row_discount = _share(item, "discount_amount", "discount_invoiced", qty, rest)
+        subtotal, tax, discount = subtotal + row_total, tax + row_tax, discount + row_discount
+        item["qty_invoiced"] = money(number(item["qty_invoiced"]) + qty)
+        for name, amount in (
+            ("row_invoiced", row_total),
+            ("tax_invoiced", row_tax),
+            ("discount_invoiced", row_discount),
+            ("hidden_tax_invoiced", Decimal(0)),
+        ):
+            _add(item, name, amount)
+        item["updated_at"] = now
+        items.append(
+            {
+                "parent_id": invoice_id,
+                "order_item_id": item["item_id"],
+                "product_id": item["product_id"],
+                "sku": item["sku"],
+                "name": item["name"],
+                "qty": money(qty),
+                "price": item["price"],
+                "row_total": money(row_total),
+                "tax_amount": money(row_tax),
+                "discount_amount": money(row_discount),
+                "item_id": shop.next_id("invoice_item"),
+            }
+        )
+    shipping = number(order["shipping_amount"]) - number(order["shipping_invoiced"])
+    grand_total = subtotal + tax - discount + shipping
+    for name, amount in (
+        ("subtotal_invoiced", subtotal),
+        ("tax_invoiced", tax),
+        ("discount_invoiced", -discount),
+        ("shipping_invoiced", shipping),
+        ("total_invoiced", grand_total),
+        ("total_paid", grand_total),
+        ("hidden_tax_invoiced", Decimal(0)),
+    ):
+        _add(order, name, amount)
+    for prefix in ("", "base_"):
+        due = number(order[f"{prefix}grand_total"]) - number(order[f"{prefix}total_paid"])
+        order[f"{prefix}total_due"] = money(due)
+    order["base_total_invoiced_cost"] = "0.0000"
+    _add(order["payment"], "amount_paid", grand_total)
+    _add(order["payment"], "shipping_captured", shipping)
+    document = {
+        "order_id": order["order_id"],
+        "increment_id": shop.next_increment_id("invoice", order["store_id"]),
+        "created_at": now,
+        "updated_at": now,
+        "store_id": order["store_id"],
+        "state": 2,
+        "subtotal": money(subtotal),
+        "tax_amount": money(tax),
+        "discount_amount": money(-discount),
+        "shipping_amount": money(shipping),
+        "grand_total": money(grand_total),
+        "order_currency_code": order["order_currency_code"],
+        "invoice_id": invoice_id,
+        "items": items,
+        "comments": _comments(shop, invoice_id, comment, notify),
+    }
+    shop.invoices[invoice_id] = document
+    settle(shop, order, "invoice")
+    return document
+
+
+def ship(
+    shop: Shop, order: dict[str, Any], quantities: Quantities, comment: str | None = None, notify: bool = False
+) -> dict[str, Any]:
+    """Ship lines; return the shipment.
+
+    :raises FaultError: `sales_order_shipment` 102, there is nothing left to ship, or nothing of what is asked for.
+    """
+    if not can_ship(order):
+        raise resource_fault("sales_order_shipment", 102, "Cannot do shipment for order.")
+    chosen = _chosen(order, quantities, left_to_ship)
+    if not chosen:
+        raise resource_fault("sales_order_shipment", 102, "Cannot create an empty shipment.")
+    shipment_id, now = shop.next_id("shipment"), shop.now()
+    items = []
+    for item, qty in chosen:
+        item["qty_shipped"] = money(number(item["qty_shipped"]) + qty)
+        item["updated_at"] = now
+        items.append(
+            row(
+                SHIPMENT_ITEM,
+                {
+                    "parent_id": shipment_id,
+                    "price": item["price"],
+                    "weight": item["weight"],
+                    "qty": money(qty),
+                    "product_id": item["product_id"],
+                    "order_item_id": item["item_id"],
+                    "name": item["name"],
+                    "sku": item["sku"],
+                    "item_id": shop.next_id("shipment_item"),
+                },
+            )
+        )
+    document = row(
+        SHIPMENT,
+        {
+            "store_id": order["store_id"],
+            "total_qty": money(sum((qty for _item, qty in chosen), Decimal(0))),
+            "order_id": order["order_id"],
+            "customer_id": order["customer_id"],
+            "shipping_address_id": order["shipping_address_id"],
+            "billing_address_id": order["billing_address_id"],
+            "increment_id": shop.next_increment_id("shipment", order["store_id"]),
+            "created_at": now,
+            "updated_at": now,
+            "shipment_id": shipment_id,
+        },
+    )
+    comments = _comments(shop, shipment_id, comment, notify)
+    document.update({"items": items, "tracks": [], "comments": comments})
+    shop.shipments[shipment_id] = document
+    settle(shop, order, "shipment")
+    return document
+
+
+def _left_to_refund(item: dict[str, Any]) -> Decimal:
+    return number(item["qty_invoiced"]) - number(item["qty_refunded"])
+
+
+def refund(
+    shop: Shop, order: dict[str, Any], data: dict[str, Any], comment: str | None = None, notify: bool = False
+) -> dict[str, Any]:
+    """Refund invoiced lines, offline; return the credit memo.
+
+    :param data: `qtys` by line (all that is left without them), `shipping_amount` (all that is left without it),
+        `adjustment_positive`, `adjustment_negative`.
+    :raises FaultError: `sales_order_creditmemo` 106, nothing is paid and not refunded.
+    """
+    paid = number(order["total_paid"]) - number(order["total_refunded"])
+    if order["state"] in ("holded", "canceled", "closed") or paid <= 0:
+        raise resource_fault("sales_order_creditmemo", 106)
+    memo_id, now = shop.next_id("creditmemo"), shop.now()
+    subtotal = tax = discount = incl_tax = Decimal(0)
+    for item, qty in _chosen(order, mapping(data.get("qtys")), _left_to_refund):
+        part = qty / number(item["qty_ordered"])
+        row_total, row_tax = cents(number(item["row_total"]) * part), cents(number(item["tax_amount"]) * part)
+        row_discount = cents(number(item["discount_amount"]) * part)
+        subtotal, tax, discount = subtotal + row_total, tax + row_tax, discount + row_discount
+        incl_tax += cents(number(item["row_total_incl_tax"]) * part)
+        item["qty_refunded"] = money(number(item["qty_refunded"]) + qty)
+        item["updated_at"] = now
+        for name, amount in (
+            ("amount_refunded", row_total),
+            ("tax_refunded", row_tax),
+            ("discount_refunded", row_discount),
+            ("hidden_tax_refunded", Decimal(0)),
+        ):
+            _add(item, name, amount)
+    left = number(order["shipping_invoiced"]) - number(order["shipping_refunded"])
+    asked = data.get("shipping_amount")
+    shipping = left if asked is None else min(number(asked), left)
+    plus, minus = number(data.get("adjustment_positive")), number(data.get("adjustment_negative"))
+    grand_total = subtotal + tax - discount + shipping + plus - minus
+    for name, amount in (
+        ("subtotal_refunded", subtotal),
+        ("tax_refunded", tax),
+        ("discount_refunded", -discount),
+        ("shipping_refunded", shipping),
+        ("shipping_tax_refunded", Decimal(0)),
+        ("hidden_tax_refunded", Decimal(0)),
+        ("total_refunded", grand_total),
+        ("total_offline_refunded", grand_total),
+    ):
+        _add(order, name, amount)
+    _add(order["payment"], "amount_refunded", grand_total)
+    _add(order["payment"], "shipping_refunded", shipping)
+    amounts = {
+        "subtotal": subtotal,
+        "subtotal_incl_tax": incl_tax,
+        "tax_amount": tax,
+        "discount_amount": -discount,
+        "shipping_amount": shipping,
+        "shipping_incl_tax": shipping,
+        "shipping_tax_amount": Decimal(0),
+        "hidden_tax_amount": Decimal(0),
+        "adjustment": plus - minus,
+        "grand_total": grand_total,
+    }
+    copied = (
+        "store_id order_id shipping_address_id billing_address_id store_currency_code order_currency_code "
+        "base_currency_code global_currency_code store_to_order_rate store_to_base_rate base_to_order_rate "
+        "base_to_global_rate discount_description"
+    ).split()
+    document = row(
+        CREDITMEMO,
+        {
+            **{name: order[name] for name in copied},
+            **{f"{prefix}{name}": money(amount) for name, amount in amounts.items() for prefix in ("", "base_")},
+            "state": 2,
+            "increment_id": shop.next_increment_id("creditmemo", order["store_id"]),
+            "created_at": now,
+            "updated_at": now,
+            "creditmemo_id": memo_id,
+        },
+    )
+    document["comments"] = _comments(shop, memo_id, comment, notify)
+    shop.creditmemos[memo_id] = document
+    settle(shop, order, "creditmemo")
+    return document
