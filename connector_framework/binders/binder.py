@@ -97,9 +97,11 @@ class Binder(ConnectorUnit):
         :raises ConfigurationError: when the model has no ``odoo_id``
         """
         self._check_has_record()
-        return self._all().search(
-            [("backend_id", "=", self.backend.id), ("odoo_id", "in", record.ids)], order="id"
-        ).with_env(self.env)
+        return (
+            self._all()
+            .search([("backend_id", "=", self.backend.id), ("odoo_id", "in", record.ids)], order="id")
+            .with_env(self.env)
+        )
 
     # -- many, in one query --------------------------------------------------------------------------------------------
 
@@ -152,7 +154,9 @@ class Binder(ConnectorUnit):
         """
         parts = self._parts(external_id)
         if None in parts:
-            raise ValueError(f"{external_id!r} is no external id of {self.model._name}: it is empty, or a part of it is")
+            raise ValueError(
+                f"{external_id!r} is no external id of {self.model._name}: it is empty, or a part of it is"
+            )
         return dict(zip(self._columns, parts, strict=True))
 
     @property
@@ -221,7 +225,9 @@ class Binder(ConnectorUnit):
         # A filter for each column lets the index do most of the work; pairs that nobody asked for are dropped after.
         domain: list[Any] = [("backend_id", "=", self.backend.id)]
         if alone:
-            domain.append((self.sufficient_column, "in", alone + [k[columns.index(self.sufficient_column)] for k in whole]))
+            domain.append(
+                (self.sufficient_column, "in", alone + [k[columns.index(self.sufficient_column)] for k in whole])
+            )
         else:
             domain += [(name, "in", list({key[i] for key in whole})) for i, name in enumerate(columns)]
         found = model.with_context(active_test=False).search_fetch(domain, ["backend_id", *columns], order="id")

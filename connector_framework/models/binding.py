@@ -27,7 +27,8 @@ class BindingKey(models.UniqueIndex):
     """
 
     def __init__(self, name, columns, module):
-        super().__init__("(%s)" % ", ".join(f'"{column}"' for column in columns))
+        definition = ", ".join(f'"{column}"' for column in columns)
+        super().__init__(f"({definition})")
         self.name = name
         self.columns = tuple(columns)
         self._module = module
@@ -49,8 +50,7 @@ class BindingKey(models.UniqueIndex):
             name=other.display_name if other.with_env(model.env).has_access("read") else "",
             id=other.id,
             key=", ".join(
-                f"{model._fields[name]._description_string(model.env)} {_shown(other[name])}"
-                for name in self.columns
+                f"{model._fields[name]._description_string(model.env)} {_shown(other[name])}" for name in self.columns
             ),
         )
 
@@ -159,7 +159,9 @@ class ConnectorBindingMixin(models.AbstractModel):
     def _with_empty_keys(self, vals):
         """Return the values with nothing in place of an empty text, of which only one binding could exist."""
         if any(vals.get(name) == "" for name in self._external_key):
-            return {name: False if value == "" and name in self._external_key else value for name, value in vals.items()}
+            return {
+                name: False if value == "" and name in self._external_key else value for name, value in vals.items()
+            }
         return vals
 
     # -- what jobs call ------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from ..exceptions import ConcurrentUpdateError
 from .synchronizer import Synchronizer, digest

@@ -147,10 +147,9 @@ class Importer(Synchronizer):
 
     def _is_unchanged(self, record: Any, binding: Any) -> bool:
         """Tell whether the record is what the binding has seen already."""
-        updated_at = self._updated_at(record)
-        if updated_at and binding.sync_date:
-            if updated_at < binding.sync_date - timedelta(seconds=self.clock_tolerance_s):
-                return True
+        updated_at, tolerance = self._updated_at(record), timedelta(seconds=self.clock_tolerance_s)
+        if updated_at and binding.sync_date and updated_at < binding.sync_date - tolerance:
+            return True
         return bool(binding.import_hash) and binding.import_hash == self._hash(record)
 
     def _updated_at(self, record: Any) -> datetime | None:

@@ -13,5 +13,8 @@ from . import test_mappings_links
 from . import test_mappings_merge_split
 from . import test_mappings_methods
 from . import test_mappings_properties
+from . import test_mappings_records
 from . import test_adapters_exchanges
 from . import test_queue_process
+from . import test_binding_model
+from . import test_backend_mixin

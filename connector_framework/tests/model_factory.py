@@ -20,7 +20,13 @@ from odoo import SUPERUSER_ID, api, fields, models
 from odoo.orm.model_classes import add_to_registry
 from odoo.orm.models import MetaModel
 
-__all__ = ["add_models", "committed_models", "example_models"]
+from ..references import Reference
+
+__all__ = ["add_models", "committed_models", "example", "example_1", "example_models"]
+
+#: The references of ``test.backend``; version 2 has none of its own.
+example = Reference("example")
+example_1 = Reference("example", version="1", parent=example)
 
 MODULE = "connector_framework"
 Define = Callable[[], Sequence[type]]
