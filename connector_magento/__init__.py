@@ -1,0 +1,3 @@
+from . import references
+from . import units
+from . import models

@@ -1,0 +1,108 @@
+from odoo import fields, models
+
+from odoo.addons.connector_framework.exceptions import ConfigurationError
+
+#: What the shop is made of: few, small, and what all else refers to.
+METADATA = ("magento.website", "magento.store", "magento.storeview", "magento.customer.group")
+#: What is imported by jobs, and at which priority: what others refer to first.
+RECORDS = {
+    "magento.product.category": 10,
+    "magento.res.partner": 12,
+    "magento.product.product": 12,
+    "magento.sale.order": 14,
+}
+
+
+class MagentoBackend(models.Model):
+    _name = "magento.backend"
+    _description = "Magento Backend"
+    _inherit = "connector.backend.mixin"
+    _service = "magento"
+    _secret_fields = ("api_key",)
+
+    version = fields.Selection([("1.7", "1.7, 1.8"), ("1.9", "1.9, OpenMage")], required=True, default="1.9")
+    url = fields.Char(string="Address", required=True, help="The address of the shop, e.g. https://shop.example.com")
+    api_user = fields.Char(string="API User")
+    api_key = fields.Char(string="API Key")
+
+    company_id = fields.Many2one(required=True)
+
+    order_prefix = fields.Char(help="What order numbers here begin with, before the number that the shop gave.")
+    warehouse_id = fields.Many2one(
+        "stock.warehouse", help="Where orders are delivered from and stock is counted; empty: all of the company."
+    )
+    stock_field = fields.Selection(
+        [("qty_available", "On Hand"), ("free_qty", "Free to Use"), ("virtual_available", "Forecasted")],
+        string="Exported Quantity",
+        required=True,
+        default="free_qty",
+    )
+    shipping_product_id = fields.Many2one(
+        "product.product", required=True, default=lambda self: self._default_product("shipping")
+    )
+    discount_product_id = fields.Many2one(
+        "product.product", required=True, default=lambda self: self._default_product("discount")
+    )
+    rounding_product_id = fields.Many2one(
+        "product.product",
+        required=True,
+        default=lambda self: self._default_product("rounding"),
+        help="For the cents by which the shop rounds taxes otherwise than Odoo.",
+    )
+    unknown_product_id = fields.Many2one(
+        "product.product", help="For lines of orders whose product the shop has deleted."
+    )
+    website_ids = fields.One2many("magento.website", "backend_id", string="Websites")
+    storeview_ids = fields.One2many("magento.storeview", "backend_id", string="Store Views")
+    tax_ids = fields.One2many("magento.tax", "backend_id", string="Taxes")
+
+    def _default_product(self, kind):
+        return self.env.ref(f"connector_magento.product_{kind}", raise_if_not_found=False)
+
+    # -- buttons -----------------------------------------------------------------------------------------------------
+
+    def action_import_metadata(self):
+        """Import websites, stores, store views and customer groups, at once."""
+        self._check_may_import()
+        for backend in self:
+            for model_name in METADATA:
+                backend.env[model_name].import_batch(backend)
+        return True
+
+    def action_import_all(self):
+        """Import the metadata at once, and enqueue all that changed since the last run."""
+        self.action_import_metadata()
+        return self._enqueue_batches(RECORDS)
+
+    def action_import_categories(self):
+        return self._enqueue_batches(["magento.product.category"])
+
+    def action_import_customers(self):
+        return self._enqueue_batches(["magento.res.partner"])
+
+    def action_import_products(self):
+        return self._enqueue_batches(["magento.product.product"])
+
+    def action_import_orders(self):
+        return self._enqueue_batches(["magento.sale.order"])
+
+    def _enqueue_batches(self, model_names):
+        self._check_may_import()
+        for backend in self:
+            if not backend.website_ids:
+                raise ConfigurationError(f"{backend.display_name} has no websites yet: import the metadata first")
+            for model_name in model_names:
+                backend.env[model_name].as_job(
+                    priority=RECORDS[model_name],
+                    channel="root.magento",
+                    identity_key=f"magento.import_batch:{backend.id}:{model_name}",
+                    description=self.env._(
+                        "Import %(records)s of %(backend)s",
+                        records=backend.env[model_name]._description,
+                        backend=backend.display_name,
+                    ),
+                ).import_batch(backend)
+        return True
+
+    def _check_may_import(self):
+        self.check_access("write")

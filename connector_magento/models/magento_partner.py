@@ -1,0 +1,61 @@
+from odoo import api, fields, models
+
+
+class ResPartner(models.Model):
+    _inherit = "res.partner"
+
+    magento_bind_ids = fields.One2many("magento.res.partner", "odoo_id", string="Magento Accounts")
+    magento_address_bind_ids = fields.One2many("magento.address", "odoo_id", string="Magento Addresses")
+
+
+class MagentoResPartner(models.Model):
+    """An account of a customer. One e-mail may have an account on each website, one partner several accounts."""
+
+    _name = "magento.res.partner"
+    _description = "Magento Customer"
+    _inherit = "connector.binding.mixin"
+    _inherits = {"res.partner": "odoo_id"}
+    _external_key = ("website_id", "external_id")
+
+    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
+    odoo_id = fields.Many2one("res.partner", string="Partner", required=True, ondelete="cascade", index=True)
+    website_id = fields.Many2one("magento.website", required=True, ondelete="restrict", index=True)
+    storeview_id = fields.Many2one("magento.storeview", ondelete="set null", index="btree_not_null")
+    group_id = fields.Many2one("magento.customer.group", ondelete="set null", index="btree_not_null")
+    email = fields.Char(string="Account E-mail", inverse="_inverse_email")
+    taxvat = fields.Char(string="Tax/VAT Number", help="As the customer entered it, valid or not.")
+    birthday = fields.Date()
+    gender = fields.Char()
+    magento_created_at = fields.Datetime(string="Created in Magento")
+    magento_updated_at = fields.Datetime(string="Updated in Magento")
+    magento_address_ids = fields.One2many("magento.address", "magento_partner_id", string="Addresses")
+
+    def _inverse_email(self):
+        """Give the partner the e-mail of his only account; with several accounts it is his own affair."""
+        for account in self:
+            partner = account.odoo_id
+            if partner.email != account.email and (not partner.email or len(partner.magento_bind_ids) == 1):
+                partner.email = account.email
+
+
+class MagentoAddress(models.Model):
+    """An address of a customer's address book: a child contact of his."""
+
+    _name = "magento.address"
+    _description = "Magento Address"
+    _inherit = "connector.binding.mixin"
+    _inherits = {"res.partner": "odoo_id"}
+
+    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
+    odoo_id = fields.Many2one("res.partner", string="Contact Here", required=True, ondelete="cascade", index=True)
+    magento_partner_id = fields.Many2one("magento.res.partner", required=True, ondelete="cascade", index=True)
+    is_default_billing = fields.Boolean()
+    is_default_shipping = fields.Boolean()
+    region = fields.Char(help="As the shop has it; the contact has the state where Odoo knows it.")
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            customer = self.env["magento.res.partner"].browse(vals["magento_partner_id"])
+            vals.setdefault("parent_id", customer.odoo_id.id)
+        return super().create(vals_list)

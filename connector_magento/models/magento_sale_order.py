@@ -1,0 +1,60 @@
+from odoo import api, fields, models
+
+
+class SaleOrder(models.Model):
+    _inherit = "sale.order"
+
+    magento_bind_ids = fields.One2many("magento.sale.order", "odoo_id", string="Magento Bindings")
+
+
+class MagentoSaleOrder(models.Model):
+    """An order; its external id is the increment id, the number that the customer knows."""
+
+    _name = "magento.sale.order"
+    _description = "Magento Order"
+    _inherit = "connector.binding.mixin"
+    _inherits = {"sale.order": "odoo_id"}
+
+    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
+    odoo_id = fields.Many2one("sale.order", string="Order", required=True, ondelete="cascade", index=True)
+    magento_order_id = fields.Char(string="Magento ID", help="The shop's internal id.")
+    storeview_id = fields.Many2one("magento.storeview", ondelete="restrict", index="btree_not_null")
+    magento_website_id = fields.Many2one(related="storeview_id.website_id", string="Website")
+    magento_state = fields.Char(string="State in Magento")
+    magento_status = fields.Char(string="Status in Magento")
+    payment_method = fields.Char(string="Paid by")
+    shipping_method = fields.Char()
+    coupon_code = fields.Char()
+    is_guest = fields.Boolean()
+    customer_email = fields.Char(index="btree_not_null")
+    magento_total = fields.Monetary(string="Total in Magento", aggregator=None)
+    total_difference = fields.Monetary(
+        compute="_compute_total_difference", store=True, help="Odoo's total less Magento's.", aggregator=None
+    )
+    magento_updated_at = fields.Datetime(string="Updated in Magento")
+    magento_order_line_ids = fields.One2many("magento.sale.order.line", "magento_order_id", string="Magento Lines")
+
+    @api.depends("odoo_id.amount_total", "magento_total")
+    def _compute_total_difference(self):
+        for order in self:
+            order.total_difference = order.currency_id.round(order.amount_total - order.magento_total)
+
+
+class MagentoSaleOrderLine(models.Model):
+    """A line of an order; shipping, discount and rounding have one too (``100000001:shipping``)."""
+
+    _name = "magento.sale.order.line"
+    _description = "Magento Order Line"
+    _inherit = "connector.binding.mixin"
+    _inherits = {"sale.order.line": "odoo_id"}
+
+    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
+    odoo_id = fields.Many2one("sale.order.line", string="Line", required=True, ondelete="cascade", index=True)
+    magento_order_id = fields.Many2one("magento.sale.order", required=True, ondelete="cascade", index=True)
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            order = self.env["magento.sale.order"].browse(vals["magento_order_id"])
+            vals.setdefault("order_id", order.odoo_id.id)
+        return super().create(vals_list)

@@ -1,0 +1,84 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+
+class MagentoTax(models.Model):
+    """Which tax of Odoo stands for a rate of the shop.
+
+    A row is made when an order has a rate that is not in the table yet; a person may put another tax there.
+    """
+
+    _name = "magento.tax"
+    _description = "Magento Tax Rate"
+    _inherit = "connector.binding.mixin"
+    _order = "backend_id, external_id"
+
+    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
+    external_id = fields.Char(string="Rate (%)")
+    odoo_id = fields.Many2one(
+        "account.tax",
+        string="Tax",
+        required=True,
+        ondelete="restrict",
+        index=True,
+        domain=[("type_tax_use", "=", "sale"), ("amount_type", "=", "percent")],
+    )
+
+    @api.model
+    def _tax_of_rate(self, backend, rate):
+        """Return the tax (1) for a rate in percent, a ``Decimal``; find or make it the first time."""
+        external_id = f"{rate:.4f}".rstrip("0").rstrip(".")
+        row = self.search([("backend_id", "=", backend.id), ("external_id", "=", external_id)])
+        if not row:
+            row = self.create(
+                {
+                    "backend_id": backend.id,
+                    "external_id": external_id,
+                    "odoo_id": self._find_or_create_tax(backend.company_id, external_id).id,
+                }
+            )
+        return row.odoo_id
+
+    @api.model
+    def _find_or_create_tax(self, company, rate):
+        # Whoever runs the import need not be an accountant.
+        Tax = self.env["account.tax"].sudo().with_company(company)
+        country = company.account_fiscal_country_id or company.country_id
+        if not country:
+            raise UserError(
+                self.env._(
+                    "%(company)s has no country, so no tax can be made for the rate of %(rate)s %%. Enter the country of "
+                    "the company, or choose a tax for this rate on the backend.",
+                    company=company.display_name,
+                    rate=rate,
+                )
+            )
+        taxes = Tax.search(
+            [
+                *Tax._check_company_domain(company),
+                ("type_tax_use", "=", "sale"),
+                ("amount_type", "=", "percent"),
+                ("amount", "=", float(rate)),
+                ("country_id", "=", country.id),
+            ]
+        )
+        # The shop's prices are without tax.
+        tax = taxes.filtered(lambda tax: not tax.price_include)[:1]
+        if tax:
+            return tax
+        Group = self.env["account.tax.group"].sudo().with_company(company)
+        group = Group.search(
+            [*Group._check_company_domain(company), ("country_id", "in", (country.id, False))], limit=1
+        ) or Group.create({"name": self.env._("Taxes"), "company_id": company.id, "country_id": country.id})
+        return Tax.create(
+            {
+                "name": self.env._("%(rate)s %% (Magento)", rate=rate),
+                "type_tax_use": "sale",
+                "amount_type": "percent",
+                "amount": float(rate),
+                "price_include_override": "tax_excluded",
+                "company_id": company.id,
+                "country_id": country.id,
+                "tax_group_id": group.id,
+            }
+        )

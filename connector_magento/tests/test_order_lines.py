@@ -1,0 +1,98 @@
+from decimal import Decimal
+
+from odoo.tests import BaseCase, tagged
+
+from ..units.order_lines import order_lines
+
+
+def item(item_id, price, qty=1, **more):
+    row = {
+        "item_id": str(item_id),
+        "parent_item_id": None,
+        "product_id": str(100 + item_id),
+        "product_type": "simple",
+        "sku": f"SKU-{item_id}",
+        "name": f"Product {item_id}",
+        "qty_ordered": f"{qty}.0000",
+        "price": f"{price}00",
+        "row_total": f"{Decimal(price) * qty}00",
+        "tax_percent": "20.0000",
+        "discount_amount": "0.0000",
+    }
+    return {**row, **more}
+
+
+def order(*items, **more):
+    return {
+        "increment_id": "100000001",
+        "items": list(items),
+        "shipping_amount": "0.0000",
+        "discount_amount": "0.0000",
+        **more,
+    }
+
+
+@tagged("post_install", "-at_install", "plain")
+class TestOrderLines(BaseCase):
+    def test_configurable(self):
+        """A configurable and its variant are one line: the amounts of the first, the product of the second."""
+        parent = item(1, "21.00", 2, product_type="configurable", sku="SHIRT-RED")
+        child = item(2, "0.00", 2, parent_item_id="1", sku="SHIRT-RED", tax_percent=None)
+        (line,) = order_lines(order(parent, child))
+        self.assertEqual((line["external_id"], line["product_id"], line["price"]), ("1", "102", Decimal("21")))
+        self.assertEqual((line["name"], line["qty"], line["tax_percent"]), ("Product 1", 2, 20))
+
+    def test_ids_as_numbers(self):
+        """A shop that answers with numbers gives the same lines."""
+        parent = {**item(1, "21.00", product_type="configurable"), "item_id": 1, "product_id": 101}
+        child = {**item(2, "0.00", parent_item_id=1), "item_id": 2, "product_id": 102}
+        (line,) = order_lines(order(parent, child))
+        self.assertEqual((line["external_id"], line["product_id"]), ("1", "102"))
+
+    def test_bundle_with_priced_parts(self):
+        """Where the parts of a bundle have the prices, the bundle's own amount, their sum, is left out."""
+        bundle = item(1, "30.00", product_type="bundle")
+        parts = [item(2, "10.00", parent_item_id="1"), item(3, "20.00", parent_item_id="1")]
+        lines = order_lines(order(bundle, *parts))
+        self.assertEqual([line["external_id"] for line in lines], ["2", "3"])
+
+    def test_bundle_with_a_price(self):
+        """A bundle with a price of its own is a line, and so are its parts, at 0."""
+        bundle = item(1, "30.00", product_type="bundle")
+        lines = order_lines(order(bundle, item(2, "0.00", parent_item_id="1")))
+        self.assertEqual([(line["external_id"], line["price"]) for line in lines], [("1", 30), ("2", 0)])
+
+    def test_discount_as_percentage(self):
+        """A discount that a percentage of two decimals gives to the cent is that percentage."""
+        lines = order_lines(order(item(1, "453.44", 2, discount_amount="90.6900"), discount_amount="-90.6900"))
+        self.assertEqual([(line["external_id"], line["discount"]) for line in lines], [("1", 10)])
+
+    def test_discount_as_line(self):
+        """A discount that no such percentage gives is a line of its own, taxed as the item is."""
+        lines = order_lines(order(item(1, "999.99", 100, discount_amount="1.0000"), discount_amount="-1.0000"))
+        self.assertEqual([(line["external_id"], line["discount"]) for line in lines], [("1", 0), ("1:discount", 0)])
+        self.assertEqual((lines[1]["price"], lines[1]["tax_percent"]), (-1, 20))
+
+    def test_discount_of_the_order(self):
+        """What the header's discount has more than the items' is a line of its own."""
+        lines = order_lines(order(item(1, "10.00", discount_amount="1.0000"), discount_amount="-1.5000"))
+        self.assertEqual(
+            [(line["kind"], line["price"]) for line in lines], [("item", 10), ("discount", Decimal("-0.5"))]
+        )
+
+    def test_shipping(self):
+        """Shipping is a line, with the rate of the order that gives its tax."""
+        shop = {"shipping_amount": "15.0000", "shipping_tax_amount": "3.0000", "shipping_description": "Flat rate"}
+        line = order_lines(order(item(1, "10.00"), **shop))[-1]
+        self.assertEqual((line["external_id"], line["kind"]), ("100000001:shipping", "shipping"))
+        self.assertEqual((line["name"], line["price"], line["tax_percent"]), ("Flat rate", 15, 20))
+
+    def test_shipping_untaxed(self):
+        """Shipping without tax has none, whatever the items have."""
+        line = order_lines(order(item(1, "10.00"), shipping_amount="15.0000", shipping_tax_amount="0.0000"))[-1]
+        self.assertEqual(line["tax_percent"], 0)
+
+    def test_price_from_the_row(self):
+        """Where the shop rounded the untaxed price of one, the price is what gives the row's total."""
+        line = order_lines(order(item(1, "8.33", 3, row_total="25.0000")))[0]
+        self.assertEqual(round(line["price"] * 3, 6), 25)

@@ -1,0 +1,187 @@
+"""The XML-RPC v1 API of Magento 1: sessions, multiCall, faults, filters."""
+
+from __future__ import annotations
+
+import xmlrpc.client
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any, ClassVar
+
+from odoo.addons.connector_framework.adapters import Answer, XmlRpcAdapter
+from odoo.addons.connector_framework.exceptions import (
+    AuthenticationError,
+    ConfigurationError,
+    ConnectorError,
+    ExternalNotFoundError,
+    NetworkError,
+    PermanentError,
+)
+
+from ..references import magento
+
+
+class SessionExpiredError(NetworkError):
+    """The shop forgot our session."""
+
+
+#: What a fault on the text of an exception in the shop's database means: it works the next time.
+_TRANSIENT_TEXTS = ("Deadlock", "Lock wait timeout", "server has gone away")
+
+
+@magento
+class MagentoAdapter(XmlRpcAdapter):
+    """What all resources have in common; a resource says its name and how its ids are called."""
+
+    #: "customer", "catalog_product"...: the first half of the API's paths.
+    _resource: ClassVar[str | None] = None
+    #: The key of the id that ``info`` takes, in the rows of ``list``.
+    _id_key: ClassVar[str | None] = None
+    #: The key of the numeric id that ``list`` can be windowed by, where it is not the id above.
+    _window_key: ClassVar[str | None] = None
+    #: Ids in one window of a list: the API has no paging of its own.
+    _page_size: ClassVar[int] = 200
+    #: Calls in one multiCall.
+    _multi_call_size: ClassVar[int] = 50
+
+    _path = "api/xmlrpc/"
+    # A code means something else in each resource.
+    _fault_errors: ClassVar[dict[Any, type[ConnectorError]]] = {
+        ("login", 2): AuthenticationError,
+        2: ConfigurationError,
+        3: ConfigurationError,
+        4: ConfigurationError,
+        5: SessionExpiredError,
+        6: ConfigurationError,
+        620: ConfigurationError,
+        ("catalog_category", 102): ExternalNotFoundError,
+        ("catalog_product", 101): ExternalNotFoundError,
+        ("cataloginventory_stock_item", 101): ExternalNotFoundError,
+        ("customer", 102): ExternalNotFoundError,
+        ("customer_address", 101): ExternalNotFoundError,
+        ("customer_address", 102): ExternalNotFoundError,
+        ("sales_order", 100): ExternalNotFoundError,
+        ("sales_order_shipment", 100): ExternalNotFoundError,
+        ("sales_order_shipment", 103): ExternalNotFoundError,
+        ("store", 100): ExternalNotFoundError,
+    }
+
+    # -- calls -------------------------------------------------------------------------------------------------------
+
+    def call(self, path: str, *args: Any) -> Any:
+        """Call ``resource.method`` and return its result."""
+        return self._in_session("call", path, list(args))
+
+    def multi_call(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> Iterator[Any]:
+        """Make many calls in few requests and yield their results in order; it is no transaction in the shop.
+
+        :raises ConnectorError: when the result of the one that failed is reached
+        """
+        for start in range(0, len(calls), self._multi_call_size):
+            page = [[path, list(args)] for path, args in calls[start : start + self._multi_call_size]]
+            results = self._in_session("multiCall", page)
+            if not isinstance(results, list) or len(results) != len(page):
+                raise NetworkError(f"multiCall: {len(page)} results were expected, got {str(results)[:200]!r}")
+            for (path, args), result in zip(page, results, strict=True):
+                if isinstance(result, dict) and result.get("isFault"):
+                    fault = xmlrpc.client.Fault(int(result["faultCode"]), result.get("faultMessage"))
+                    raise self._fault_error(fault, "call", ("", path, args))
+                yield result
+
+    def _in_session(self, method: str, *params: Any) -> Any:
+        try:
+            return self._call(method, self._session_id(), *params)
+        except SessionExpiredError:
+            self.work.shared.pop("magento.session", None)
+        return self._call(method, self._session_id(), *params)
+
+    def _session_id(self) -> str:
+        """Return the session of this work session, logging in if there is none yet."""
+        session_id = self.work.shared.get("magento.session")
+        if session_id is None:
+            user, key = self.backend.api_user, self.backend.get_secret("api_key")
+            if not user or not key:
+                raise ConfigurationError(
+                    f"{self.backend.display_name} has no API user or key: enter them on the backend"
+                )
+            session_id = self._keep_secret(self._call("login", user, key))
+            self.work.shared["magento.session"] = session_id
+        return session_id
+
+    def _url(self) -> str:
+        """Return the shop's address; the API's own, as some manuals tell to enter it, is taken as well."""
+        return super()._url().rstrip("/").removesuffix("/api/xmlrpc")
+
+    def _call_label(self, method: str, params: tuple) -> str:
+        return params[1] if method == "call" else method
+
+    def _fault_resource(self, method: str, params: tuple) -> str | None:
+        return params[1].partition(".")[0] if method == "call" else method
+
+    def _fault_error(self, fault: xmlrpc.client.Fault, method: str, args: tuple) -> ConnectorError:
+        error = super()._fault_error(fault, method, args)
+        if fault.faultCode in (0, 1) and any(text in str(fault.faultString) for text in _TRANSIENT_TEXTS):
+            return NetworkError(str(error))
+        return error
+
+    def shop_time(self) -> datetime | None:
+        """Return what time it is in the shop, naive UTC; None if it does not say."""
+        self.ping()
+        date = self.work.shared.get("magento.date")
+        return parsedate_to_datetime(date).astimezone(timezone.utc).replace(tzinfo=None) if date else None
+
+    def _load(self, answer: Answer, method: str) -> Any:
+        self.work.shared["magento.date"] = answer.headers.get("Date")
+        return super()._load(answer, method)
+
+    # -- the common interface ----------------------------------------------------------------------------------------
+
+    def ping(self) -> None:
+        self.call("store.list")
+
+    def search(self, filters: dict | None = None, cursor: int | None = None) -> tuple[list[str], int | None]:
+        """Return the ids that match.
+
+        A list comes whole or not at all, so a full one is cut into windows of ids; what has changed since a date is
+        taken to be few.
+
+        :param filters: as the API takes them: one operator a field, or ``from`` and ``to``
+        :param cursor: the first id of the window
+        """
+        if filters and "updated_at" in filters:
+            return self._ids(self._list(filters)), None
+        key = self._window_key or self._id_key
+        start = cursor or 1
+        window = {**(filters or {}), key: {"from": start, "to": start + self._page_size - 1}}
+        rows = self._list(window)
+        following = start + self._page_size
+        if not rows:
+            # The end, or a gap in the ids.
+            rows = self._list({**(filters or {}), key: {"gteq": following}})
+            if not rows:
+                return [], None
+            following = max(int(row[key]) for row in rows) + 1
+        return self._ids(rows), following
+
+    def read(self, external_id: str, fields: Sequence[str] | None = None) -> dict[str, Any]:
+        return self._clean(self.call(f"{self._resource}.info", external_id, *self._info_args(fields)))
+
+    def read_many(self, ids: Sequence[str], fields: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        args = self._info_args(fields)
+        return [self._clean(row) for row in self.multi_call([(f"{self._resource}.info", [i, *args]) for i in ids])]
+
+    def _list(self, filters: dict) -> list[dict[str, Any]]:
+        return self.call(f"{self._resource}.list", filters)
+
+    def _ids(self, rows: list[dict[str, Any]]) -> list[str]:
+        return [str(row[self._id_key]) for row in rows]
+
+    def _info_args(self, fields: Sequence[str] | None) -> list[Any]:
+        """Return the further arguments of ``info``."""
+        return []
+
+    def _clean(self, record: Any) -> dict[str, Any]:
+        """Return a record as the units want it."""
+        if not isinstance(record, dict):
+            raise PermanentError(f"{self._resource}.info: a struct was expected, got {str(record)[:200]!r}")
+        return record

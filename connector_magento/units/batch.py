@@ -1,0 +1,32 @@
+"""Importing many records: the metadata at once, the rest by a job a record, incrementally."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from odoo.addons.connector_framework.synchronizers import DelayedBatchImporter, DirectBatchImporter
+
+from ..references import magento
+
+
+@magento
+class MetadataBatchImporter(DirectBatchImporter):
+    _apply_on = ("magento.website", "magento.store", "magento.storeview", "magento.customer.group")
+
+
+@magento
+class RecordBatchImporter(DelayedBatchImporter):
+    """The stream of each model goes by ``updated_at``; what comes twice is dropped by its content."""
+
+    _apply_on = ("magento.product.category", "magento.res.partner", "magento.product.product", "magento.sale.order")
+
+    @property
+    def stream(self) -> str:
+        return self.work.model_name
+
+    def _since_filters(self, since: datetime) -> dict:
+        return {"updated_at": {"gteq": since.strftime("%Y-%m-%d %H:%M:%S")}}
+
+    def _now(self) -> datetime:
+        # The dates are the shop's, whatever our clock says.
+        return self.adapter.shop_time() or super()._now()

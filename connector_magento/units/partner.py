@@ -1,0 +1,190 @@
+"""Customers with their addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from odoo.fields import Command
+
+from odoo.addons.connector_framework.binders import Binder
+from odoo.addons.connector_framework.mappings import (
+    ImportMapper,
+    changed_by,
+    convert,
+    external_to_m2o,
+    mapping,
+    none,
+    only_create,
+    to_utc,
+)
+from odoo.addons.connector_framework.synchronizers import Importer
+
+from ..references import magento
+from .adapter import MagentoAdapter
+
+#: What nobody needs here and nobody may see.
+SECRETS = ("password_hash", "rp_token")
+
+
+@magento
+class PartnerAdapter(MagentoAdapter):
+    _apply_on = "magento.res.partner"
+    _resource = "customer"
+    _id_key = "customer_id"
+
+    def read(self, external_id: str, fields: Sequence[str] | None = None) -> dict[str, Any]:
+        """Return a customer with his ``addresses``."""
+        return self.read_many([external_id], fields)[0]
+
+    def read_many(self, ids: Sequence[str], fields: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        calls = [(path, [i]) for i in ids for path in ("customer.info", "customer_address.list")]
+        results = iter(self.multi_call(calls))
+        return [{**self._clean(customer), "addresses": next(results)} for customer in results]
+
+    def _clean(self, record: Any) -> dict[str, Any]:
+        return {key: value for key, value in super()._clean(record).items() if key not in SECRETS}
+
+
+@magento
+class PartnerBinder(Binder):
+    """A customer's id is one of a kind in the shop, whatever the website."""
+
+    _apply_on = "magento.res.partner"
+    sufficient_column = "external_id"
+
+
+def full_name(record: dict[str, Any]) -> str:
+    """Return the name of a customer or of an address in one line."""
+    parts = (record.get(key) for key in ("firstname", "middlename", "lastname"))
+    return " ".join(part for part in parts if part) or record.get("email") or "?"
+
+
+@magento
+class PartnerImportMapper(ImportMapper):
+    _apply_on = "magento.res.partner"
+    direct = [
+        ("email", "email"),
+        ("taxvat", "taxvat"),
+        (none("dob"), "birthday"),
+        (convert("gender", str), "gender"),
+        (external_to_m2o("website_id"), "website_id"),
+        (external_to_m2o("group_id"), "group_id"),
+        (convert("created_at", to_utc), "magento_created_at"),
+        (convert("updated_at", to_utc), "magento_updated_at"),
+    ]
+    children = [("addresses", "magento_address_ids", "magento.address")]
+
+    @only_create
+    @mapping
+    def kind(self, record):
+        return {"is_company": False}
+
+    @mapping
+    @changed_by("firstname", "middlename", "lastname")
+    def name(self, record):
+        return {"name": full_name(record)}
+
+    @mapping
+    @changed_by("taxvat", "addresses")
+    def vat(self, record):
+        """Take a number that is valid in the country of the invoices; the binding keeps what was entered."""
+        invoices = next((row for row in record["addresses"] if row.get("is_default_billing")), {})
+        country = self.env["res.country"].search([("code", "=", invoices.get("country_id") or "")], limit=1)
+        vat, _country_code = self.env["res.partner"]._run_vat_checks(
+            country, record.get("taxvat"), validation="setnull"
+        )
+        return {"vat": vat or False}
+
+    @mapping
+    @changed_by("store_id")
+    def language(self, record):
+        """Take the language of the store view; that of the admin, 0, is nobody's."""
+        view = self.binder_for("magento.storeview").to_internal(str(record["store_id"]))
+        return {"storeview_id": view.id, **({"lang": view.lang_id.code} if view.lang_id else {})}
+
+    @mapping
+    @changed_by("group_id")
+    def tags(self, record):
+        """Tag the partner with his group and with none of the shop's other groups."""
+        groups = self.env["magento.customer.group"].search([("backend_id", "=", self.backend.id)])
+        mine = groups.filtered(lambda group: group.external_id == str(record["group_id"]))
+        return {
+            "category_id": [
+                *(Command.unlink(group.odoo_id.id) for group in groups - mine if self.options.binding),
+                *(Command.link(group.odoo_id.id) for group in mine),
+            ]
+        }
+
+
+@magento
+class PartnerImporter(Importer):
+    _apply_on = "magento.res.partner"
+    volatile_keys = ("updated_at",)
+
+    def _import_dependencies(self, record):
+        self.import_dependency(str(record["group_id"]), "magento.customer.group")
+
+
+@magento
+class AddressAdapter(MagentoAdapter):
+    _apply_on = "magento.address"
+    _resource = "customer_address"
+    _id_key = "customer_address_id"
+
+    def region_code(self, country: str, region_id: str) -> str | None:
+        """Return the code of a region of a country."""
+        regions = self.work.shared.setdefault("magento.regions", {})
+        if country not in regions:
+            regions[country] = {str(row["region_id"]): row["code"] for row in self.call("region.list", country)}
+        return regions[country].get(str(region_id))
+
+
+@magento
+class AddressImportMapper(ImportMapper):
+    """Maps the address of a customer, and (``contact_values``) the copy of it that an order has."""
+
+    _apply_on = "magento.address"
+    direct = [
+        (convert("customer_address_id", str), "external_id"),
+        ("is_default_billing", "is_default_billing"),
+        ("is_default_shipping", "is_default_shipping"),
+        ("region", "region"),
+    ]
+
+    @mapping
+    def contact(self, record):
+        return self.contact_values(record)
+
+    @mapping
+    @changed_by("is_default_billing", "is_default_shipping")
+    def kind(self, record):
+        if record.get("is_default_billing"):
+            return {"type": "invoice"}
+        return {"type": "delivery" if record.get("is_default_shipping") else "other"}
+
+    def contact_values(self, record):
+        """Return the values of ``res.partner``; what a list leaves out is empty."""
+        lines = [line.strip() for line in (record.get("street") or "").split("\n") if line.strip()]
+        country = self.env["res.country"].search([("code", "=", record.get("country_id") or "")], limit=1)
+        return {
+            "name": full_name(record),
+            "company_name": record.get("company") or False,
+            "street": lines[0] if lines else False,
+            "street2": ", ".join(lines[1:]) or False,
+            "zip": record.get("postcode") or False,
+            "city": record.get("city") or False,
+            "country_id": country.id,
+            "state_id": self._state(country, record).id,
+            "phone": record.get("telephone") or False,
+        }
+
+    def _state(self, country, record):
+        """Return the state by its name, which needs no call, else by its code."""
+        states = country.state_ids
+        name = (record.get("region") or "").casefold()
+        found = states.filtered(lambda state: state.name.casefold() == name)
+        if not found and states and record.get("region_id"):
+            code = self.adapter.region_code(country.code, record["region_id"])
+            found = states.filtered(lambda state: state.code == code)
+        return found[:1]

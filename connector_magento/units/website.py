@@ -1,0 +1,79 @@
+"""Websites, their stores and store views. The API knows store views alone; the rest is derived from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from odoo.addons.connector_framework.mappings import ImportMapper, convert, external_to_m2o, mapping, only_create
+
+from ..references import magento
+from .adapter import MagentoAdapter
+
+
+@magento
+class StoreviewAdapter(MagentoAdapter):
+    _apply_on = ("magento.website", "magento.store", "magento.storeview")
+    _resource = "store"
+
+    #: Which key of a store view is the id.
+    _id_keys = {"magento.website": "website_id", "magento.store": "group_id", "magento.storeview": "store_id"}
+
+    @property
+    def _id_key(self) -> str:
+        return self._id_keys[self.work.model_name]
+
+    def search(self, filters: dict | None = None, cursor: Any = None) -> tuple[list[str], None]:
+        return list(dict.fromkeys(self._ids(self._storeviews()))), None
+
+    def read(self, external_id: str, fields: Any = None) -> dict[str, Any]:
+        """Return the store view, or the first one of the website or store."""
+        for row in self._storeviews():
+            if str(row[self._id_key]) == str(external_id):
+                return row
+        return self._clean(self.call("store.info", external_id))
+
+    def read_many(self, ids: Any, fields: Any = None) -> list[dict[str, Any]]:
+        return [self.read(external_id) for external_id in ids]
+
+    def _storeviews(self) -> list[dict[str, Any]]:
+        shared = self.work.shared
+        if "magento.storeviews" not in shared:
+            shared["magento.storeviews"] = sorted(self.call("store.list"), key=lambda row: int(row["store_id"]))
+        return shared["magento.storeviews"]
+
+
+@magento
+class WebsiteImportMapper(ImportMapper):
+    _apply_on = "magento.website"
+
+    @only_create
+    @mapping
+    def name(self, record):
+        """The API does not tell it; a person may enter a better one."""
+        return {"name": f"Website {record['website_id']}"}
+
+
+@magento
+class StoreImportMapper(ImportMapper):
+    _apply_on = "magento.store"
+    direct = [(external_to_m2o("website_id"), "website_id")]
+
+    @only_create
+    @mapping
+    def name(self, record):
+        return {"name": f"Store {record['group_id']}"}
+
+
+@magento
+class StoreviewImportMapper(ImportMapper):
+    _apply_on = "magento.storeview"
+    direct = [
+        ("name", "name"),
+        ("code", "code"),
+        (convert("sort_order", int), "sequence"),
+        (external_to_m2o("group_id"), "store_id"),
+    ]
+
+    @mapping
+    def enabled(self, record):
+        return {"enabled": str(record["is_active"]) == "1"}
