@@ -24,6 +24,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+# A sibling of this file may be called like a module of the standard library.
+sys.path[:] = [path for path in sys.path if Path(path or ".").resolve() != Path(__file__).resolve().parent]
+
 import odoo.addons
 import odoo.init  # noqa: F401
 from odoo.fields import Command
