@@ -1,7 +1,7 @@
 """Adapters: one common interface (search, read, write...) over the API of another system.
 
-A connector derives its adapters from :class:`XmlRpcAdapter`, :class:`RestAdapter`, or :class:`Adapter` for anything else,
-and registers them on its reference. What goes wrong outside is raised typed by what to do about it.
+A connector derives its adapters from :class:`XmlRpcAdapter`, :class:`RestAdapter`, or :class:`Adapter` for anything
+else, and registers them on its reference. What goes wrong outside is raised typed by what to do about it.
 """
 
 from .adapter import Adapter

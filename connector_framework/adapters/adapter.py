@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +21,8 @@ from .limits import Circuit, Limits
 from .masking import Masker
 
 __all__ = ["Adapter"]
+
+_logger = logging.getLogger(__name__)
 
 
 class Adapter(ConnectorUnit):
@@ -199,8 +202,9 @@ class Adapter(ConnectorUnit):
         wait_s = self._limits().take(rate, burst)
         if wait_s:
             raise RateLimitedError(
-                f"{self.backend.display_name}: no more than {rate:g} calls a second; the next free one is in {wait_s:.1f} s"
-                f" (a job that needs more than {burst:g} calls never gets them: raise calls_burst of {type(self).__name__})",
+                f"{self.backend.display_name}: no more than {rate:g} calls a second; the next free one is in"
+                f" {wait_s:.1f} s (a job that needs more than {burst:g} calls never gets them: raise calls_burst of"
+                f" {type(self).__name__})",
                 retry_after_s=wait_s,
                 count_attempt=False,
             )
@@ -241,13 +245,17 @@ class Adapter(ConnectorUnit):
         if isinstance(failure, AuthenticationError) or (isinstance(failure, NetworkError) and not call.is_answered):
             # Credentials that were refused once are refused again, and some systems lock the account after a few tries.
             threshold = 1 if isinstance(failure, AuthenticationError) else self.circuit_failures
-            self._limits().failed(str(failure)[:1000], threshold, self.circuit_probe_s)
+            is_open = self._limits().failed(str(failure)[:1000], threshold, self.circuit_probe_s)
+            if is_open and not circuit.is_open:
+                _logger.warning("%r: nothing is sent any more until it answers again: %s", self.backend, failure)
             return
         has_answered = failure is None or (
             isinstance(failure, ConnectorError) and not isinstance(failure, ConfigurationError)
         )
         if has_answered and (circuit.failures or circuit.is_open or self.work.shared.get("adapter.pinging")):
             self._limits().answered()
+            if circuit.is_open:
+                _logger.info("%r answers again", self.backend)
 
     # Exchanges
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -22,8 +21,6 @@ from .errors import HTTP_ERRORS, TRANSPORT_ERRORS, http_error_type, make_error, 
 from .exchanges import Call
 
 __all__ = ["Answer", "HttpAdapter"]
-
-_logger = logging.getLogger(__name__)
 
 #: How much of an answer is read at once, and how much of the text of an error is shown.
 CHUNK_BYTES = 64 * 1024
@@ -64,7 +61,7 @@ class HttpAdapter(Adapter):
     total_timeout_s: ClassVar[float] = 300.0
     #: Size of an answer, unpacked. A bigger one is not read to its end: ask for less, or raise it.
     max_response_bytes: ClassVar[int] = 64 * 1024 * 1024
-    #: Further tries to connect. Safe for every call, as nothing has been sent yet; whatever fails later is left to the job.
+    #: Further tries to connect. Safe for every call, as nothing has been sent yet; what fails later is left to the job.
     connect_retries: ClassVar[int] = 1
     #: Redirects of a GET or HEAD to the same host that are followed; any other redirect is an error.
     max_redirects: ClassVar[int] = 5
@@ -233,8 +230,8 @@ class HttpAdapter(Adapter):
             # By recovery: the same question has the same answer, so trying again does not help.
             raise PermanentError(
                 self._masked(
-                    f"{verb} {url}: the answer is bigger than {limit} bytes and was not read to its end; ask for less at a"
-                    f" time, or raise max_response_bytes of {type(self).__name__}"
+                    f"{verb} {url}: the answer is bigger than {limit} bytes and was not read to its end; ask for less"
+                    f" at a time, or raise max_response_bytes of {type(self).__name__}"
                 )
             )
         return bytes(body[:limit])

@@ -74,9 +74,9 @@ class Limits:
         is_probe = is_due and bool(self._execute(_probe(*self._key, probe_s, changed_at), default=[]))
         return Circuit(failures, is_open, is_probe, max(retry_after_s or 0.0, 1.0), reason or "")
 
-    def failed(self, reason: str, threshold: int, probe_s: float) -> None:
-        """Count a failure; from ``threshold`` in a row on the circuit is open."""
-        self._update(_failed(*self._key, reason, threshold, probe_s), default=[])
+    def failed(self, reason: str, threshold: int, probe_s: float) -> bool:
+        """Count a failure; return whether the circuit is open now, which it is from ``threshold`` in a row on."""
+        return self._update(_failed(*self._key, reason, threshold, probe_s), default=[(False,)])[0][0]
 
     def answered(self) -> None:
         """Forget the failures and close the circuit."""
@@ -117,8 +117,8 @@ def _create(backend_model: str, backend_id: int) -> SQL:
 def _take(backend_model: str, backend_id: int, rate: float, burst: float) -> SQL:
     """Take a token, or a place in the line of those who wait for one.
 
-    Who finds the bucket empty is told a time of his own, 1/rate after the one before him: ten thousand waiting jobs come
-    back one by one and not all at once. Row lock on the one row; 40001 when another took it since the snapshot.
+    Who finds the bucket empty is told a time of his own, 1/rate after the one before him: ten thousand waiting jobs
+    come back one by one and not all at once. Row lock on the one row; 40001 when another took it since the snapshot.
     """
     return SQL(
         """
@@ -132,9 +132,8 @@ def _take(backend_model: str, backend_id: int, rate: float, burst: float) -> SQL
                        least(greatest(s.slot_at, at + make_interval(secs => greatest(1 - level, 0) / %(rate)s::float)),
                              at + make_interval(secs => %(max_slot)s)) AS slot
                 FROM (
-                    SELECT at,
-                           least(%(burst)s::float, coalesce(s.tokens, %(burst)s)
-                                 + %(rate)s::float * greatest(extract(epoch FROM at - coalesce(s.tokens_at, at))::float, 0)) AS level
+                    SELECT at, least(%(burst)s::float, coalesce(s.tokens, %(burst)s) + %(rate)s::float
+                        * greatest(extract(epoch FROM at - coalesce(s.tokens_at, at))::float, 0)) AS level
                     FROM (SELECT %(now)s AS at) clock
                 ) bucket
             ) line
@@ -176,7 +175,7 @@ def _failed(backend_model: str, backend_id: int, reason: str, threshold: int, pr
         "UPDATE connector_adapter_state SET failures = failures + 1, reason = %(reason)s,"
         " opened_at = CASE WHEN %(opens)s THEN %(now)s ELSE opened_at END,"
         " probe_at = CASE WHEN %(opens)s THEN %(now)s + make_interval(secs => %(probe_s)s) ELSE probe_at END"
-        " WHERE backend_model = %(model)s AND backend_id = %(id)s RETURNING id",
+        " WHERE backend_model = %(model)s AND backend_id = %(id)s RETURNING opened_at IS NOT NULL",
         model=backend_model, id=backend_id, reason=reason, opens=opens, probe_s=probe_s, now=_NOW,
     )  # fmt: skip
 

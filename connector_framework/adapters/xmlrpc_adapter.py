@@ -37,7 +37,7 @@ class XmlRpcAdapter(HttpAdapter):
     def _call(self, method: str, *params: Any) -> Any:
         """Call a remote procedure and return its result.
 
-        :raises PermanentError: for a fault that ``_fault_errors`` does not name, and for parameters that XML-RPC cannot carry
+        :raises PermanentError: for a fault that ``_fault_errors`` does not name, and for what XML-RPC cannot carry
         """
         body = self._dump(method, params)
         url = self._endpoint()

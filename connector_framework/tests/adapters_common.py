@@ -13,7 +13,7 @@ SECRET = "s3cr3t/k&y"
 reference = Reference("adapters test")
 
 
-class _Settings:
+class Settings:
     """The backend of these tests is a partner, which has none of a backend's fields: the work's options stand in."""
 
     connect_timeout_s = 0.4
@@ -34,7 +34,7 @@ class _Settings:
 
 
 @reference
-class XmlRpc(_Settings, XmlRpcAdapter):
+class XmlRpc(Settings, XmlRpcAdapter):
     _apply_on = "res.partner"
     _path = "/api/xmlrpc/"
 
@@ -42,7 +42,7 @@ class XmlRpc(_Settings, XmlRpcAdapter):
         return self._call("ping")
 
 
-class Rest(_Settings, RestAdapter):
+class Rest(Settings, RestAdapter):
     def ping(self):
         return self._request("GET", "ping")
 

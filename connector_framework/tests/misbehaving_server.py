@@ -1,7 +1,7 @@
 """An HTTP server on the loopback interface that misbehaves on demand.
 
-``with MisbehavingServer() as server:``; then ``server.will(answer(503))`` for the next request, or ``server.always(...)``.
-A behaviour is a callable that gets the request handler.
+``with MisbehavingServer() as server:``; then ``server.will(answer(503))`` for the next request, ``server.always(...)``
+for all. A behaviour is a callable that gets the request handler.
 """
 
 from __future__ import annotations

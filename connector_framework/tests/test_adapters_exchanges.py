@@ -320,10 +320,12 @@ class TestAdaptersSecrets(ExchangeCase):
 class TestAdaptersMasker(BaseCase):
     def test_forms(self):
         """A secret is found in every form in which libraries write it."""
-        masker = Masker([SECRET, 'quo"te'])
+        masker = Masker([SECRET, 'quo"te', "a/b c"])
         for text in (
             "s3cr3t/k&y",
             "s3cr3t%2Fk%26y",
+            "a%2Fb%20c",
+            "a%2Fb+c",
             "s3cr3t/k%26y",
             "s3cr3t/k&amp;y",
             "czNjcjN0L2smeQ==",

@@ -1,19 +1,22 @@
 """Each failure outside is raised typed by what to do about it."""
 
 import gzip
+import os
 import socket
+import tempfile
 import time
 import tracemalloc
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import ClassVar
+from unittest.mock import patch
 
 import requests
 
 from odoo.tests import tagged
 from odoo.tests.common import BaseCase, _super_send
 
-from ..adapters import HTTP_ERRORS
+from ..adapters import HTTP_ERRORS, Adapter
 from ..exceptions import (
     AuthenticationError,
     ConfigurationError,
@@ -23,7 +26,7 @@ from ..exceptions import (
     PermanentError,
     RateLimitedError,
 )
-from .adapters_common import AdapterCase, Rest, XmlRpc
+from .adapters_common import AdapterCase, Rest, Settings, XmlRpc
 from .misbehaving_server import (
     answer,
     deaf_port,
@@ -130,6 +133,16 @@ class TestAdaptersConnection(AdapterCase):
             with self.subTest(url=url):
                 self.assert_fails(ConfigurationError, self.xmlrpc(url=url)._call, "ping")
 
+    def test_no_netrc(self):
+        """Credentials of the machine's user are not sent: only those of the backend are."""
+        with tempfile.NamedTemporaryFile("w") as netrc:
+            netrc.write("machine 127.0.0.1 login somebody password else\n")
+            netrc.flush()
+            with patch.dict(os.environ, {"NETRC": netrc.name}):
+                self.assertTrue(requests.utils.get_netrc_auth(self.server.url))
+                self.xmlrpc()._call("ping")
+        self.assertNotIn("Authorization", self.server.requests[0].headers)
+
     def test_header_injection(self):
         """A header with a line break is refused before anything is sent."""
         self.patch(Rest, "_headers", lambda self: {"X-Key": "a\r\nX-Evil: 1"})
@@ -164,9 +177,9 @@ class TestAdaptersStatus(AdapterCase):
         """Each status has the type that the table of the documentation gives it."""
         expected = {
             400: PermanentError, 401: AuthenticationError, 403: AuthenticationError, 404: ExternalNotFoundError,
-            405: PermanentError, 408: NetworkError, 409: PermanentError, 410: ExternalNotFoundError, 422: PermanentError,
-            425: NetworkError, 429: RateLimitedError, 500: NetworkError, 502: NetworkError, 503: NetworkError,
-            504: NetworkError,
+            405: PermanentError, 408: NetworkError, 409: PermanentError, 410: ExternalNotFoundError,
+            422: PermanentError, 425: NetworkError, 429: RateLimitedError, 500: NetworkError, 502: NetworkError,
+            503: NetworkError, 504: NetworkError,
         }  # fmt: skip
         for status, error_type in expected.items():
             with self.subTest(status=status):
@@ -365,8 +378,13 @@ class TestAdaptersBody(AdapterCase):
 
     def test_not_xmlrpc(self):
         """XML that is no XML-RPC response is a network error."""
-        for body in ("<rss/>", "<methodResponse/>", "<methodResponse><params><param><value><int>x</int></value></param></params></methodResponse>",
-                     "<methodResponse><fault><value><int>1</int></value></fault></methodResponse>"):  # fmt: skip
+        value = "<params><param><value><int>x</int></value></param></params>"
+        for body in (
+            "<rss/>",
+            "<methodResponse/>",
+            f"<methodResponse>{value}</methodResponse>",
+            "<methodResponse><fault><value><int>1</int></value></fault></methodResponse>",
+        ):
             with self.subTest(body=body):
                 self.server.will(answer(body=body))
                 self.assert_fails(NetworkError, self.xmlrpc()._call, "ping")
@@ -439,6 +457,32 @@ class TestAdaptersXmlRpc(AdapterCase):
         self.assert_fails(AuthenticationError, adapter._call, "call", "customer.info")
         self.assert_fails(ExternalNotFoundError, adapter._call, "call", "customer.info")
         self.assert_fails(PermanentError, adapter._call, "call", "order.info")
+
+
+class Courier(Settings, Adapter):
+    """An adapter over no HTTP at all."""
+
+    def write(self, external_id, data):
+        with self._outside_call("PIGEON", external_id, data) as call:
+            call.status = "flown"
+            call.response = "coo"
+
+
+@tagged("post_install", "-at_install", "transaction")
+class TestAdaptersOtherProtocol(AdapterCase):
+    def test_outside_call(self):
+        """An adapter over another protocol has the limits, the exchanges and the check for a copy by one wrapper."""
+        courier = Courier(self.open_work(calls_per_second=1))
+        courier.write("roof", {"a": 1})
+        self.assert_fails(RateLimitedError, courier.write, "roof", {})
+        self.env.cr.postcommit.run()
+        exchange = self.env["connector.exchange"].search([("backend_id", "=", self.backend.id)])
+        self.assertEqual(
+            (exchange.method, exchange.path, exchange.status, exchange.request, exchange.response),
+            ("PIGEON", "roof", "flown", '{"a": 1}', "coo"),
+        )
+        self.env["ir.config_parameter"].set_param("database.is_neutralized", "1")
+        self.assert_fails(ConfigurationError, courier.write, "roof", {})
 
 
 @tagged("post_install", "-at_install", "plain")

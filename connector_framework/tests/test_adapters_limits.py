@@ -3,7 +3,7 @@
 import multiprocessing
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import pairwise
 from typing import ClassVar
 
@@ -12,6 +12,7 @@ from odoo import api
 from odoo.modules.registry import Registry
 from odoo.tests import BaseCase, tagged
 from odoo.tests.common import get_db_name
+from odoo.tools import mute_logger
 
 from ..adapters import CircuitOpenError
 from ..adapters.limits import Limits
@@ -40,7 +41,8 @@ class TestAdaptersBucket(AdapterCase):
         adapter = self.xmlrpc(calls_per_second=2)
         adapter._call("a")
         self.env.cr.execute(
-            "UPDATE connector_adapter_state SET tokens = 0, tokens_at = tokens_at - interval '1 hour' WHERE backend_id = %s",
+            "UPDATE connector_adapter_state SET tokens = 0, tokens_at = tokens_at - interval '1 hour'"
+            " WHERE backend_id = %s",
             [self.backend.id],
         )
         adapter._call("b")
@@ -96,6 +98,8 @@ class TestAdaptersCircuit(AdapterCase):
     def setUp(self):
         super().setUp()
         self.adapter = self.xmlrpc(Guarded)
+        # That it opened is a warning in the log.
+        self.enterContext(mute_logger("odoo.addons.connector_framework.adapters.adapter"))
 
     def fail_times(self, times, status=503):
         for _time in range(times):
@@ -119,7 +123,8 @@ class TestAdaptersCircuit(AdapterCase):
         """After N network errors in a row nothing is sent; jobs are postponed and lose no attempt."""
         self.fail_times(2)
         self.assertFalse(self.state.opened_at)
-        self.fail_times(1)
+        with self.assertLogs("odoo.addons.connector_framework.adapters.adapter", "WARNING"):
+            self.fail_times(1)
         error = self.assert_open()
         self.assertFalse(error.count_attempt)
         self.assertTrue(25 < error.retry_after_s < 40, error.retry_after_s)
@@ -130,14 +135,12 @@ class TestAdaptersCircuit(AdapterCase):
         for behaviour in (xmlrpc_result(1), xmlrpc_fault(1, "no"), answer(404)):
             self.fail_times(2)
             self.server.will(behaviour)
-            try:
+            with suppress(PermanentError):
                 self.adapter._call("work")
-            except PermanentError:
-                pass
             self.assertEqual(self.state.failures, 0)
 
     def test_fault_is_an_answer(self):
-        """A fault that the connector turns into a network error, an expired session, does not count: the system is up."""
+        """A fault that the connector turns into a network error does not count: the system is up."""
 
         class Expiring(Guarded):
             _fault_errors: ClassVar = {5: NetworkError}
@@ -188,7 +191,7 @@ class TestAdaptersCircuit(AdapterCase):
         self.assertIs(self.adapter._call("work"), True)
 
     def test_ping_passes(self):
-        """A ping is always sent, whatever the circuit says, and closes it: it is what the button on the backend makes."""
+        """A ping is always sent, whatever the circuit says, and closes it: the button on the backend does it."""
         self.fail_times(3)
         self.assert_open()
         self.adapter.ping()
