@@ -1,3 +1,4 @@
+from . import base_events
 from . import base_job
 from . import job_channel
 from . import job

@@ -1,0 +1,120 @@
+"""What the ORM does around its create, write and unlink when somebody listens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from .changes import SILENT, Changes, Writer, changes_of
+from .delivery import schedule
+from .listening import Listening
+from .records import on_record_change, on_record_create, on_record_unlink, on_record_write
+
+__all__ = ["columns_flushed", "created", "recomputed", "unlinking", "writing", "written"]
+
+# The ORM's own columns: never a change by themselves.
+_OWN = frozenset({"id", "create_uid", "create_date", "write_uid", "write_date", "parent_path"})
+
+
+def _writer(env: Any) -> Writer:
+    context = env.context
+    if context.get("connector_no_events") or on_record_change.is_muted:
+        return Writer(env, SILENT)
+    origin = context.get("connector_origin")
+    return Writer(env, tuple(origin) if isinstance(origin, list) else origin)
+
+
+def writing(heard: Listening, env: Any) -> AbstractContextManager[None]:
+    """Know in whose name the ORM writes, as what it makes necessary to recompute has the same origin."""
+    return _Writing(env) if heard.tracks else _NOBODY
+
+
+class _Writing(AbstractContextManager[None]):
+    __slots__ = ("_before", "_changes", "_env")
+
+    def __init__(self, env: Any) -> None:
+        self._env = env
+
+    def __enter__(self) -> None:
+        self._changes: Changes = changes_of(self._env.cr)
+        self._before = self._changes.begin(_writer(self._env))
+
+    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+        self._changes.end(self._before, failed=exc_type is not None)
+
+
+_NOBODY = nullcontext()
+
+
+def created(heard: Listening, records: Any, vals_list: list[dict[str, Any]]) -> None:
+    """Report records that the ORM has created."""
+    if not records or records.env.context.get("connector_no_events"):
+        return
+    if heard.collects:
+        _collect(records, {name for vals in vals_list for name in vals}.union(heard.precomputed), created=True)
+    if heard.creates:
+        on_record_create.fire(records, vals_list=vals_list)
+
+
+def written(heard: Listening, records: Any, vals: dict[str, Any]) -> None:
+    """Report records that the ORM has written."""
+    records = _real(records)
+    if not records or records.env.context.get("connector_no_events"):
+        return
+    if heard.collects:
+        _collect(records, vals)
+    if heard.writes:
+        on_record_write.fire(records, vals=vals)
+
+
+def unlinking(heard: Listening, records: Any) -> None:
+    """Report records that the ORM is going to delete."""
+    records = _real(records)
+    if heard.unlinks and records and not records.env.context.get("connector_no_events"):
+        on_record_unlink.fire(records)
+
+
+def columns_flushed(records: Any, vals_list: list[dict[str, Any]]) -> None:
+    """Collect the columns that are flushed without having been written by name: the recomputed ones."""
+    ids_by_field: dict[str, list[int]] = {}
+    for id_, vals in zip(records._ids, vals_list, strict=True):
+        for name in vals:
+            ids_by_field.setdefault(name, []).append(id_)
+    _collect_recomputed(records, ids_by_field)
+
+
+def recomputed(records: Any, field: Any) -> None:
+    """Collect the stored many2many fields that were recomputed: they have no column that would be flushed."""
+    relations = [f.name for f in records.pool.field_computed[field] if f.store and not f.column_type]
+    if relations:
+        ids = [id_ for id_ in records._ids if id_]
+        _collect_recomputed(records, dict.fromkeys(relations, ids))
+
+
+def _collect_recomputed(records: Any, ids_by_field: dict[str, list[int]]) -> None:
+    changes = changes_of(records.env.cr)
+    writer = changes.writer or _writer(records.env)
+    if writer.origin is SILENT:
+        return
+    for name, ids in ids_by_field.items():
+        if name in _OWN:
+            continue
+        known = changes.written(records._name, name)
+        new = [id_ for id_ in ids if not any(id_ in written_ids for written_ids in known)]
+        if new:
+            changes.add(records._name, new, (name,), writer)
+            schedule(changes, records.env.cr)
+
+
+def _collect(records: Any, names: Iterable[str], created: bool = False) -> None:
+    writer = _writer(records.env)
+    fields = set(names) - _OWN
+    if writer.origin is not SILENT and (fields or created):
+        changes = changes_of(records.env.cr)
+        changes.add(records._name, records._ids, fields, writer)
+        schedule(changes, records.env.cr)
+
+
+def _real(records: Any) -> Any:
+    return records if all(records._ids) else records.filtered("id")
