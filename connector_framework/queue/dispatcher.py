@@ -15,6 +15,7 @@ from odoo.modules.registry import Registry
 from psycopg2 import errorcodes
 
 from . import sql, wake
+from .options import method_options
 from .pool import STALE_AFTER_S, Pool, Slot
 from .session import DatabaseSession
 from .settings import Settings
@@ -109,7 +110,7 @@ class Dispatcher:
         self._lost.clear()
         self._suspect = None
         self._last_beat = time.monotonic()
-        pool = Pool(self.dbname, self.settings.threads, self.wake)
+        pool = Pool(self.dbname, self.settings.threads, self.wake, self._group_size)
         beat = threading.Thread(
             target=self._beat, args=(worker, pool), name=f"connector beat {self.dbname}", daemon=True
         )
@@ -180,6 +181,13 @@ class Dispatcher:
         pool.submit(worker, jobs)
         return len(jobs) > max(0, free)
 
+    def _group_size(self, job: Claimed) -> int:
+        """Return how many jobs of this job's method may share a transaction."""
+        registry = Registry(self.dbname)
+        if job.model_name not in registry:
+            return 1
+        return method_options(registry[job.model_name], job.method_name).get("group_commit") or 1
+
     def _is_blocked(self, changing: bool) -> bool:
         """Tell whether nothing may start: addons are being changed, or this worker may count as dead elsewhere."""
         if time.monotonic() - self._last_beat > self.settings.lease_s * 2 / 3:
@@ -223,7 +231,7 @@ class Dispatcher:
             worker.give_back(waiting)
             worker.beat(pool.running, stopping=True)
             if not pool.join(self.settings.stop_timeout_s if self._stopping.is_set() else self.settings.lease_s):
-                ids = [slot.job.id for slot in pool.slots]
+                ids = [job.id for slot in pool.slots for job in slot.jobs]
                 _logger.warning("jobs %s did not end in time, they are given back", ids)
                 worker.session.execute(sql.end_session_of(ids))
             worker.tidy()
@@ -242,7 +250,7 @@ class Dispatcher:
                     break
                 self._last_beat = time.monotonic()
                 for slot in pool.slots:
-                    if slot.job.timeout_s and time.monotonic() - slot.began > slot.job.timeout_s:
+                    if slot.jobs[0].timeout_s and time.monotonic() - slot.began > slot.jobs[0].timeout_s:
                         self._time_out(worker, pool, slot)
                 if worker.reap(self.settings.lease_s):
                     self.wake()
@@ -256,7 +264,7 @@ class Dispatcher:
 
     def _time_out(self, worker: Worker, pool: Pool, slot: Slot) -> None:
         """Fail the attempt: its session is cut, so that its work cannot be committed, then the job is moved on."""
-        job = slot.job
+        job = slot.jobs[0]
         message = f"the attempt took longer than {job.timeout_s:g} s"
         _logger.warning("%s: %s", job, message)
         worker.session.execute(sql.end_session_of([job.id]))

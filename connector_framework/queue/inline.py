@@ -44,7 +44,7 @@ def run_pending(
     try:
         with nullcontext() if session else _beating(worker):
             for job in _due(worker, limit, until):
-                runner.run(worker, job)
+                runner.run(worker, [job])
                 count += 1
     finally:
         runner.close()

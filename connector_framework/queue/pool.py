@@ -28,10 +28,10 @@ AHEAD_S, AHEAD_MAX = 0.2, 8
 
 @dataclass(eq=False)
 class Slot:
-    """A job that a thread runs now."""
+    """What a thread runs now: a job, or several that share a transaction."""
 
     worker: Worker
-    job: Claimed
+    jobs: list[Claimed]
     thread: threading.Thread
     began: float = field(default_factory=time.monotonic)
     #: Its job was taken from it, for its time-out: the thread ends when its code returns, if ever.
@@ -42,12 +42,17 @@ class Pool:
     """Runs jobs on up to ``size`` threads, made when there is work and ended when there is none.
 
     :param changed: called when a thread becomes idle
+    :param group_size: tells how many jobs of a job's method may share a transaction
     """
 
-    def __init__(self, dbname: str, size: int, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, dbname: str, size: int, changed: Callable[[], None], group_size: Callable[[Claimed], int] = lambda job: 1
+    ) -> None:
         self.dbname = dbname
         self.size = size
         self._changed = changed
+        self._group_size = group_size
+        self._largest_group = 1
         self._condition = threading.Condition()
         self._queue: deque[tuple[float, Worker, Claimed]] = deque()
         self._slots: set[Slot] = set()
@@ -67,7 +72,8 @@ class Pool:
     def ahead(self) -> int:
         """How many jobs may be claimed ahead of a free thread: those that are begun soon, by the pace so far."""
         with self._condition:
-            return max(0, min(AHEAD_MAX, int(self.size * AHEAD_S / max(self._average_s, 0.001))) - len(self._queue))
+            soon = int(self.size * AHEAD_S / max(self._average_s, 0.0001))
+            return max(0, min(max(AHEAD_MAX, self.size * self._largest_group), soon) - len(self._queue))
 
     @property
     def running(self) -> int:
@@ -145,11 +151,11 @@ class Pool:
         runner, slot = Runner(self.dbname), None
         try:
             while (slot := self._next()) is not None:
-                runner.run(slot.worker, slot.job)
+                runner.run(slot.worker, slot.jobs)
                 if self._ended(slot):
                     return
         except JobLostError:
-            _logger.info("the thread of %s has ended, its job was taken from it", slot and slot.job)
+            _logger.info("the thread of %s has ended, its job was taken from it", slot and slot.jobs[0])
         finally:
             runner.close()
             with self._condition:
@@ -170,7 +176,11 @@ class Pool:
             if self._closed:
                 return None
             _claimed, worker, job = self._queue.popleft()
-            slot = Slot(worker, job, threading.current_thread())
+            slot = Slot(worker, [job], threading.current_thread())
+            size = self._group_size(job)
+            self._largest_group = max(size, self._largest_group - 1)
+            while len(slot.jobs) < size and self._queue and _go_together(job, self._queue[0][2]):
+                slot.jobs.append(self._queue.popleft()[2])
             self._slots.add(slot)
             return slot
 
@@ -178,8 +188,15 @@ class Pool:
         """Note that a job has ended; True: the thread is to end too."""
         with self._condition:
             self._slots.discard(slot)
-            self._average_s += (time.monotonic() - slot.began - self._average_s) * 0.1
+            self._average_s += ((time.monotonic() - slot.began) / len(slot.jobs) - self._average_s) * 0.1
             self._condition.notify_all()
             retired = slot.retired
         self._changed()
         return retired
+
+
+def _go_together(job: Claimed, other: Claimed) -> bool:
+    """Tell whether two jobs may share a transaction: of one method, and nothing that is counted or timed one by one."""
+    return (job.model_name, job.method_name) == (other.model_name, other.method_name) and not (
+        job.exclusive_key or other.exclusive_key or job.timeout_s or other.timeout_s or job.crashes or other.crashes
+    )

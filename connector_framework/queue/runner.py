@@ -8,7 +8,7 @@ import random
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg2
@@ -42,6 +42,9 @@ RETRY_BASE_S, RETRY_MAX_S, RETRY_JITTER = 10, 3600, 0.2
 #: Longest text that a job keeps of a result, a message, a traceback; characters.
 MAX_TEXT = 50_000
 
+#: How the index ends that makes a binding's key unique.
+BINDING_KEY = "_connector_key"
+
 _ATTRIBUTE = "_connector_running_job"
 NO_RECORDS = "the records no longer exist"
 
@@ -54,12 +57,13 @@ def current_job(cr) -> RunningJob | None:
 class RunningJob:
     """A job while it runs, as its own code sees it."""
 
-    def __init__(self, worker: Worker, claimed: Claimed, cr, started: Any) -> None:
+    def __init__(self, worker: Worker, claimed: Claimed, cr, started: Any, grouped: bool = False) -> None:
         self.id = claimed.id
         self.claimed = claimed
         self.started = started
         self._worker = worker
         self._cr = cr
+        self._grouped = grouped
 
     def report_progress(self, done: float, total: float) -> None:
         self._worker.session.execute(sql.save_progress(self.id, done, total))
@@ -69,11 +73,13 @@ class RunningJob:
             text = json.dumps(state, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise TypeError(f"the state of a checkpoint must be what JSON can hold: {error}") from error
+        if self._grouped:
+            raise _NotInAGroup
         self._cr.flush()
         self._cr.execute(sql.save_checkpoint(self.id, text))
         self._cr.commit()
         # The row's lock ended with the transaction: take it again, or learn that somebody else has the job.
-        self._cr.execute(sql.take(self.id, self._worker.id, self.claimed.attempt))
+        self._cr.execute(sql.take([self.id], self._worker.id, [self.claimed.attempt]))
         if not self._cr.fetchall():
             raise JobLostError(f"{self.claimed} was taken over after its checkpoint")
 
@@ -83,44 +89,53 @@ class RunningJob:
         return json.loads(row[0]) if row else None
 
 
+class _NotInAGroup(Exception):  # noqa: N818  # never seen by anybody
+    """What the job does can be done by a job that is alone in its transaction."""
+
+
 class Runner:
     """Runs jobs one after the other on a cursor that it keeps; the environment is new for each."""
 
     def __init__(self, dbname: str) -> None:
         self.dbname = dbname
-        #: Process id of the database session that runs the present job.
-        self.backend_pid: int | None = None
         self._cr = None
 
-    def run(self, worker: Worker, job: Claimed) -> None:
-        """Run a claimed job and write how it ended; never raises for what the job does."""
+    def run(self, worker: Worker, jobs: Sequence[Claimed]) -> None:
+        """Run claimed jobs and write how they ended; never raises for what a job does.
+
+        :param jobs: one, or several that share a transaction if all goes well: otherwise nothing is committed and each
+            is run by itself, so that no outcome differs but the speed
+        """
+        threading.current_thread().dbname = self.dbname  # type: ignore[attr-defined]  # Odoo's log format shows it
+        if len(jobs) > 1 and self._run_group(worker, jobs):
+            return
+        for job in jobs:
+            self._run_one(worker, job)
+
+    def _run_one(self, worker: Worker, job: Claimed) -> None:
         began = time.monotonic()
-        thread = threading.current_thread()
-        thread.dbname = self.dbname  # type: ignore[attr-defined]  # Odoo's log format shows it
         outcome, started, env = "lost", None, None
         try:
             for left in reversed(range(MAX_TRIES)):
                 cr = self._cursor()
                 try:
-                    cr.execute(sql.take(job.id, worker.id, job.attempt), log_exceptions=False)
+                    cr.execute(sql.take([job.id], worker.id, [job.attempt]), log_exceptions=False)
                     row = cr.dictfetchone()
                     if row is None:
                         _logger.info("%s belongs to another worker now, it is left alone", job)
                         return
-                    started, self.backend_pid = row["started"], row["pid"]
-                    running = RunningJob(worker, job, cr, started)
-                    setattr(cr, _ATTRIBUTE, running)
-                    env = self._environment(cr, row)
+                    started, env = row["started"], self._environment(cr, row)
+                    setattr(cr, _ATTRIBUTE, RunningJob(worker, job, cr, started))
                     result = self._call(env, job, row)
                     cr.flush()
-                    cr.execute(sql.finish(job.id, worker.id, job.attempt, _shorten(result), started))
+                    cr.execute(sql.finish([job.id], worker.id, [job.attempt], [_shorten(result)], [started]))
                     ended = cr.fetchall()
                     if not ended:
                         raise JobLostError(f"{job} was taken over while it ran")
                     cr.commit()
-                    env.registry.signal_changes()
-                    worker.ended(job, ended[0][0])
                     outcome = "done"
+                    env.registry.signal_changes()
+                    worker.ended(job, ended[0][1])
                     return
                 except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as error:
                     if not left:
@@ -128,7 +143,7 @@ class Runner:
                     _logger.info("%s: %s, again at once", job, type(error).__name__)
                 except UniqueViolation as error:
                     # Another process has bound the same record meanwhile; run again, this one finds the binding.
-                    if not left or not (error.diag.constraint_name or "").endswith("_connector_key"):
+                    if not left or not (error.diag.constraint_name or "").endswith(BINDING_KEY):
                         raise
                     _logger.info("%s: %s was bound by another process, again at once", job, error.diag.table_name)
                 finally:
@@ -137,11 +152,54 @@ class Runner:
         except JobLostError as error:
             _logger.warning("%s: nothing of it was committed: %s", job, error)
         except BaseException as error:  # noqa: BLE001  # whatever a job raises must not end the worker
-            outcome = self._failed(worker, job, error, env, started)
+            if outcome == "done":
+                _logger.warning("%s is done, but what was to follow its commit failed: %s", job, error, exc_info=True)
+            else:
+                outcome = self._failed(worker, job, error, env, started)
         finally:
             self._reset()
-            level = logging.INFO if outcome == "done" else logging.WARNING
+            level = logging.INFO if outcome.startswith(("done", "skipped")) else logging.WARNING
             _logger.log(level, "%s: %s in %.3f s", job, outcome, time.monotonic() - began)
+
+    def _run_group(self, worker: Worker, jobs: Sequence[Claimed]) -> bool:
+        """Run jobs in one transaction; False: something went wrong and nothing was committed."""
+        began = time.monotonic()
+        ids, attempts = [job.id for job in jobs], [job.attempt for job in jobs]
+        committed = False
+        try:
+            cr = self._cursor()
+            cr.execute(sql.take(ids, worker.id, attempts), log_exceptions=False)
+            rows = {row["id"]: row for row in cr.dictfetchall()}
+            results, started = [], []
+            for job in jobs:
+                row = rows[job.id]
+                cr.execute("SELECT clock_timestamp() AT TIME ZONE 'utc'")
+                started.append(cr.fetchone()[0])
+                env = self._environment(cr, row)
+                setattr(cr, _ATTRIBUTE, RunningJob(worker, job, cr, started[-1], grouped=True))
+                results.append(_shorten(self._call(env, job, row)))
+                cr.flush()
+            cr.execute(sql.finish(ids, worker.id, attempts, results, started))
+            ended = dict(cr.fetchall())
+            if len(ended) < len(jobs):
+                return False
+            cr.commit()
+            committed = True
+            env.registry.signal_changes()
+            for job in jobs:
+                worker.ended(job, ended[job.id])
+        except Exception as error:  # noqa: BLE001  # each job says for itself what went wrong, when it is run alone
+            if committed:
+                _logger.warning("jobs %s are done, but what was to follow failed: %s", ids, error, exc_info=True)
+            else:
+                _logger.debug("jobs %s do not go together, they are run one by one: %s", ids, error)
+        finally:
+            if not committed:
+                self._rollback()
+            self._reset()
+        if committed:
+            _logger.info("%s and %s more: done in %.3f s", jobs[0], len(jobs) - 1, time.monotonic() - began)
+        return committed
 
     def close(self) -> None:
         """Give the cursor back."""
@@ -189,6 +247,13 @@ class Runner:
 
     def _failed(self, worker: Worker, job: Claimed, error: BaseException, env, started: Any) -> str:
         """Write a skip, a retry or a failure after the rollback, and return what it is."""
+        try:
+            return self._write_failure(worker, job, error, env, started)
+        except psycopg2.Error as lost:
+            # The worker's session is gone too: the job stays with this worker until others take it for dead.
+            return f"left to be taken over, as {error!r} could not be written: {lost}"
+
+    def _write_failure(self, worker: Worker, job: Claimed, error: BaseException, env, started: Any) -> str:
         if isinstance(error, SkipError):
             return "skipped" if worker.skip(job, _shorten(error.reason), started) else "lost"
         if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) and self._lost_session():
@@ -259,7 +324,6 @@ class Runner:
 
     def _reset(self) -> None:
         """Keep the connection alone: the next job gets a cursor without a trace of this one's environment."""
-        self.backend_pid = None
         cr = self._cr
         if cr is None:
             return

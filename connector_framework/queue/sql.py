@@ -351,40 +351,46 @@ def unfinished(channel_ids: Sequence[int] | None = None) -> SQL:
 # -- run (in the work transaction) -------------------------------------------------------------------------------------
 
 
-def take(job_id: int, worker_id: int, attempt: int) -> SQL:
-    """Lock the row of one's own running job and load its call; no row: it belongs to somebody else now.
+def take(job_ids: Sequence[int], worker_id: int, attempts: Sequence[int]) -> SQL:
+    """Lock the rows of one's own running jobs and load their calls; no row: it belongs to somebody else now.
 
     The first statement of the work transaction, so its snapshot is younger than the claim. FOR NO KEY UPDATE: while this
     session lives, nobody takes the job over (takers skip locked rows) and the same job never runs twice at a time.
+    By the primary key: ``IS TRUE`` keeps the planner from the index of running jobs, in which entries come and go.
     """
     return SQL(
-        """SELECT j.call, j.user_id, j.company_id, j.name, coalesce(u.active, false) AS user_active, u.login,
-                  pg_backend_pid() AS pid, %s AS started
-             FROM connector_job j LEFT JOIN res_users u ON u.id = j.user_id
-            WHERE j.id = %s AND j.worker_id = %s AND j.attempt = %s AND j.state = 'running'
+        """SELECT j.id, j.call, j.user_id, coalesce(u.active, false) AS user_active, u.login, %s AS started
+             FROM (VALUES %s) o(id, attempt)
+             JOIN connector_job j ON j.id = o.id AND j.attempt = o.attempt LEFT JOIN res_users u ON u.id = j.user_id
+            WHERE (j.worker_id = %s AND j.state = 'running') IS TRUE
               FOR NO KEY UPDATE OF j""",
         _UTC_NOW,
-        job_id,
+        SQL(", ").join(SQL("(%s, %s)", *pair) for pair in zip(job_ids, attempts)),
         worker_id,
-        attempt,
     )
 
 
-def finish(job_id: int, worker_id: int, attempt: int, result: str | None, started: Any) -> SQL:
-    """Write ``done`` in the work transaction, if the job is still one's own; returns (had dependents,)."""
+def finish(
+    job_ids: Sequence[int],
+    worker_id: int,
+    attempts: Sequence[int],
+    results: Sequence[str | None],
+    started: Sequence[Any],
+) -> SQL:
+    """Write ``done`` in the work transaction for jobs that are still one's own; returns (id, had dependents) of these."""
     return SQL(
         """UPDATE connector_job j
-              SET state = 'done', worker_id = NULL, date_started = %(started)s, date_done = %(now)s, result = %(result)s,
-                  duration_s = extract(epoch FROM %(now)s - %(started)s::timestamp),
+              SET state = 'done', worker_id = NULL, date_started = o.started, date_done = %(now)s, result = o.result,
+                  duration_s = extract(epoch FROM %(now)s - o.started),
                   exc_type = NULL, exc_message = NULL, exc_info = NULL, user_message = NULL
-            WHERE id = %(id)s AND worker_id = %(worker)s AND attempt = %(attempt)s AND state = 'running'
-        RETURNING EXISTS (SELECT 1 FROM connector_job_dependency d WHERE d.parent_id = j.id)""",
-        started=started,
+             FROM (VALUES %(rows)s) o(id, attempt, result, started)
+            WHERE j.id = o.id AND j.attempt = o.attempt AND (j.worker_id = %(worker)s AND j.state = 'running') IS TRUE
+        RETURNING j.id, EXISTS (SELECT 1 FROM connector_job_dependency d WHERE d.parent_id = j.id)""",
         now=_UTC_NOW,
-        result=result,
-        id=job_id,
+        rows=SQL(", ").join(
+            SQL("(%s, %s, %s::text, %s::timestamp)", *row) for row in zip(job_ids, attempts, results, started)
+        ),
         worker=worker_id,
-        attempt=attempt,
     )
 
 

@@ -169,8 +169,8 @@ class Worker:
 
     def skip(self, job: Claimed, reason: str, started: Any) -> bool:
         """End one's own job ``done`` without work; False: it is not one's own any more."""
-        rows = self._execute(sql.finish(job.id, self.id, job.attempt, reason, started), durable=True)
-        self.ended(job, bool(rows and rows[0][0]))
+        rows = self._execute(sql.finish([job.id], self.id, [job.attempt], [reason], [started]), durable=True)
+        self.ended(job, bool(rows and rows[0][1]))
         return bool(rows)
 
     # -- liveness ------------------------------------------------------------------------------------------------------

@@ -149,6 +149,17 @@ class TestWorkers(ProcessCase):
         self.assertEqual([span[0] for span in spans], [str(i) for i in range(60)])
         self.assertTrue(all(one[2] <= other[1] for one, other in zip(spans, spans[1:])))
 
+    def test_group_commit(self):
+        """Jobs of a method with group_commit share transactions; one that fails changes nothing for the others."""
+        keys = [f"bad{i}" if i in (7, 50, 51) else f"k{i}" for i in range(100)]
+        self.enqueue("tiny", [(key,) for key in keys])
+        self.start_worker("--threads=1")
+        self.wait_states(30, done=97, failed=3)
+        self.assertEqual(self.effects(), 97)
+        self.assertEqual(self.sql("SELECT DISTINCT attempt FROM connector_job"), [(1,)])
+        transactions = self.sql("SELECT count(DISTINCT xid) FROM queue_probe_effect")[0][0]
+        self.assertLess(transactions, 90)
+
     def test_timeout(self):
         """An attempt past its timeout fails in a sleep, in a query and in a loop; the threads are not lost."""
         self.enqueue("query", [("query", 60)], timeout_s=1, max_attempts=1)

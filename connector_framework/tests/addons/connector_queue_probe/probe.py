@@ -17,7 +17,7 @@ class QueueProbe(models.AbstractModel):
     def init(self):
         self.env.cr.execute(
             """
-            CREATE TABLE IF NOT EXISTS queue_probe_effect (key text PRIMARY KEY, pid integer, at timestamp);
+            CREATE TABLE IF NOT EXISTS queue_probe_effect (key text PRIMARY KEY, pid integer, at timestamp, xid bigint);
             CREATE TABLE IF NOT EXISTS queue_probe_run (key text, pid integer, started timestamp, ended timestamp)
             """
         )
@@ -26,7 +26,8 @@ class QueueProbe(models.AbstractModel):
     def effect(self, key, sleep_s=0.0):
         """Insert one row; a second one for the same key violates the primary key."""
         self.env.cr.execute(
-            "INSERT INTO queue_probe_effect VALUES (%s, %s, clock_timestamp() AT TIME ZONE 'utc')", [key, os.getpid()]
+            "INSERT INTO queue_probe_effect VALUES (%s, %s, clock_timestamp() AT TIME ZONE 'utc', txid_current())",
+            [key, os.getpid()],
         )
         if sleep_s:
             time.sleep(sleep_s)
@@ -72,6 +73,14 @@ class QueueProbe(models.AbstractModel):
         job = self.env["connector.job"].current()
         if job.attempt == 1:
             raise RetryableError("the first attempt fails")
+
+    @api.private
+    @job_options(group_commit=20)
+    def tiny(self, key):
+        """Insert one row, together with up to 19 other jobs; fail for some keys."""
+        self.effect(key)
+        if key.startswith("bad"):
+            raise ValueError(key)
 
     @api.private
     def spin(self):
