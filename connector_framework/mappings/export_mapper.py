@@ -57,11 +57,10 @@ class ExportMapper(Mapper):
             for index, item in enumerate(self._items(items)):
                 try:
                     child = mapper.map_record(item, map_record)
-                    if hooked:
-                        mapper._current = (child, for_create, None, None, options)
-                        if mapper.skip_item(child):
-                            continue
-                    values = mapper._values(child, for_create, None, None, options)
+                    mapper._current = (child, for_create, None, None, options)
+                    if hooked and mapper.skip_item(child):
+                        continue
+                    values = mapper._run(mapper._complete[for_create], child)
                     result.append(mapper.finalize_child(child, values) if hooked else values)
                 except Exception as exc:
                     errors = (errors or FieldErrors()).add_within(f"{step.target}[{index}]", exc)

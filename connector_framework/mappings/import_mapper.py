@@ -54,11 +54,8 @@ class ImportMapper(Mapper):
 
     def _map_children(self, step: Children, map_record: MapRecord, items: Any) -> list[Any]:
         _, _, _, binding, options = self._current  # type: ignore[misc]
-        parent, _, target = step.target.rpartition(".")
-        if parent and isinstance(binding, Mapping):
-            binding = binding.get(parent)
         mapper = self._child_mapper(step)
-        known = KnownLines(binding, target, mapper.model) if binding else None
+        known = _known_lines(binding, step.target, mapper.model) if binding else None
         commands: list[Any] = []
         errors: FieldErrors | None = None
         hooked, merges = mapper._has_child_hooks, mapper._merges
@@ -71,15 +68,14 @@ class ImportMapper(Mapper):
                         child = MapRecord(mapper, item, map_record)
                     else:
                         child = mapper.map_record(item, map_record)
-                    if hooked:
-                        mapper._current = (child, known is None, None, None, options)
-                        if mapper.skip_item(child):
-                            continue
+                    mapper._current = (child, known is None, None, None, options)
+                    if hooked and mapper.skip_item(child):
+                        continue
                     if known is not None:
                         line = known.take(mapper._child_key(child, known.names, options))
-                    values = mapper._values(child, line is None, None, line, options)
-                    if hooked:
                         mapper._current = (child, line is None, None, line, options)
+                    values = mapper._run(mapper._complete[line is None], child)
+                    if hooked:
                         values = mapper.finalize_child(child, values)
                     commands.append((CREATE, 0, values) if line is None else Command.update(line.id, values))
                 except Exception as exc:
@@ -107,3 +103,11 @@ class ImportMapper(Mapper):
                 FieldErrors().add(entry.target, exc)
                 return None
         return external_key(found, names)
+
+
+def _known_lines(binding: Any, target: str, model: Any) -> KnownLines | None:
+    """Return the lines at ``target`` of a record, or of the record of a split mapper's target."""
+    part, _, name = target.rpartition(".")
+    if part and isinstance(binding, Mapping):
+        binding = binding.get(part)
+    return KnownLines(binding, name, model) if binding else None

@@ -25,18 +25,14 @@ class Link:
         self.binder = binder
         self.unwrap = unwrap
         self.model_name = model_name
-        #: Ids found in bulk, valid while one ``map_many`` runs.
-        self._found: dict[Hashable, int] = {}
+        #: Ids found in bulk, to be looked at first; kept while one ``map_many`` runs.
+        self.found: dict[Hashable, int] = {}
 
     def to_id(self, external_id: Any) -> int:
         """Return the id for an external id.
 
         :raises DependencyMissingError: when it is not bound
         """
-        if self._found:
-            found = self._found.get(external_id)
-            if found:
-                return found
         record = self.binder.to_internal(external_id, unwrap=self.unwrap)
         if not record:
             raise DependencyMissingError(
@@ -54,10 +50,10 @@ class Link:
         except ValueError:
             return
         for external_id, binding in bindings.items():
-            self._found[external_id] = (self.binder.unwrap(binding) if self.unwrap else binding).id
+            self.found[external_id] = (self.binder.unwrap(binding) if self.unwrap else binding).id
 
     def forget(self) -> None:
-        self._found = {}
+        self.found = {}
 
 
 def binding_models(env: Any, backend: Any, model_name: str) -> list[str]:

@@ -196,7 +196,7 @@ class Mapper(ConnectorUnit):
         binding: Any,
         options: dict[str, Any],
     ) -> dict[str, Any]:
-        """Map within the right :attr:`current`; every mapping, a child's too, comes through here."""
+        """Select the steps, and run them within the right :attr:`current`."""
         if fields is None:
             selection = self._complete[for_create]
         elif fields:
@@ -206,10 +206,7 @@ class Mapper(ConnectorUnit):
         before = self._current
         self._current = (map_record, for_create, fields, binding, options)
         try:
-            values = self._run(selection, map_record)
-            if map_record._forced:
-                values.update(map_record._forced)
-            return self._finalized(map_record, values) if self._finalizes else values
+            return self._run(selection, map_record)
         finally:
             self._current = before
 
@@ -224,7 +221,7 @@ class Mapper(ConnectorUnit):
         return values
 
     def _run(self, selection: Selection, map_record: MapRecord) -> dict[str, Any]:
-        """Run the steps; the hot loop."""
+        """Run the steps within the present :attr:`current`; the hot loop of all mappings."""
         source = map_record._source
         empty = self._empty
         values: dict[str, Any] = {}
@@ -268,14 +265,18 @@ class Mapper(ConnectorUnit):
         for name, part, target in selection.methods:
             try:
                 if part is None and target is None:
-                    values.update(getattr(self, name)(source) or ())
+                    result = getattr(self, name)(source)
+                    if result:
+                        values |= result
                 else:
                     values.update(self._call(name, part, target, source))
             except Exception as exc:
                 errors = (errors or FieldErrors()).add(name, exc)
         if errors:
             errors.throw()
-        return values
+        if map_record._forced:
+            values.update(map_record._forced)
+        return self._finalized(map_record, values) if self._finalizes else values
 
     def _call(self, name: str, part: str | None, target: str | None, source: Any) -> Mapping[str, Any]:
         """Call a mapping method with its part of the source; the values that it gives, by full target."""

@@ -136,8 +136,10 @@ class external_to_m2o(Modifier):
                 return MISSING
             if value is None or value is False or value == "":
                 return None
+            if type(value) is list:  # a composite key
+                value = tuple(value)
             link = mapper._links.get(key) or mapper.link(target, binding)
-            return link.to_id(value)
+            return link.found.get(value) or link.to_id(value)
 
         return to_id
 
