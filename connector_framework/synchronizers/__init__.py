@@ -5,6 +5,7 @@ single records work on every binding model without being registered. ``docs/sync
 """
 
 from .batch import BatchImporter, BulkImporter, DelayedBatchImporter, DirectBatchImporter
+from .consumers import delete_on_unlink, export_on_change
 from .deleter import Deleter
 from .exporter import Exporter
 from .importer import Importer
@@ -19,4 +20,6 @@ __all__ = [
     "Exporter",
     "Importer",
     "Synchronizer",
+    "delete_on_unlink",
+    "export_on_change",
 ]

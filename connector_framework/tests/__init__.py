@@ -4,6 +4,7 @@ from . import test_adapters_limits
 from . import test_queue_arguments
 from . import test_queue_enqueue
 from . import test_queue_run
+from . import test_events_registry
 from . import test_mappings_children
 from . import test_mappings_datatypes
 from . import test_mappings_direct
@@ -18,3 +19,6 @@ from . import test_adapters_exchanges
 from . import test_queue_process
 from . import test_binding_model
 from . import test_backend_mixin
+from . import test_synchronizers_importer
+from . import test_synchronizers_exporter
+from . import test_synchronizers_consumers

@@ -1,0 +1,138 @@
+"""The consumers of events that send to the other systems what changes in Odoo."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from ..addon import addon_of
+from ..binders import Binder
+from ..events import on_record_change, on_record_unlink
+from ..exceptions import NoUnitError
+from ..mappings import ExportMapper
+
+__all__ = ["delete_on_unlink", "export_on_change"]
+
+#: What says that a binding is new: every creation writes it.
+CREATION = frozenset({"backend_id", "odoo_id"})
+#: What the framework itself writes on bindings; nobody exports it.
+BOOKKEEPING = CREATION | {"external_id", "sync_date", "sync_state", "export_hash", "import_hash"}
+
+
+def export_on_change(
+    model_name: str,
+    fields: Iterable[str] | None = None,
+    binding_models: Iterable[str] | None = None,
+    when: Callable[[Any], Any] | None = None,
+    **options: Any,
+) -> Callable[..., None]:
+    """Export the bindings of a model's records whenever these change; return the consumer.
+
+    To be called where the units of a connector are defined. A backend does not get back what came from it, and one that
+    is archived gets nothing. What is new is exported whole; else the names of the changed fields go along, and while the
+    job of one change is waiting, another change of the same fields adds none. The jobs run as the user who made the
+    change, with the rights of the system: he need not have access to the backend.
+
+    :param model_name: a binding model, or a model of Odoo
+    :param fields: names of the fields whose change counts; None: those that the export mapper reads
+    :param binding_models: for a model of Odoo, the binding models to export; None: all that the calling addon has for it
+    :param when: given bindings (n), returns those to export
+    :param options: of the jobs, as for ``as_job``
+    """
+    module = sys._getframe(1).f_globals["__name__"]
+    chosen = None if binding_models is None else tuple(binding_models)
+    wanted = None if fields is None else frozenset(fields)
+
+    def export(records: Any, fields: Iterable[str]) -> None:
+        changed = frozenset(fields)
+        for bindings in _bindings_of(records.sudo(), chosen, export):
+            for backend, of_backend in _by_backend(bindings):
+                to_export = when(of_backend) if when else of_backend
+                if to_export:
+                    _enqueue_exports(backend, to_export, changed, wanted, options)
+
+    _belongs_to(export, module, f"export_on_change of {model_name}")
+    subscribed = None if wanted is None else wanted | CREATION
+    return on_record_change.subscribe(export, models=model_name, fields=subscribed)
+
+
+def delete_on_unlink(model_name: str, **options: Any) -> Callable[..., None]:
+    """Delete in the other system what a binding stands for whenever the binding is deleted; return the consumer.
+
+    To be called where the units of a connector are defined. A backend does not get back what came from it, and one that
+    is archived gets nothing; to delete the backend itself deletes nothing there.
+
+    :param model_name: a binding model
+    :param options: of the jobs, as for ``as_job``
+    """
+    module = sys._getframe(1).f_globals["__name__"]
+
+    def delete(bindings: Any) -> None:
+        for backend, of_backend in _by_backend(bindings.sudo()):
+            with backend.work_on(model_name) as work:
+                external_ids = work.unit(Binder).to_external_many(of_backend).values()
+            of_backend.browse().as_job(**options).map(
+                "export_delete_record", [(backend, external_id) for external_id in external_ids]
+            )
+
+    _belongs_to(delete, module, f"delete_on_unlink of {model_name}")
+    return on_record_unlink.subscribe(delete, models=model_name)
+
+
+def _belongs_to(consumer: Any, module: str, name: str) -> None:
+    """Have a consumer run where the addon of ``module`` is installed, and be found by its name in messages."""
+    consumer.__module__ = module
+    consumer.__name__ = consumer.__qualname__ = name
+
+
+def _bindings_of(records: Any, chosen: Iterable[str] | None, consumer: Any) -> Iterator[Any]:
+    """Yield the bindings of records, by model; bindings are their own."""
+    if getattr(records, "_is_connector_binding", False):
+        yield records
+        return
+    for name, cls in records.env.registry.items():
+        if not getattr(cls, "_is_connector_binding", False) or cls._abstract:
+            continue
+        if name not in chosen if chosen is not None else cls._original_module != addon_of(consumer):
+            continue
+        if "odoo_id" in cls._fields and cls._fields["odoo_id"].comodel_name == records._name:
+            found = records.env[name].with_context(active_test=False).search([("odoo_id", "in", records.ids)])
+            yield found.with_env(records.env)
+
+
+def _by_backend(bindings: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield (backend, its bindings) for those that may get what changed."""
+    origin = tuple(bindings.env.context.get("connector_origin") or ())
+    for backend, of_backend in bindings.grouped("backend_id").items():
+        if backend.active and origin != (backend._name, backend.id):
+            yield backend, of_backend
+
+
+def _enqueue_exports(
+    backend: Any, bindings: Any, changed: frozenset[str], wanted: frozenset[str] | None, options: dict[str, Any]
+) -> None:
+    """Enqueue a job for each binding for which the change counts."""
+    model_name = bindings._name
+    with backend.work_on(model_name) as work:
+        there = work.unit(Binder).to_external_many(bindings)
+        if wanted is None:
+            try:
+                wanted = frozenset(work.reference.get_class(ExportMapper, model_name, work.env).source_fields())
+            except NoUnitError:
+                wanted = changed - BOOKKEEPING
+    names = sorted(changed & wanted)
+    if names:
+        _enqueue(bindings.filtered(lambda binding: binding in there), names, options)
+    if names or changed & CREATION:
+        _enqueue(bindings.filtered(lambda binding: binding not in there), None, options)
+
+
+def _enqueue(bindings: Any, names: list[str] | None, options: dict[str, Any]) -> None:
+    if bindings:
+        bindings.as_job(**{"identity_key": _identity_key, **options, "split": 1}).export_record(fields=names)
+
+
+def _identity_key(bindings: Any, fields: list[str] | None = None) -> str:
+    ids = ",".join(map(str, bindings.ids))
+    return f"connector.export:{bindings._name}:{ids}:{'*' if fields is None else ','.join(fields)}"
