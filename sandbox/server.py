@@ -227,7 +227,9 @@ class Handler(BaseHTTPRequestHandler):
     def _run(self, call: MethodCall) -> Answer:
         sandbox = self.server.sandbox
         try:
-            return Answer(200, encode(sandbox.api.answer(call), sandbox.scalar_types))
+            # An answer refers to the shop's own records: no other call may change them while it is written.
+            with sandbox.store.lock:
+                return Answer(200, encode(sandbox.api.answer(call), sandbox.scalar_types))
         except FaultError as fault:
             return Answer(200, encode_fault(fault.code, fault.message))
         except PhpDiedError:

@@ -49,6 +49,7 @@ class Buyer:
     group_id: int = 0
     taxvat: str | None = None
     dob: str | None = None
+    prefix: str | None = None
     #: where the goods go, if not to `address`
     shipping_address: dict[str, Any] | None = field(default=None)
 
@@ -225,6 +226,7 @@ def place(shop: Shop, store_id: int, buyer: Buyer, lines: list[OrderLine], coupo
         "customer_lastname": buyer.lastname,
         "customer_taxvat": buyer.taxvat,
         "customer_dob": buyer.dob,
+        "customer_prefix": buyer.prefix,
         **_pair("discount_amount", money(-off)),
         **_pair("grand_total", money(grand_total)),
         **_pair("shipping_amount", money(shipping)),

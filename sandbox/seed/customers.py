@@ -115,6 +115,8 @@ def fill_customers(shop: Shop, moment: Moment) -> None:
             values["taxvat"] = f"TAX{n}"
         if n % 7 == 0:
             values["gender"] = 1 + n % 2
+        if n % 11 == 0:
+            values["prefix"] = "Dr."
         addresses = [] if n % 12 == 0 else [n, 1000 + n] if n % 5 == 0 else [n]
         _add_customer(shop, moment, 2 if n % 3 == 0 else 3 if n % 2 == 0 else 1, values, addresses)
     for k in range(1, SHARED_EMAILS + 1):

@@ -46,6 +46,7 @@ def _buyer(shop: Shop, n: int, store_id: int) -> sales.Buyer:
         group_id=customer.get("group_id"),
         taxvat=customer.get("taxvat"),
         dob=customer.get("dob"),
+        prefix=customer.get("prefix"),
     )
 
 
