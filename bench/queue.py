@@ -6,8 +6,8 @@ way of running jobs: here the threaded server with its worker, there four prefor
 its documentation recommends. The rounds alternate, the ratio is that of the medians. A bare loop of psycopg2 that claims,
 commits and updates the same number of rows, and the disk's time for a durable commit, say how much of it is PostgreSQL.
 
-Needs what ``script/bench`` sets: ``ODOO_RC`` (a configuration file), ``ODOO_COMMAND`` (how Odoo is started, JSON list),
-``BENCH_TEMPLATE`` (a database to copy), ``PGHOST``... for psycopg2.
+Both databases are copies of the one that ``script/bench`` names, so this addon is installed in the peer's too, where its
+worker looks at an empty queue once a second.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ sys.path[:] = [path for path in sys.path if path != os.path.dirname(os.path.absp
 
 import argparse
 import json
+import shlex
 import signal
 import socket
 import statistics
@@ -34,7 +35,7 @@ import psycopg2
 
 # What its manifest asks for beside Odoo, too.
 PEER = ("odoo-addon-queue-job==19.0.2.4.0.1", "openupgradelib==3.13.7")
-COMMAND = json.loads(os.environ.get("ODOO_COMMAND", "[]"))
+COMMAND = shlex.split(os.environ.get("ODOO_COMMAND", ""))
 THREADS = 4
 
 ENQUEUE = """
@@ -94,7 +95,7 @@ class Contender:
 
     def prepare(self) -> None:
         _sql("postgres", f'DROP DATABASE IF EXISTS "{self.database}"')
-        _sql("postgres", f'CREATE DATABASE "{self.database}" TEMPLATE "{os.environ["BENCH_TEMPLATE"]}"')
+        _sql("postgres", f'CREATE DATABASE "{self.database}" TEMPLATE "{os.environ["CONNECTOR_TEMPLATE"]}"')
         command = self.odoo("-d", self.database, "-i", self.module, "--stop-after-init", "--no-http")
         with self.log.open("ab") as log:
             subprocess.run(command, env=self.environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL, check=True)
