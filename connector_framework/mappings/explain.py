@@ -61,8 +61,8 @@ def _explain_direct(mapper: Mapper, step: Direct, map_record: MapRecord, answer:
     entry = _entry(step.owner, source=step.key, modifier=repr(step.modifier) if step.modifier else None)
     try:
         value = step.read(map_record.source)
-        if step.checked is not None:
-            value = step.checked(mapper, value)
+        if step.function is not None:
+            value = step.function(mapper, value)
     except Exception as exc:
         entry["note"] = describe(exc)
     else:

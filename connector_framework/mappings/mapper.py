@@ -221,13 +221,12 @@ class Mapper(ConnectorUnit):
         return values
 
     def _run(self, selection: Selection, map_record: MapRecord) -> dict[str, Any]:
-        """Run the steps within the present :attr:`current`; the hot loop of all mappings."""
+        """Run the steps within the present :attr:`current`; all mappings come through here."""
         source = map_record._source
-        empty = self._empty
         values: dict[str, Any] = {}
         errors: FieldErrors | None = None
-        # First, since the ORM writes x2many fields in the order of the values: a line that it deletes empties the cache,
-        # where an inherited many2many of the same write would be waiting, and be lost.
+        # First, since the ORM writes x2many fields in the order of the values: a line that it deletes empties the
+        # cache, where an inherited many2many of the same write would be waiting, and be lost.
         for step in selection.children:
             try:
                 items = step.read(source)
@@ -236,47 +235,34 @@ class Mapper(ConnectorUnit):
             except Exception as exc:
                 errors = (errors or FieldErrors()).add(step.target, exc, step.key)
         if type(source) is dict:
-            for target, key in selection.plain:
-                if key in source:
-                    value = source[key]
-                    values[target] = empty if value is None else value
-            get = source.get
-            for target, key, function in selection.modified:
-                try:
-                    value = function(self, get(key, MISSING))
-                except Exception as exc:
-                    errors = (errors or FieldErrors()).add(target, exc, key)
-                    continue
-                if value is not MISSING:
-                    values[target] = empty if value is None else value
-            rest = selection.dotted
+            errors = selection.unrolled(self, source, values, errors, self._empty)
         else:
-            rest = selection.general
-        for target, key, read, function in rest:
-            try:
-                value = read(source)
-                if function is not None:
-                    value = function(self, value)
-            except Exception as exc:
-                errors = (errors or FieldErrors()).add(target, exc, key)
-                continue
-            if value is not MISSING:
-                values[target] = empty if value is None else value
-        for name, part, target in selection.methods:
-            try:
-                if part is None and target is None:
-                    result = getattr(self, name)(source)
-                    if result:
-                        values |= result
-                else:
-                    values.update(self._call(name, part, target, source))
-            except Exception as exc:
-                errors = (errors or FieldErrors()).add(name, exc)
+            errors = self._run_steps(selection, source, values, errors)
         if errors:
             errors.throw()
         if map_record._forced:
             values.update(map_record._forced)
         return self._finalized(map_record, values) if self._finalizes else values
+
+    def _run_steps(
+        self, selection: Selection, source: Any, values: dict[str, Any], errors: FieldErrors | None
+    ) -> FieldErrors | None:
+        """Run entries and methods on a source that is no dict; a dict has its ``unrolled`` function for that."""
+        for entry in selection.direct:
+            try:
+                value = entry.read(source)
+                if entry.function is not None:
+                    value = entry.function(self, value)
+                if value is not MISSING:
+                    values[entry.target] = self._empty if value is None else value
+            except Exception as exc:
+                errors = (errors or FieldErrors()).add(entry.target, exc, entry.key)
+        for method in selection.methods:
+            try:
+                values |= self._call(method.name, method.source, method.target, source)
+            except Exception as exc:
+                errors = (errors or FieldErrors()).add(method.name, exc)
+        return errors
 
     def _call(self, name: str, part: str | None, target: str | None, source: Any) -> Mapping[str, Any]:
         """Call a mapping method with its part of the source; the values that it gives, by full target."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from odoo.models import BaseModel
@@ -12,6 +13,7 @@ from ..exceptions import ConfigurationError
 from .decorators import Mark, mark_of
 from .modifiers import Function, Modifier
 from .source import Reader, feeds, reader, root
+from .unrolled import Unrolled, unroll
 
 if TYPE_CHECKING:
     from .mapper import Mapper
@@ -28,10 +30,8 @@ class Direct:
     modifier: Modifier | None
     owner: type
     read: Reader
-    #: All modifiers in one; None if there is none.
+    #: All modifiers in one, on export with the check that no recordset goes out; None if there is nothing to do.
     function: Function | None
-    #: The same with the check that no recordset goes out, for an export.
-    checked: Function | None
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -67,22 +67,20 @@ class Children:
         return (self.key,)
 
 
-@dataclass
 class Selection:
-    """The steps to run for some source fields, when creating or when not.
+    """The steps to run for some source fields, when creating or when not."""
 
-    A dict is read by ``plain``, ``modified`` and ``dotted``, the cheapest way for each; any other source by
-    ``general``, which has them all.
-    """
+    def __init__(self, mapper_class: type[Mapper], steps: list[Direct | Method | Children]) -> None:
+        self._name = mapper_class.__qualname__
+        self.steps = steps
+        self.direct = [step for step in steps if isinstance(step, Direct)]
+        self.methods = [step for step in steps if isinstance(step, Method)]
+        self.children = [step for step in steps if isinstance(step, Children)]
 
-    plain: list[tuple[str, str]] = field(default_factory=list)
-    modified: list[tuple[str, str, Function]] = field(default_factory=list)
-    dotted: list[tuple[str, str, Reader, Function | None]] = field(default_factory=list)
-    general: list[tuple[str, str, Reader, Function | None]] = field(default_factory=list)
-    methods: list[tuple[str, str | None, str | None]] = field(default_factory=list)
-    children: list[Children] = field(default_factory=list)
-    #: The same, as they were declared.
-    steps: list[Direct | Method | Children] = field(default_factory=list)
+    @cached_property
+    def unrolled(self) -> Unrolled:
+        """The entries and methods as one function for dicts; made when the first one comes."""
+        return unroll(self._name, self.direct, self.methods)
 
 
 class Plan:
@@ -110,9 +108,6 @@ class Plan:
         self.direct = [entry for entry in entries if isinstance(entry, Direct)]
         self.children = [entry for entry in entries if isinstance(entry, Children)]
         self.methods = [self._method(name, mark, owner) for name, (mark, owner) in marks.items()]
-        targets = [entry.target for entry in self.direct]
-        #: A dict may be read in whatever order is fastest: no two entries fill the same target.
-        self._unordered = not self.sources and len(set(targets)) == len(targets)
         self._selections: dict[tuple[frozenset[str] | None, bool], Selection] = {}
         self._key_entries: dict[tuple[str, ...], list[Direct] | None] = {}
 
@@ -131,12 +126,10 @@ class Plan:
         key = modifier.key if modifier else source
         self._check_source(key, owner)
         self._check_target(target, owner)
-        function = None
-        if modifier:
-            function = _chain([part.function(target) for part in modifier.chain()])
-        checked = _without_records(function) if self.cls._checks_records else function
-        read = reader(key, strict_empty=modifier is not None)
-        return Direct(target, key, modifier, owner, read, function, checked)
+        function = _chain([part.function(target) for part in modifier.chain()]) if modifier else None
+        if self.cls._checks_records:
+            function = _without_records(function)
+        return Direct(target, key, modifier, owner, reader(key, strict_empty=modifier is not None), function)
 
     def _children(self, owner: type, key: str, target: str, model_name: str) -> Children:
         self._check_source(key, owner)
@@ -200,26 +193,15 @@ class Plan:
         return selection
 
     def _select(self, fields: frozenset[str] | None, for_create: bool) -> Selection:
-        selection = Selection()
-        for step in self.steps:
-            if fields is not None and not _is_fed(step.keys, fields):
-                continue
-            if isinstance(step, Children):
-                selection.children.append(step)
-            elif isinstance(step, Method):
-                if step.only_create and not for_create:
-                    continue
-                selection.methods.append((step.name, step.source, step.target))
-            else:
-                selection.general.append((step.target, step.key, step.read, step.checked))
-                if "." in step.key or not self._unordered:
-                    selection.dotted.append((step.target, step.key, step.read, step.checked))
-                elif step.function is None:
-                    selection.plain.append((step.target, step.key))
-                else:
-                    selection.modified.append((step.target, step.key, step.function))
-            selection.steps.append(step)
-        return selection
+        return Selection(
+            self.cls,
+            [
+                step
+                for step in self.steps
+                if (fields is None or _is_fed(step.keys, fields))
+                and not (isinstance(step, Method) and step.only_create and not for_create)
+            ],
+        )
 
     def key_entries(self, names: tuple[str, ...]) -> list[Direct] | None:
         """Return the entries that fill a child's key, in the order of ``names``; None unless all are in ``direct``."""

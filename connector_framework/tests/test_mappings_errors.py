@@ -1,5 +1,7 @@
 """Errors of fields, and explanations."""
 
+from collections import ChainMap
+
 import psycopg2
 from odoo.exceptions import UserError
 from odoo.fields import Command
@@ -38,6 +40,25 @@ class TestMappingsErrors(MappingCase):
         errors = self.errors(Mapper, {"a": "?", "b": "!", "c": 5, "lines": [{"qty": 1}, {"qty": "?"}]}, Line)
         self.assertEqual(set(errors), {"x", "y", "z", "street", "line_ids[1].quantity"})
         self.assertIn("'street'", errors["street"])
+
+    def test_any_mapping(self):
+        """A dict and another kind of mapping have the same errors."""
+
+        class Mapper(ImportMapper):
+            direct = [(convert("a", int), "x"), ("c.d", "z"), (convert(none("e"), int), "w"), ("good", "good")]
+
+            @mapping
+            def street(self, record):
+                return {"street": record["street"]}
+
+            @mapping
+            def wrong(self, record):
+                return 5
+
+        source = {"a": "?", "c": 5, "e": "!", "good": 1}
+        errors = self.errors(Mapper, source)
+        self.assertEqual(set(errors), {"x", "z", "w", "street", "wrong"})
+        self.assertEqual(self.errors(Mapper, ChainMap(source)), errors)
 
     def test_export_children(self):
         """Errors of children are named by target and index on export as well."""
