@@ -122,7 +122,7 @@ class Cluster:
             text=True,
         )
         if answer.returncode:
-            raise Failure(f"PostgreSQL at {self.host} refused a statement: {answer.stderr.strip()}")
+            raise Failure(f"PostgreSQL at {self.host} refused a statement: {' '.join(answer.stderr.split())}")
         return answer.stdout.strip()
 
     def has_database(self, name: str) -> bool:

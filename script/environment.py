@@ -154,6 +154,9 @@ def ensure_odoo(cache: Path, upgrade: bool = False) -> Path:
             return current
         if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
             raise Failure("apt-get is missing, so Odoo cannot be had from Debian: set ODOO_BIN to an Odoo 19 of yours")
+        # What a run that was killed left behind.
+        for draft in [*cache.glob(".odoo-*"), *cache.glob(".apt.*")]:
+            shutil.rmtree(draft, ignore_errors=True)
         try:
             with tempfile.TemporaryDirectory(prefix=".apt.", dir=cache) as folder:
                 archive = debian.Archive(Path(folder), ["sid", "bookworm"], cache / "odoo.log")

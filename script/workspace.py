@@ -177,14 +177,12 @@ class Template:
     def _is_ready(self) -> bool:
         if not self.folder.exists():
             return False
-        if not is_own_server():
-            return True
-        server = OwnServer()
-        server.start()
-        return server.has_database(self.database)
+        return not is_own_server() or OwnServer().has_database(self.database)
 
     def ensure(self) -> Template:
         """Make the template if it is not there."""
+        if is_own_server():
+            OwnServer().start()
         if self._is_ready():
             return self
         with locked(self.environment.cache):
