@@ -3,8 +3,8 @@
 
 10 000 records through 25 fields: 12 direct, 7 with modifiers (two of them many2ones), 6 by methods, and two lists of
 children with two lines each. Both find external ids in the same table in memory, so that what is measured is the
-mapping and not the database. With ``--peer DIR`` the mapper of OCA's ``connector`` (from ``pip install --target DIR
-odoo-addon-connector==19.0.* odoo-addon-component==19.0.*``) does the same mapping in the same run.
+mapping and not the database. With ``--peer DIR`` the mapper of OCA's ``connector`` does the same mapping in the same run;
+it comes from ``pip install --no-deps --target DIR odoo-addon-{connector,component,component-event,queue-job}==19.0.* cachetools``.
 
 Needs an importable Odoo (``PYTHONPATH``), and no database::
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import cProfile
 import gc
+import importlib.util
 import pstats
 import sys
 import time
@@ -308,10 +309,18 @@ def best(functions: dict[str, Callable[[], Any]], rounds: int) -> dict[str, floa
     return {name: min(taken) for name, taken in times.items()}
 
 
+def load_peer(folder: Path) -> Callable[[list[dict[str, Any]]], list[dict[str, Any]]]:
+    spec = importlib.util.spec_from_file_location("mappings_peer", Path(__file__).with_name("mappings_peer.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.load(folder, RECORDS)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--records", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--peer", type=Path, metavar="DIR", help="where the addons of OCA's connector 19.0 are")
     parser.add_argument("--profile", action="store_true", help="show where the mapper spends its time")
     arguments = parser.parse_args()
 
@@ -332,13 +341,17 @@ def main() -> int:
         pstats.Stats(profile).sort_stats("tottime").print_stats(18)
         return 0
 
-    times = best(
-        {
-            "by hand": lambda: by_hand(records, binder),
-            "mapper": lambda: mapper.map_many(records, for_create=True),
-        },
-        arguments.rounds,
-    )
+    functions: dict[str, Callable[[], Any]] = {
+        "by hand": lambda: by_hand(records, binder),
+        "mapper": lambda: mapper.map_many(records, for_create=True),
+    }
+    if arguments.peer:
+        peer = load_peer(arguments.peer)
+        if [sorted(values) for values in peer(records[:50])] != [sorted(v) for v in by_hand(records[:50], binder)]:
+            print("the peer does not fill the same fields", file=sys.stderr)
+            return 1
+        functions["peer"] = lambda: peer(records)
+    times = best(functions, arguments.rounds)
     print(f"{arguments.records} records, best of {arguments.rounds} rounds")
     for name, seconds in times.items():
         print(f"{name:10} {seconds * 1e6 / arguments.records:7.2f} us a record  {seconds / times['by hand']:6.2f} x")
