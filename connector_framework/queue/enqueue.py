@@ -110,7 +110,7 @@ class _Enqueuer:
             "eta": eta if isinstance(eta, datetime) else None,
             "eta_s": eta.total_seconds()
             if isinstance(eta, timedelta)
-            else (0 if isinstance(eta, datetime) else eta or 0),
+            else (None if isinstance(eta, datetime) else eta),
             "max_attempts": options.get("max_attempts"),
             "timeout_s": options.get("timeout_s"),
         }

@@ -63,7 +63,7 @@ def insert_jobs(
     *,
     common: dict[str, Any],
     channel: str,
-    eta_s: float,
+    eta_s: float | None,
     eta: Any,
     max_attempts: int | None,
     timeout_s: float | None,
@@ -77,17 +77,20 @@ def insert_jobs(
     :param rows: (call, identity key, exclusive key) of each job
     """
     calls, identity_keys, exclusive_keys = (list(column) for column in zip(*rows))
-    when = SQL("%s::timestamp", eta) if eta is not None else SQL("%s + %s * interval '1 second'", _UTC_NOW, eta_s)
+    if eta_s is not None:
+        when = SQL("t.now + %s * interval '1 second'", eta_s)
+    else:
+        when = SQL("%s::timestamp", eta)
     return SQL(
         """
         INSERT INTO connector_job (%(columns)s, hold, eta, channel_id, channel, max_attempts, timeout_s,
                                    attempt, crashes, call, identity_key, exclusive_key)
         SELECT %(values)s,
-               CASE WHEN t.eta > t.now THEN 'eta' END, t.eta, c.id, c.name,
+               CASE WHEN %(when)s > t.now THEN 'eta' END, %(when)s, c.id, c.name,
                coalesce(%(max_attempts)s, c.max_attempts, 5), coalesce(%(timeout_s)s, nullif(c.timeout_s, 0)),
                0, 0, j.call, j.identity_key, j.exclusive_key
           FROM connector_job_channel c
-         CROSS JOIN (SELECT %(now)s AS now, %(when)s AS eta) t
+         CROSS JOIN (SELECT %(now)s AS now) t
          CROSS JOIN unnest(%(calls)s::text[], %(identity_keys)s::text[], %(exclusive_keys)s::text[])
                WITH ORDINALITY j(call, identity_key, exclusive_key, n)
          WHERE c.name = %(channel)s

@@ -5,6 +5,9 @@ from . import test_queue_arguments
 from . import test_queue_enqueue
 from . import test_queue_run
 from . import test_events_registry
+from . import test_events_orm
+from . import test_events_change
+from . import test_events_situations
 from . import test_mappings_children
 from . import test_mappings_datatypes
 from . import test_mappings_direct
@@ -16,9 +19,12 @@ from . import test_mappings_methods
 from . import test_mappings_properties
 from . import test_mappings_records
 from . import test_adapters_exchanges
+from . import test_queue_browser
 from . import test_queue_process
 from . import test_binding_model
 from . import test_backend_mixin
 from . import test_synchronizers_importer
 from . import test_synchronizers_exporter
 from . import test_synchronizers_consumers
+from . import test_synchronizers_batch
+from . import test_binders_binder

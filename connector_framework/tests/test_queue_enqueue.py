@@ -25,6 +25,7 @@ class TestEnqueue(TransactionCase):
         )
         self.assertEqual((job.model_name, job.method_name, job.user_id), ("res.partner", "write", self.env.user))
         self.assertTrue(job.name)
+        self.assertFalse(job.hold, "it can be claimed at once")
         self.assertEqual(self.partner.ref, False, "nothing runs at once")
 
     def test_options(self):
@@ -62,6 +63,7 @@ class TestEnqueue(TransactionCase):
         for eta in (60, timedelta(seconds=60), now + timedelta(seconds=60)):
             job = self.partner.as_job(eta=eta).write({"ref": "late"})
             self.assertAlmostEqual((job.eta - now).total_seconds(), 60, delta=5)
+            self.assertEqual(job.hold, "eta")
         self.assertEqual(drain_jobs(self), 0)
 
     def test_unknown_method(self):

@@ -1,0 +1,86 @@
+"""The job list and form in a real browser."""
+
+from __future__ import annotations
+
+from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tools import mute_logger
+
+from .common import drain_jobs
+
+_WAIT = """
+    const wait = async (selector) => {
+        for (let i = 0; i < 200; i++) {
+            const found = document.querySelector(selector);
+            if (found) { return found; }
+            await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        throw new Error(`no ${selector}`);
+    };
+"""
+
+
+@tagged("post_install", "-at_install", "browser")
+class TestJobViews(HttpCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        new_test_user(cls.env, "job_manager", "connector_framework.group_connector_manager", password="job_manager")
+        cls.partner = cls.env["res.partner"].create({"name": "Job"})
+
+    def run_js(self, path, code):
+        """Run ``code`` on a page; any error in the console fails the test."""
+        self.browser_js(
+            path, f"(async () => {{ {_WAIT} {code}; console.log('test successful'); }})()", login="job_manager"
+        )
+
+    def test_list_and_form(self):
+        """The list shows jobs, a row opens the form with its error, no worker alive shows the banner."""
+        self.partner.as_job(description="A good job").write({"ref": "x"})
+        self.partner.as_job(description="A bad job", max_attempts=1).write({"no_such_field": 1})
+        with mute_logger("odoo.addons.connector_framework.queue.runner"):
+            drain_jobs(self)
+        self.partner.as_job(description="A due job").write({"ref": "y"})
+        self.env.cr.execute("DELETE FROM connector_worker")
+        self.run_js(
+            "/odoo/connector-jobs",
+            """
+            await wait(".o_list_view .o_data_row");
+            const text = document.querySelector(".o_list_view").innerText;
+            for (const name of ["A good job", "A bad job", "A due job"]) {
+                if (!text.includes(name)) { throw new Error(`${name} is not in the list`); }
+            }
+            await wait(".o_connector_no_worker");
+            [...document.querySelectorAll(".o_data_row td")].find((td) => td.innerText === "A bad job").click();
+            await wait(".o_form_view button[name=action_requeue]");
+            const form = document.querySelector(".o_form_view").innerText;
+            if (!form.includes("KeyError")) { throw new Error(`the form does not show the error: ${form}`); }
+            """,
+        )
+
+    def test_requeue_button(self):
+        """The button of the form requeues a failed job."""
+        job = self.partner.as_job(description="Again", max_attempts=1).write({"no_such_field": 1})
+        with mute_logger("odoo.addons.connector_framework.queue.runner"):
+            drain_jobs(self)
+        self.run_js(
+            f"/odoo/connector-jobs/{job.id}",
+            """
+            (await wait("button[name=action_requeue]")).click();
+            await wait("button[name=action_done]:not(.d-none)");
+            """,
+        )
+        job.invalidate_recordset()
+        self.assertEqual(job.state, "pending")
+
+    def test_other_views(self):
+        """Kanban, graph and pivot of the jobs, the channels and the workers open without an error."""
+        self.partner.as_job().write({"ref": "x"})
+        for path, selector in (
+            ("/odoo/connector-jobs?view_type=kanban", ".o_kanban_record:not(.o_kanban_ghost)"),
+            ("/odoo/connector-jobs?view_type=graph", ".o_graph_view canvas"),
+            ("/odoo/connector-jobs?view_type=pivot", ".o_pivot_view table"),
+            ("/odoo/connector-channels", ".o_list_view .o_data_row"),
+            ("/odoo/connector-workers", ".o_list_view"),
+        ):
+            with self.subTest(path=path):
+                self.run_js(path, f"await wait('{selector}')")
