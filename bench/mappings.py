@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
+# ruff: noqa: E402
 """Compare a mapper with a function written by hand for the same mapping.
 
 10 000 records through 25 fields: 12 direct, 7 with modifiers (two of them many2ones), 6 by methods, and two lists of
 children with two lines each. Both find external ids in the same table in memory, so that what is measured is the
-mapping and not the database. With ``--peer DIR`` the mapper of OCA's ``connector`` does the same mapping in the same run;
-it comes from ``pip install --no-deps --target DIR odoo-addon-{connector,component,component-event,queue-job}==19.0.* cachetools``.
+mapping and not the database. With ``--peer DIR`` the mapper of OCA's ``connector`` does the same mapping in the same
+run; DIR is what ``pip install --no-deps --target DIR`` made of ``odoo-addon-connector``, ``-component``,
+``-component-event`` and ``-queue-job`` 19.0, and ``cachetools``.
 
 Needs an importable Odoo (``PYTHONPATH``), and no database::
 
@@ -28,9 +30,10 @@ from typing import Any
 # A sibling of this file may be called like a module of the standard library.
 sys.path[:] = [path for path in sys.path if Path(path or ".").resolve() != Path(__file__).resolve().parent]
 
-import odoo.addons
 import odoo.init  # noqa: F401
 from odoo.fields import Command
+
+import odoo.addons
 
 if str(Path(__file__).parents[1]) not in odoo.addons.__path__:
     odoo.addons.__path__.append(str(Path(__file__).parents[1]))
@@ -50,7 +53,7 @@ from odoo.addons.connector_framework.references import ConnectorUnit, Reference,
 IDS = {str(number): number + 1000 for number in range(500)}
 
 
-# -- what stands for Odoo ------------------------------------------------------------------------------------------------
+# -- what stands for Odoo ----------------------------------------------------------------------------------------------
 
 
 class Record:

@@ -183,6 +183,7 @@ class m2o_to_external(Modifier):
     def _external_id(self, mapper: Mapper, record: Any) -> Any:
         if not isinstance(record, BaseModel):
             raise TypeError(f"{type(self).__name__} needs a relation, got {record!r}")
+        record.ensure_one()
         binder, wrap = link_from(mapper, record._name, self.binding)
         external_id = binder.to_external(record, wrap=wrap)
         if external_id is None:

@@ -308,13 +308,20 @@ class TestMappingsRecordExport(MappedCase):
 
         class Mapper(ExportMapper):
             _apply_on = "mapping.test.partner"
-            direct = [("country_id", "country"), ("category_id.name", "names"), ("nonsense", "x"), ("name", "name")]
+            direct = [
+                ("country_id", "country"),
+                ("category_id.name", "names"),
+                (m2o_to_external("category_id"), "tag"),
+                (m2o_to_external("name"), "text"),
+                ("nonsense", "x"),
+                ("name", "name"),
+            ]
 
         partner = self.partner("1", category_id=[Command.create({"name": "a"}), Command.create({"name": "b"})])
         with self.assertRaises(MappingError) as caught:
             self.mapper(Mapper).map_record(partner).values()
         errors = caught.exception.field_errors
-        self.assertEqual(set(errors), {"country", "names", "x"})
+        self.assertEqual(set(errors), {"country", "names", "tag", "text", "x"})
         self.assertIn("m2o_to_external", errors["country"])
         self.assertIn("mapping.test.partner has no field 'nonsense'", errors["x"])
 
