@@ -81,6 +81,23 @@ def owner() -> pwd.struct_passwd:
     raise Failure("PostgreSQL refuses to run as root and there is no user postgres: run adduser --system postgres")
 
 
+def as_owner() -> dict[str, Any]:
+    """Return the options by which `subprocess` runs a program as the owner of private clusters."""
+    if os.getuid():
+        return {}
+    account = owner()
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
+def check_reachable(folder: Path) -> None:
+    """:raises Failure: when the owner of private clusters cannot enter a folder that they shall lie in."""
+    if subprocess.run(["test", "-x", folder], cwd="/", **as_owner()).returncode:
+        raise Failure(
+            f"user {owner().pw_name}, whom the database belongs to, cannot enter {folder}:"
+            " set CONNECTOR_CACHE to a folder that everybody may enter"
+        )
+
+
 class Cluster:
     """A PostgreSQL server that Odoo uses: where it is, and its databases."""
 
@@ -185,41 +202,23 @@ class PrivateCluster(Cluster):
         self.log = folder / "postgresql.log"
         self.durable = durable
         self.preload = preload
-        self.account = owner()
         self.host = ""
 
     def _run(self, program: str, *arguments: str | Path, failure: str) -> None:
-        options: dict[str, Any] = {"cwd": self.data}
-        if os.getuid() == 0:
-            options |= {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []}
-        run_logged([self.programs / program, *arguments], self.folder / "postgresql-tools.log", failure, **options)
+        log = self.folder / "postgresql-tools.log"
+        run_logged([self.programs / program, *arguments], log, failure, cwd=self.data, **as_owner())
 
     def _own(self, path: Path) -> None:
         if os.getuid() == 0:
-            os.chown(path, self.account.pw_uid, self.account.pw_gid)
+            os.chown(path, owner().pw_uid, owner().pw_gid)
 
     def create(self) -> None:
-        """Make an empty cluster with the superuser `odoo`. :raises Failure: when its owner cannot reach the folder."""
+        """Make an empty cluster with the superuser `odoo`."""
         self.data.mkdir(mode=0o700)
         self._own(self.data)
-        if os.getuid() == 0:
-            reach = subprocess.run(
-                ["test", "-x", self.data], user=self.account.pw_uid, group=self.account.pw_gid, extra_groups=[], cwd="/"
-            )
-            if reach.returncode:
-                raise Failure(
-                    f"user {self.account.pw_name}, whom the database belongs to, cannot enter {self.folder}:"
-                    " set CONNECTOR_CACHE to a folder that everybody may enter"
-                )
         arguments: list[str | Path] = [
-            "-D",
-            self.data,
-            "-U",
-            USER,
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--locale=C.UTF-8",
-            "--no-sync",
+            *("-D", self.data, "-U", USER),
+            *("--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"),
         ]
         self._run("initdb", *arguments, failure="the database cluster could not be made")
 

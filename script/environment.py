@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import cluster
 import debian
 from console import Failure, run_logged, say
 
@@ -50,6 +51,11 @@ def cache_folder() -> Path:
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     except OSError as error:
         raise Failure(f"{folder} cannot be made ({error.strerror}): set CONNECTOR_CACHE to a folder of yours") from None
+    if not cluster.is_own_server():
+        if os.getuid() == 0:
+            # A folder of root's own is often closed to others (mktemp), such as PostgreSQL's user.
+            folder.chmod(folder.stat().st_mode | 0o111)
+        cluster.check_reachable(folder)
     return folder
 
 

@@ -37,7 +37,9 @@ class Shop:
             )
         processes.record(folder, self.process.pid)
         line = self.process.stdout.readline()
-        self.url, self.user, self.key = (_said(name, line) for name in ("url", "user", "key"))
+        address = re.search(r"https?://[\w.:-]+", line)
+        self.url = address[0] if address else ""
+        self.user, self.key = _said("user", line), _said("key", line)
         if not (self.url and self.user and self.key):
             self.stop()
             raise Failure(f"the sandbox shop did not start (log {log}): {line.strip() or 'it said nothing'}")
@@ -53,7 +55,8 @@ class Shop:
 
 
 def _said(name: str, line: str) -> str:
-    match = re.search(rf"\b{name}\b\W*?[:= ]\s*[\"']?([^\s\"',}}]+)", line, re.IGNORECASE)
+    """Find a value in a line like `listening on http://... (user odoo, key 123)`."""
+    match = re.search(rf"\b{name}[ :=]+([^\s,;)]+)", line)
     return match[1] if match else ""
 
 
