@@ -66,7 +66,7 @@ class Api:
         params = call.params
         if not required <= len(params) <= len(types):
             raise FaultError(*BAD_SIGNATURE)
-        for param, wanted in zip(params, types):
+        for param, wanted in zip(params, types, strict=False):
             if isinstance(param, Struct) or not (param is None or isinstance(param, wanted)):
                 raise FaultError(*BAD_SIGNATURE)
         with self._shop.lock:
@@ -143,13 +143,14 @@ class Api:
         return [["struct", *(names[one] for one in self._methods[name][1])]]
 
     def _system_multicall(self, calls: list[Any]) -> list[Any]:
+        """Run calls as the XML-RPC convention has it: an answer in an array of its own, a fault as a struct."""
         answers: list[Any] = []
         for call in calls:
             try:
                 if not isinstance(call, dict) or call.get("methodName") in (None, "system.multicall"):
                     raise FaultError(*BAD_SIGNATURE)
                 params = [Struct(one) if isinstance(one, dict) else one for one in call.get("params") or []]
-                answers.append(self.answer(MethodCall(call["methodName"], params)))
+                answers.append([self.answer(MethodCall(call["methodName"], params))])
             except FaultError as fault:
                 answers.append({"faultCode": AlwaysInt(fault.code), "faultString": fault.message})
         return answers

@@ -16,6 +16,7 @@ DATE_FORMAT = "%Y-%m-%d %H:%M:%S"
 _LEADING_NUMBER = re.compile(r"\s*([+-]?\d+(?:\.\d*)?|[+-]?\.\d+)")
 _ISO_DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})(?:[T ]?(\d{2}):?(\d{2})(?::?(\d{2}))?)?")
 _US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
+_BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
 _CENT = Decimal("0.01")
 
 
@@ -38,7 +39,7 @@ def text(value: Any) -> str:
     """Return `value` as a string; characters beyond the BMP become `????`, as in three-byte UTF-8 tables."""
     if isinstance(value, bool):
         return "1" if value else ""
-    return "".join(char if ord(char) < 0x10000 else "????" for char in str(value)).replace("\r\n", "\n")
+    return _BEYOND_BMP.sub("????", str(value)).replace("\r\n", "\n")
 
 
 def decimal4(value: Any) -> str:

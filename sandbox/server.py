@@ -57,7 +57,7 @@ def page(status: int, title: str, *headers: tuple[str, str]) -> Answer:
 
 
 def names_of(call: MethodCall) -> list[str]:
-    """Return what a request calls, for failures to be matched: the method, paths as sent, and as the shop names them."""
+    """Return what a request calls, to match failures by: method, paths as sent, paths as the shop has them."""
     paths: list[Any] = []
     if call.method == "call":
         paths = call.params[1:2]
@@ -195,7 +195,7 @@ class Handler(BaseHTTPRequestHandler):
             kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
             self._send(Answer(200, sandbox.store.files[path[len(prefix) :]], kind))
         elif path == "/sandbox/summary":
-            self._private(lambda: sandbox.summary())
+            self._private(sandbox.summary)
         elif path.rstrip("/") in _ENDPOINTS:
             # A request without a method's name, as any other body that is none.
             self._answer_call(b"")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from .. import sales
 from ..sales.placing import COUPON
@@ -28,14 +30,29 @@ GUESTS = (11, 21, 31, 41, 51, 61, 71, 81, 91, 97)
 _STORES = (2, 3, 1, 3)
 
 
-def _buyer(shop: Shop, n: int, store_id: int) -> sales.Buyer:
+class _Market:
+    """Hold who buys in each store view, and what each website sells by itself."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.customers: dict[int, list[Customer]] = defaultdict(list)
+        for customer in shop.customers.values():
+            if customer.get("default_billing"):
+                self.customers[customer.get("store_id")].append(customer)
+        self.sold: dict[tuple[int, str], list[Product]] = defaultdict(list)
+        for product in shop.products.values():
+            if product.values.get("status") == 1 and product.values.get("visibility") == 4:
+                for website_id in product.website_ids:
+                    self.sold[website_id, product.type_id].append(product)
+
+
+def _buyer(shop: Shop, market: _Market, n: int, store_id: int) -> sales.Buyer:
     if n in GUESTS:
         # Some guests have an account too, on the other website: their order is not that account's.
         email = f"shared{n % 30 + 1}@example.com" if n % 4 == 1 else f"guest{n}@example.com"
         address = {**postal_address(3000 + n), "firstname": "Guest", "lastname": f"Number {n}"}
         return sales.Buyer(email, "Guest", f"Number {n}", address)
-    mine = [c for c in shop.customers.values() if c.get("store_id") == store_id and c.get("default_billing")]
-    customer: Customer = mine[n * 13 % len(mine)]
+    mine = market.customers[store_id]
+    customer = mine[n * 13 % len(mine)]
     return sales.Buyer(
         email=customer.get("email"),
         firstname=customer.get("firstname"),
@@ -50,26 +67,16 @@ def _buyer(shop: Shop, n: int, store_id: int) -> sales.Buyer:
     )
 
 
-def _sold(shop: Shop, website_id: int, type_id: str) -> list[Product]:
-    """Return the products of a type that a website sells by themselves."""
-    return [
-        product
-        for product in shop.products.values()
-        if product.type_id == type_id
-        and website_id in product.website_ids
-        and product.values.get("status") == 1
-        and product.values.get("visibility") == 4
-    ]
-
-
-def _lines(shop: Shop, n: int, store_id: int) -> list[sales.OrderLine]:
+def _lines(shop: Shop, market: _Market, n: int, store_id: int) -> list[sales.OrderLine]:
     website_id = shop.stores[store_id].website_id
-    simple = _sold(shop, website_id, "simple")
+    if n == VIRTUAL_ORDER:
+        return [sales.OrderLine(market.sold[website_id, "virtual"][0], 1)]
+    simple = market.sold[website_id, "simple"]
     picked = {(n * 37 + k * 11) % len(simple): 1 + (n + 1 + 2 * k) % 5 for k in range(1 + (n + 3) % 4)}
     lines = [sales.OrderLine(simple[index], qty) for index, qty in picked.items()]
     if n % 5 == 0:
         turn = n // 5
-        configurables = _sold(shop, website_id, "configurable")
+        configurables = market.sold[website_id, "configurable"]
         product = configurables[turn % len(configurables)]
         variant = shop.products[product.variant_ids[turn % len(product.variant_ids)]]
         lines.append(sales.OrderLine(product, 2, variant))
@@ -78,12 +85,12 @@ def _lines(shop: Shop, n: int, store_id: int) -> list[sales.OrderLine]:
         members = group.links["grouped"] if group else {}
         lines += [sales.OrderLine(shop.products[member], 1, grouped=True) for member in members]
     if n in MIXED:
-        virtual = _sold(shop, website_id, "virtual")
+        virtual = market.sold[website_id, "virtual"]
         lines.append(sales.OrderLine(virtual[n % len(virtual)], 1))
     return lines
 
 
-def _take_on(shop: Shop, n: int, order: dict) -> None:  # type: ignore[type-arg]
+def _take_on(shop: Shop, n: int, order: dict[str, Any]) -> None:
     """Take an order to the state that its number has: most stay pending."""
     if n in HELD:
         sales.hold(shop, order)
@@ -97,23 +104,17 @@ def _take_on(shop: Shop, n: int, order: dict) -> None:  # type: ignore[type-arg]
             sales.ship(shop, order, {str(order["items"][0]["item_id"]): 1})
         elif n == 44:
             sales.refund(shop, order, {})
-    order["updated_at"] = shop.now()
 
 
 def fill_orders(shop: Shop, moment: Moment) -> None:
     """Make the orders."""
+    market = _Market(shop)
     for n in range(1, VIRTUAL_ORDER + 1):
         store_id = 1 if n == VIRTUAL_ORDER else _STORES[n % len(_STORES)]
         with shop.at(moment(n)):
-            if n == VIRTUAL_ORDER:
-                lines = [sales.OrderLine(_sold(shop, 1, "virtual")[0], 1)]
-            else:
-                lines = _lines(shop, n, store_id)
-            order = sales.place(
-                shop, store_id, _buyer(shop, n, store_id), lines, COUPON if n in COUPON_ORDERS else None
-            )
+            buyer, lines = _buyer(shop, market, n, store_id), _lines(shop, market, n, store_id)
+            order = sales.place(shop, store_id, buyer, lines, COUPON if n in COUPON_ORDERS else None)
         with shop.at(moment(n) + timedelta(minutes=30)):
             if n <= PLAIN_ORDERS:
                 _take_on(shop, n, order)
-            else:
-                order["updated_at"] = shop.now()
+            order["updated_at"] = shop.now()

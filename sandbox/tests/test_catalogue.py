@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import urllib.request
-from typing import Any
+from typing import Any, ClassVar
 
 from .support import SandboxCase
 
@@ -207,7 +207,7 @@ class Media(SandboxCase):
 class Categories(SandboxCase):
     """`catalog_category.*`."""
 
-    DATA = {
+    DATA: ClassVar[dict[str, Any]] = {
         "name": "New",
         "is_active": 1,
         "include_in_menu": 1,

@@ -81,7 +81,7 @@ class Seed(unittest.TestCase):
         self.assertEqual(kinds["virtual"], 3)
 
     def test_header_adds_up(self) -> None:
-        """The grand total is subtotal, discount, shipping and tax, to the cent; so are subtotal and tax of the lines."""
+        """The grand total is subtotal, discount, shipping and tax; each of these is the sum of the lines'."""
         for order in self.orders:
             with self.subTest(order["increment_id"]):
                 parts = ("subtotal", "discount_amount", "shipping_amount", "tax_amount")

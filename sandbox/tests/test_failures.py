@@ -1,0 +1,222 @@
+"""Failures on purpose: what a client gets of each kind, whether the call ran, and which requests are hit."""
+
+from __future__ import annotations
+
+import http.client
+import time
+import unittest
+import xmlrpc.client
+from typing import Any
+from urllib.parse import urlsplit
+
+from sandbox import KINDS, Sandbox
+
+from .recorded import Reply, plain, post
+from .support import SandboxCase
+
+
+class Kinds(SandboxCase):
+    """One request of each kind; the call is an update, so that it shows whether it ran."""
+
+    options = {"huge_size": 3_000_000, "hold_s": 0.2}
+
+    def body(self, name: str = "Changed") -> bytes:
+        """Return a request that names product 4."""
+        params = (self.client.session, "catalog_product.update", [4, {"name": name}])
+        return xmlrpc.client.dumps(params, "call").encode()
+
+    def fail(self, kind: str, **options: Any) -> Reply:
+        """Send the request, made to fail."""
+        self.shop.fail_next(1, kind, **options)
+        return post(self.shop.url, self.body())
+
+    def check_ran(self, expected: bool) -> None:
+        """Expect whether the call ran."""
+        name = self.shop.store.products[4].values.get("name")
+        self.assertEqual(name, "Changed" if expected else "Product 4")
+
+    def test_http_503(self) -> None:
+        """HTTP 503 with a page."""
+        reply = self.fail("http_503")
+        self.assertEqual((reply.status, reply.content_type), (503, "text/html; charset=UTF-8"))
+        self.check_ran(False)
+
+    def test_http_500_empty(self) -> None:
+        """HTTP 500 without a byte."""
+        reply = self.fail("http_500_empty")
+        self.assertEqual((reply.status, reply.body), (500, b""))
+        self.check_ran(False)
+
+    def test_fault(self) -> None:
+        """A fault, of one's own choice if need be."""
+        self.assertEqual(self.fail("fault").fault, (1, "Internal Error. Please see log for details."))
+        deadlock = "SQLSTATE[40001]: Serialization failure: 1213 Deadlock found when trying to get lock"
+        self.assertEqual(self.fail("fault", message=deadlock).fault, (1, deadlock))
+        self.assertEqual(self.fail("fault", code=2, message="Access denied.").fault, (2, "Access denied."))
+        self.check_ran(False)
+
+    def test_timeout(self) -> None:
+        """The right answer, but late; the call ran."""
+        started = time.monotonic()
+        reply = self.fail("timeout")
+        self.assertGreaterEqual(time.monotonic() - started, 0.2)
+        self.assertIsNotNone(reply.value)
+        self.check_ran(True)
+
+    def test_malformed(self) -> None:
+        """A body that no parser takes."""
+        reply = self.fail("malformed")
+        self.assertEqual(reply.status, 200)
+        with self.assertRaises(Exception):  # noqa: B017 - whatever the client's parser raises
+            xmlrpc.client.loads(reply.body)
+        self.check_ran(False)
+
+    def test_html(self) -> None:
+        """A page with HTTP 200."""
+        reply = self.fail("html")
+        self.assertEqual((reply.status, reply.content_type), (200, "text/html; charset=UTF-8"))
+
+    def test_truncated(self) -> None:
+        """Half of what was announced; the call ran."""
+        with self.assertRaises(http.client.IncompleteRead):
+            self.fail("truncated")
+        self.check_ran(True)
+
+    def test_empty(self) -> None:
+        """HTTP 200 without a byte."""
+        reply = self.fail("empty")
+        self.assertEqual((reply.status, reply.body), (200, b""))
+
+    def test_huge(self) -> None:
+        """An answer of the size that was asked for, well formed."""
+        reply = self.fail("huge")
+        self.assertGreater(len(reply.body), 3_000_000)
+        self.assertEqual(len(plain(reply.value)) if reply.value is not None else 0, 3_000_000)
+        self.assertLess(len(self.fail("huge", size=1000).body), 2000)
+
+    def test_entity_bomb(self) -> None:
+        """XML whose entities would unfold to more than a gigabyte."""
+        reply = self.fail("entity_bomb")
+        self.assertLess(len(reply.body), 2000)
+        self.assertEqual(reply.body.count(b"<!ENTITY"), 10)
+
+    def test_redirect(self) -> None:
+        """HTTP 302 to an address that is nobody's."""
+        self.shop.fail_next(1, "redirect")
+        address = urlsplit(self.shop.url)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=5)
+        self.addCleanup(connection.close)
+        connection.request("POST", address.path, self.body())
+        response = connection.getresponse()
+        location = response.headers["Location"]
+        response.read()
+        self.assertEqual((response.status, location), (302, f"{self.shop.base_url}/elsewhere/"))
+        self.assertEqual(post(location, self.body()).status, 404)
+
+    def test_drop(self) -> None:
+        """No answer at all."""
+        with self.assertRaises((ConnectionError, http.client.RemoteDisconnected)):
+            self.fail("drop")
+        self.check_ran(False)
+
+    def test_rate_limited(self) -> None:
+        """HTTP 429, and when to come again."""
+        self.shop.fail_next(1, "rate_limited", seconds=2)
+        with self.assertRaises(xmlrpc.client.ProtocolError) as caught:
+            self.client("store.list")
+        self.assertEqual(caught.exception.errcode, 429)
+        self.assertEqual(caught.exception.headers["Retry-After"], "2")
+
+    def test_session_expired(self) -> None:
+        """Fault 5, and the session is really gone."""
+        self.assertEqual(self.fail("session_expired").fault, (5, "Session expired. Try to relogin."))
+        self.assertEqual(post(self.shop.url, self.body()).fault, (5, "Session expired. Try to relogin."))
+        self.check_ran(False)
+
+    def test_lost_answers(self) -> None:
+        """With `after_call` the shop does what it was asked for, and the answer is lost."""
+        for kind in ("http_503", "empty", "html"):
+            self.shop.reset()
+            self.client.session = self.client.proxy.login(self.shop.user, self.shop.key)
+            self.fail(kind, after_call=True)
+            self.check_ran(True)
+
+    def test_every_kind_is_tested(self) -> None:
+        """Each kind has a test of its name."""
+        self.assertEqual([kind for kind in KINDS if not hasattr(self, f"test_{kind}")], [])
+
+
+class Plan(SandboxCase):
+    """Which requests fail."""
+
+    def outcomes(self, path: str, *arguments: Any, count: int = 3) -> list[bool]:
+        """Call a few times, and return which calls went well."""
+        done = []
+        for _ in range(count):
+            try:
+                self.client(path, *arguments)
+                done.append(True)
+            except (xmlrpc.client.ProtocolError, xmlrpc.client.Fault):
+                done.append(False)
+        return done
+
+    def test_next(self) -> None:
+        """The next n requests fail, those after them do not."""
+        self.shop.fail_next(2, "http_503")
+        self.assertEqual(self.outcomes("store.list"), [False, False, True])
+
+    def test_match(self) -> None:
+        """Only what is meant fails: a path by either name, a method, a pattern, a call within a multiCall."""
+        self.shop.fail_next(1, "http_503", match="catalog_product.info")
+        self.assertEqual(self.outcomes("store.list", count=1), [True])
+        self.assertEqual(self.outcomes("product.info", 4, count=2), [False, True])
+        self.shop.fail_next(1, "http_503", match="sales_*")
+        self.assertEqual(self.outcomes("sales_order.info", "300000001", count=2), [False, True])
+        self.shop.fail_next(1, "http_503", match="login")
+        with self.assertRaises(xmlrpc.client.ProtocolError):
+            self.client.proxy.login(self.shop.user, self.shop.key)
+        self.shop.fail_next(1, "http_503", match="store.info")
+        with self.assertRaises(xmlrpc.client.ProtocolError):
+            self.client.proxy.multiCall(self.client.session, [["store.list", []], ["store.info", ["fr"]]])
+
+    def test_clear(self) -> None:
+        """What is planned can be called off."""
+        self.shop.fail_next(5, "http_503")
+        self.shop.clear_failures()
+        self.assertEqual(self.outcomes("store.list"), [True] * 3)
+
+    def test_unknown_kind(self) -> None:
+        """A kind that is none is refused at once, with those that there are."""
+        with self.assertRaisesRegex(ValueError, "no failure of kind 'nosuch'; there are: http_503, "):
+            self.shop.fail_next(1, "nosuch")
+
+    def test_rate(self) -> None:
+        """A rate hits about its share of requests, the same ones for the same seed."""
+        runs = []
+        for seed in (1, 1, 2):
+            self.shop.fail_at_rate(0.3, seed, ["http_503", "fault"])
+            runs.append(self.outcomes("store.list", count=60))
+            self.shop.fail_at_rate(0)
+        self.assertEqual(runs[0], runs[1])
+        self.assertNotEqual(runs[0], runs[2])
+        self.assertTrue(8 <= runs[0].count(False) <= 30, runs[0].count(False))
+        self.assertEqual(self.outcomes("store.list"), [True] * 3)
+
+
+class Rate(unittest.TestCase):
+    """The rate that a sandbox is made with."""
+
+    def test_from_the_start(self) -> None:
+        """All kinds come, and the server lives through all of them."""
+        kinds = set()
+        with Sandbox(failure_rate=1.0, seed=3, hold_s=0.01, huge_size=1000) as shop:
+            take = shop.failures.take
+            shop.failures.take = lambda names: kinds.add((one := take(names)) and one.kind) or one  # type: ignore
+            for _ in range(120):
+                try:
+                    post(shop.url, xmlrpc.client.dumps(("odoo", "x"), "login").encode())
+                except (OSError, http.client.HTTPException):
+                    continue
+            self.assertEqual(kinds, set(KINDS))
+            shop.clear_failures()
+            self.assertEqual(post(shop.url, xmlrpc.client.dumps(("odoo", "x"), "login").encode()).fault[0], 2)  # type: ignore
