@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from zlib import crc32
 
 from odoo import api, fields, models
@@ -154,7 +155,15 @@ class ConnectorBindingMixin(models.AbstractModel):
         )
 
     def write(self, vals):
-        return super().write(self._with_empty_keys(vals))
+        vals = self._with_empty_keys(vals)
+        # Odoo writes inherited fields on the record one by one. Each such write would recompute what others of them have
+        # set, e.g. a line's price after its product, which one write on the record itself does not do.
+        with ExitStack() as stack:
+            for link in self._inherits.values():
+                given = [self._fields[name] for name in vals if name in self._fields]
+                given = [field for field in given if field.inherited and field.related.split(".")[0] == link]
+                stack.enter_context(self.env.protecting([field.inherited_field for field in given], self[link]))
+            return super().write(vals)
 
     def _with_empty_keys(self, vals):
         """Return the values with nothing in place of an empty text, of which only one binding could exist."""
