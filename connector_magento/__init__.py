@@ -1,3 +1,4 @@
 from . import references
 from . import units
 from . import models
+from . import events

@@ -3,7 +3,13 @@
 from odoo.addons.connector_framework.events import on_record_change
 from odoo.addons.connector_framework.synchronizers import export_on_change
 
-export_on_change("magento.product.product", fields=["name"], channel="root.magento")
+# Products are made in the shop: one that is not there yet is not exported.
+export_on_change(
+    "magento.product.product",
+    fields=["name"],
+    when=lambda products: products.filtered("external_id"),
+    channel="root.magento",
+)
 
 
 @on_record_change("stock.quant", fields=["quantity", "reserved_quantity"])
@@ -11,7 +17,13 @@ def stock_changed(quants, fields):
     """Export the quantity of the products whose stock changed; the job sends what there is when it runs."""
     # Who moves the stock need not know of any shop.
     bindings = quants.env["magento.product.product"].sudo()
-    bindings = bindings.search([("odoo_id", "in", quants.product_id.ids), ("stock_exported", "=", True)])
+    bindings = bindings.search(
+        [
+            ("odoo_id", "in", quants.product_id.ids),
+            ("external_id", "!=", False),
+            ("stock_exported", "=", True),
+        ]
+    )
     for binding in bindings.filtered("backend_id.active"):
         binding.as_job(
             channel="root.magento",

@@ -51,6 +51,8 @@ class MagentoAddress(models.Model):
     magento_partner_id = fields.Many2one("magento.res.partner", required=True, ondelete="cascade", index=True)
     is_default_billing = fields.Boolean()
     is_default_shipping = fields.Boolean()
+    company = fields.Char(string="Company on the Address")
+    vat_id = fields.Char(string="VAT on the Address")
     region = fields.Char(help="As the shop has it; the contact has the state where Odoo knows it.")
 
     @api.model_create_multi

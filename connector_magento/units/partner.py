@@ -150,6 +150,8 @@ class AddressImportMapper(ImportMapper):
         ("is_default_billing", "is_default_billing"),
         ("is_default_shipping", "is_default_shipping"),
         ("region", "region"),
+        ("company", "company"),
+        ("vat_id", "vat_id"),
     ]
 
     @mapping
@@ -169,7 +171,6 @@ class AddressImportMapper(ImportMapper):
         country = self.env["res.country"].search([("code", "=", record.get("country_id") or "")], limit=1)
         return {
             "name": full_name(record),
-            "company_name": record.get("company") or False,
             "street": lines[0] if lines else False,
             "street2": ", ".join(lines[1:]) or False,
             "zip": record.get("postcode") or False,

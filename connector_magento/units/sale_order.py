@@ -179,6 +179,7 @@ class OrderImporter(Importer):
             {
                 **self._address_mapper.contact_values(record["billing_address"]),
                 "email": record["customer_email"],
+                "company_name": record["billing_address"].get("company"),
                 **({"lang": view.lang_id.code} if view.lang_id else {}),
             }
         )
@@ -187,8 +188,8 @@ class OrderImporter(Importer):
         """Return the contact with an order's address: the order has a copy, the address book may have changed since."""
         values = self._address_mapper.contact_values(address)
         binding = self.binder_for("magento.address").to_internal(str(address["customer_address_id"] or ""))
-        for contact in (*binding.odoo_id, *partner, *partner.child_ids):
-            if all(contact[name] == contact._fields[name].convert_to_record(value, contact) for name, value in values.items()):
+        for contact in binding.odoo_id | partner | partner.child_ids:
+            if contact.read(list(values), load=None)[0].items() >= values.items():
                 return contact
         return partner.create({**values, "type": "other", "parent_id": partner.id})
 

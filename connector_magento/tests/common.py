@@ -1,0 +1,56 @@
+"""A shop for the tests: the repository's sandbox, in this process."""
+
+import sys
+import unittest
+from pathlib import Path
+
+from odoo.tests import TransactionCase
+
+from odoo.addons.connector_framework.adapters import Adapter
+
+ROOT = Path(__file__).parents[2]
+
+if (ROOT / "sandbox").is_dir():
+    if str(ROOT) not in sys.path:
+        sys.path.append(str(ROOT))
+    from sandbox import Sandbox
+else:
+    Sandbox = None
+
+
+class ShopCase(TransactionCase):
+    """Each test has a shop with the sandbox's data and a backend that has its metadata."""
+
+    #: How the shop writes its numbers, "strings" or "native".
+    scalar_types = "strings"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if Sandbox is None:
+            raise unittest.SkipTest("there is no folder sandbox beside the addon: run the tests in a checkout")
+
+    def setUp(self):
+        super().setUp()
+        self.shop = self.enterContext(Sandbox(scalar_types=self.scalar_types, hold_s=1))
+        self.backend = self.env["magento.backend"].create(
+            {"name": "Test shop", "url": self.shop.url, "api_user": self.shop.user, "api_key": self.shop.key}
+        )
+        self.backend.action_import_metadata()
+
+    def import_one(self, model_name, external_id, force=False):
+        """Import a record and return its binding."""
+        self.outcome = self.env[model_name].import_record(self.backend, external_id, force=force)
+        return self.bound(model_name, external_id)
+
+    def bound(self, model_name, external_id):
+        return self.env[model_name].search([("backend_id", "=", self.backend.id), ("external_id", "=", external_id)])
+
+    def in_shop(self, path, *args):
+        """Call the shop's API as anybody else would."""
+        with self.backend.work_on("magento.backend") as work:
+            return work.unit(Adapter).call(path, *args)
+
+    def orders_where(self, condition):
+        """Return the increment ids of the shop's orders that meet a condition."""
+        return [order["increment_id"] for order in self.shop.store.orders.values() if condition(order)]

@@ -1,0 +1,111 @@
+from odoo.tests import tagged
+
+from odoo.addons.connector_framework.adapters import Adapter
+from odoo.addons.connector_framework.tests.common import drain_jobs
+
+from .common import ShopCase
+
+
+@tagged("post_install", "-at_install", "transaction")
+class TestFailures(ShopCase):
+    def job_of(self, model_name="magento.res.partner", external_id="1"):
+        """Enqueue an import, run what is due, and return the job."""
+        job = self.env[model_name].as_job().import_record(self.backend, external_id)
+        drain_jobs(self)
+        return job
+
+    def test_wrong_key(self):
+        """A wrong key fails the job and the check, and both say what to do."""
+        self.backend.sudo().api_key = "wrong"
+        job = self.job_of()
+        self.assertEqual((job.state, job.exc_type.rpartition(".")[2]), ("failed", "AuthenticationError"))
+        self.assertIn("Correct the user and the key", job.user_message)
+        self.assertNotIn("wrong", job.exc_info)
+        self.backend.action_check_connection()
+        self.assertEqual(self.backend.state, "error")
+        self.assertIn("Access denied", self.backend.last_error)
+
+    def test_no_key(self):
+        """A backend without a key says so, before anything is sent."""
+        self.backend.sudo().api_key = False
+        self.backend.action_check_connection()
+        self.assertIn("enter them on the backend", self.backend.last_error)
+
+    def test_no_right(self):
+        """What the API user may not do names the call."""
+        self.backend.write({"api_user": self.shop.reader, "api_key": self.shop.reader_key})
+        job = self.job_of()
+        self.assertEqual((job.state, job.exc_type.rpartition(".")[2]), ("failed", "ConfigurationError"))
+        self.assertIn("customer.info", job.exc_message)
+
+    def test_server_down(self):
+        """A shop that does not answer is tried again; the message names the address."""
+        self.shop.stop()
+        job = self.job_of()
+        self.assertEqual((job.state, job.attempt), ("pending", 1))
+        self.assertIn(self.shop.base_url, job.exc_message)
+        self.assertIn("Check that the other system is up", job.user_message)
+
+    def test_retried(self):
+        """What goes wrong on the way is tried again, and the next attempt brings the record."""
+        for kind in ("malformed", "html", "truncated", "empty", "http_503", "http_500_empty", "drop", "rate_limited"):
+            with self.subTest(kind):
+                self.shop.fail_next(1, kind, match="customer.info")
+                external_id = str(10 + len(kind))
+                job = self.job_of(external_id=external_id)
+                self.assertEqual(job.state, "pending", job.exc_info)
+                job.action_cancel()
+                job.action_requeue()
+                drain_jobs(self)
+                self.assertEqual(job.state, "done", job.exc_info)
+                self.assertEqual(self.env["magento.res.partner"].search_count([("external_id", "=", external_id)]), 1)
+
+    def test_fault(self):
+        """A fault fails the job at once; one of a busy database is tried again."""
+        self.shop.fail_next(1, "fault", match="customer.info")
+        job = self.job_of()
+        self.assertEqual((job.state, job.exc_type.rpartition(".")[2]), ("failed", "PermanentError"))
+        self.assertIn("fault 1", job.exc_message)
+        self.shop.fail_next(1, "fault", match="customer.info", message="Deadlock found when trying to get lock")
+        job = self.job_of()
+        self.assertEqual((job.state, job.exc_type.rpartition(".")[2]), ("pending", "NetworkError"))
+
+    def test_rest_goes_on(self):
+        """A record that fails keeps no other one out."""
+        self.shop.fail_next(1, "fault", match="customer.info")
+        jobs = self.env["magento.res.partner"].as_job().map("import_record", [(self.backend, "1"), (self.backend, "2")])
+        drain_jobs(self)
+        self.assertEqual(sorted(jobs.mapped("state")), ["done", "failed"])
+
+    def test_session(self):
+        """A session that has expired is replaced once, in the middle of the work."""
+        before = len(self.shop.requests)
+        with self.backend.work_on("magento.res.partner") as work:
+            customers = work.unit(Adapter)
+            customers.read("1")
+            self.shop.expire_sessions()
+            self.assertEqual(customers.read("2")["email"], "customer2@example.com")
+        methods = [request.method for request in self.shop.requests[before:]]
+        self.assertEqual(methods, ["login", "multiCall", "multiCall", "login", "multiCall"])
+
+    def test_many(self):
+        """Many records are read in few requests; what a multiCall answers with a fault is typed as by itself."""
+        with self.backend.work_on("magento.product.product") as work:
+            products = work.unit(Adapter)
+            before = len(self.shop.requests)
+            rows = products.read_many([str(number) for number in range(1, 121)])
+            self.assertEqual([str(row["product_id"]) for row in rows], [str(number) for number in range(1, 121)])
+            self.assertEqual(len(self.shop.requests) - before, 1 + 3)
+            with self.assertRaisesRegex(Exception, "catalog_product.info: fault 101"):
+                products.read_many(["1", "9999"])
+
+    def test_gap_in_ids(self):
+        """A gap that is wider than a window of the list does not end it."""
+        for number in range(40, 280):
+            self.shop.store.customers.pop(number)
+        with self.backend.work_on("magento.res.partner") as work:
+            customers, cursor, ids = work.unit(Adapter), None, []
+            while cursor is not None or not ids:
+                page, cursor = customers.search({}, cursor)
+                ids += page
+        self.assertEqual(ids, [str(number) for number in (*range(1, 40), *range(280, 301))])
