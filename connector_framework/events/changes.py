@@ -90,7 +90,7 @@ class Changes:
         changes.writer, changes.scheduled = self.writer, self.scheduled
         return changes
 
-    # -- who writes ----------------------------------------------------------------------------------------------------
+    # -- who writes --
 
     def begin(self, writer: Writer) -> Writer | None:
         """Note that a create, write or unlink begins; return who wrote before."""
@@ -125,7 +125,7 @@ class Changes:
             if heard is not None and heard.collects:
                 model.flush_model()
 
-    # -- what is written -----------------------------------------------------------------------------------------------
+    # -- what is written --
 
     def add(self, model_name: str, ids: Collection[int], fields: Iterable[str], writer: Writer) -> None:
         """Note that fields of records were written."""
@@ -157,7 +157,7 @@ class Changes:
             self._watch = None
         return taken
 
-    # -- savepoints ----------------------------------------------------------------------------------------------------
+    # -- savepoints --
 
     def savepoint(self, name: str) -> None:
         if self._segments[-1]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
+from odoo.tools.misc import clean_context
+
 from ..exceptions import ConnectorError
 from .changes import Changes, Segment, known_changes
 from .listening import listening
@@ -81,7 +83,9 @@ def _due(cr: Any) -> list[Delivery]:
     for (model_name, _origin), change in pending.items():
         fields = frozenset(change.fields)
         if on_record_change._due(change.env, model_name, {"fields": fields}):
-            records = change.env[model_name].browse(sorted(change.ids)).exists()
+            # A default of the writer's is not meant for what consumers create.
+            env = change.env(context=clean_context(change.env.context))
+            records = env[model_name].browse(sorted(change.ids)).exists()
             if records:
                 due.append(Delivery(records, fields))
     return due
