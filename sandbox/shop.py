@@ -7,11 +7,11 @@ values per store view is an object with `ScopedValues`. All dates are naive UTC,
 from __future__ import annotations
 
 import contextlib
-import itertools
+import pickle
 import re
 import threading
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -26,6 +26,8 @@ Clock = Callable[[], datetime]
 DEFAULT_STORE = 0
 
 ATTRIBUTE_SET = 4
+
+_NO_DATA = ("clock", "utc_offset_minutes", "lock", "base_url")
 
 PRODUCT_TYPES = {
     "simple": "Simple Product",
@@ -158,7 +160,15 @@ class Shop:
         self.files: dict[str, bytes] = {}
         #: where the images are to be had; the server puts its own address here
         self.base_url = "http://magento.example"
-        self._ids: dict[str, Iterator[int]] = defaultdict(lambda: itertools.count(1))
+        self._last_ids: Counter[str] = Counter()
+
+    def snapshot(self) -> bytes:
+        """Return all data, for `restore`; the clock, the time zone and the address are no data."""
+        return pickle.dumps({name: value for name, value in vars(self).items() if name not in _NO_DATA})
+
+    def restore(self, snapshot: bytes) -> None:
+        """Put what `snapshot` returned in place of all data. Only for snapshots of this process."""
+        vars(self).update(pickle.loads(snapshot))
 
     # Time and ids
 
@@ -180,11 +190,12 @@ class Shop:
 
     def next_id(self, table: str) -> int:
         """Return the next free id of a table."""
-        return next(self._ids[table])
+        self._last_ids[table] += 1
+        return self._last_ids[table]
 
     def next_increment_id(self, document: str, store_id: int) -> str:
         """Return the next number of a kind of document: the store view's id, then eight digits."""
-        return f"{store_id}{next(self._ids[f'{document} of {store_id}']):08d}"
+        return f"{store_id}{self.next_id(f'{document} of {store_id}'):08d}"
 
     # Websites and store views
 

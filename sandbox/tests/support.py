@@ -21,6 +21,10 @@ class Client:
         """Call a resource's method."""
         return self.proxy.call(self.session, path, list(arguments))
 
+    def close(self) -> None:
+        """Close the connection."""
+        self.proxy("close")()
+
 
 class Clock:
     """Give a time that stands still until it is moved."""
@@ -57,7 +61,7 @@ class SandboxCase(unittest.TestCase):
         """Log in to the shop as it was."""
         self.shop.reset()
         self.client = Client(self.shop.url, self.shop.user, self.shop.key)
-        self.addCleanup(self.client.proxy("close"))
+        self.addCleanup(self.client.close)
 
     def assert_fault(self, code: int, message: str, path: str, *arguments: Any) -> None:
         """Call, and expect this fault."""

@@ -142,7 +142,7 @@ class Calls(SandboxCase):
     def test_reader(self) -> None:
         """A reader reads the catalogue, and nothing else; what it may not call is not announced to it."""
         reader = Client(self.shop.url, self.shop.reader, self.shop.reader_key)
-        self.addCleanup(reader.proxy("close"))
+        self.addCleanup(reader.close)
         self.assertEqual(len(reader("catalog_product.list")), 200)
         self.assertEqual(reader("catalog_category.tree")["category_id"], "1")
         for path in ("customer.list", "sales_order.list", "catalog_product.update", "catalog_product.delete"):

@@ -151,7 +151,7 @@ class Requests(SandboxCase):
                     sku = f"MANY-{number}-{step}"
                     created.append(client("catalog_product.create", "simple", 4, sku, {"name": sku, "categories": [5]}))
                     client("catalog_product.list", {"sku": {"like": "MANY%"}})
-                client.proxy("close")
+                client.close()
             except Exception as error:
                 failed.append(error)
 
@@ -269,6 +269,7 @@ class Stopping(unittest.TestCase):
         """Neither a held answer nor an open connection keeps a sandbox from its end."""
         shop = Sandbox(hold_s=60).start()
         client = Client(shop.url, shop.user, shop.key)
+        self.addCleanup(client.close)
         shop.fail_next(1, "timeout", match="store.list")
         waiting = threading.Thread(target=lambda: self.quietly(client), daemon=True)
         waiting.start()
@@ -302,6 +303,6 @@ class Stopping(unittest.TestCase):
             self.assertRegex(line, found)
             client = Client(line.split()[4], "odoo", line.split()[-1].rstrip(")"))
             self.assertEqual(client("store.info", "fr")["store_id"], 3)
-            client.proxy("close")
+            client.close()
             process.send_signal(signal.SIGTERM)
             self.assertEqual(process.wait(10), 0)
