@@ -139,7 +139,7 @@ class Api:
     def _method_signature(self, name: str) -> list[list[str]]:
         if name not in self._methods:
             raise FaultError(640, f"Method '{name}' does not exist")
-        names = {str: "string", list: "array"}
+        names: dict[type, str] = {str: "string", list: "array"}
         return [["struct", *(names[one] for one in self._methods[name][1])]]
 
     def _system_multicall(self, calls: list[Any]) -> list[Any]:

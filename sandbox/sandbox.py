@@ -116,7 +116,7 @@ class Sandbox:
         host, port = self._server.server_address[:2]
         self.base_url = self.store.base_url = f"http://{host if isinstance(host, str) else host.decode()}:{port}"
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name=f"sandbox:{port}", daemon=True
+            target=self._server.serve_forever, args=(0.02,), name=f"sandbox:{port}", daemon=True
         )
         self._thread.start()
         return self

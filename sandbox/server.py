@@ -81,7 +81,7 @@ class Handler(BaseHTTPRequestHandler):
     timeout = 60
     disable_nagle_algorithm = True
     wbufsize = 64 * 1024
-    server: Server  # type: ignore[assignment]
+    server: Server
 
     def log_message(self, format: str, *args: Any) -> None:
         """Log at DEBUG what the base class would print."""

@@ -7,7 +7,7 @@ import json
 import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,6 +37,11 @@ class Recording:
     #: how many entries the list really had, if the recording has fewer
     trimmed_from: int | None = None
 
+    @cached_property
+    def reply(self) -> Reply:
+        """What the running shop answered."""
+        return Reply(self.http_status, "", self.response.encode())
+
 
 @cache
 def recordings(scalar_types: str) -> tuple[Recording, ...]:
@@ -53,12 +58,12 @@ class Reply:
     content_type: str
     body: bytes
 
-    @property
+    @cached_property
     def value(self) -> ElementTree.Element | None:
         """The value of a method's response, None for a fault and for what is no response."""
         return self._find("params/param/value")
 
-    @property
+    @cached_property
     def fault(self) -> tuple[int, str] | None:
         """Code and message of a fault, None for anything else."""
         element = self._find("fault/value")

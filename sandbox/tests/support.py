@@ -14,8 +14,10 @@ class Client:
     """Call a sandbox's API as a user: `client("catalog_product.info", 4)`."""
 
     def __init__(self, url: str, user: str, key: str) -> None:
-        self.proxy = xmlrpc.client.ServerProxy(url, allow_none=True)
-        self.session = self.proxy.login(user, key)
+        # Typed as anything: the stubs give every answer a union of all that XML-RPC can say.
+        proxy: Any = xmlrpc.client.ServerProxy(url, allow_none=True)
+        self.proxy = proxy
+        self.session = proxy.login(user, key)
 
     def __call__(self, path: str, *arguments: Any) -> Any:
         """Call a resource's method."""

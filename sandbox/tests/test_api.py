@@ -155,7 +155,7 @@ class Calls(SandboxCase):
 
     def test_system_multicall(self) -> None:
         """The XML-RPC layer's own way to call many works too."""
-        calls = xmlrpc.client.MultiCall(self.client.proxy)
+        calls: Any = xmlrpc.client.MultiCall(self.client.proxy)
         calls.call(self.client.session, "store.list", [])
         calls.nosuch()
         answers = calls()

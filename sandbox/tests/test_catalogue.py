@@ -20,7 +20,7 @@ class Products(SandboxCase):
 
     def create(self, sku: str, **values: Any) -> str:
         """Create a simple product and return its id."""
-        return self.client("catalog_product.create", "simple", 4, sku, {"websites": [1], **values})
+        return str(self.client("catalog_product.create", "simple", 4, sku, {"websites": [1], **values}))
 
     def test_id_or_sku(self) -> None:
         """What looks numeric is an id, unless the fourth argument says that it is a sku."""

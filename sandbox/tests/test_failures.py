@@ -25,7 +25,7 @@ class Kinds(SandboxCase):
         params = (self.client.session, "catalog_product.update", [4, {"name": name}])
         return xmlrpc.client.dumps(params, "call").encode()
 
-    def fail(self, kind: str, **options: Any) -> Reply:
+    def send(self, kind: str, **options: Any) -> Reply:
         """Send the request, made to fail."""
         self.shop.fail_next(1, kind, **options)
         return post(self.shop.url, self.body())
@@ -37,35 +37,35 @@ class Kinds(SandboxCase):
 
     def test_http_503(self) -> None:
         """HTTP 503 with a page."""
-        reply = self.fail("http_503")
+        reply = self.send("http_503")
         self.assertEqual((reply.status, reply.content_type), (503, "text/html; charset=UTF-8"))
         self.check_ran(False)
 
     def test_http_500_empty(self) -> None:
         """HTTP 500 without a byte."""
-        reply = self.fail("http_500_empty")
+        reply = self.send("http_500_empty")
         self.assertEqual((reply.status, reply.body), (500, b""))
         self.check_ran(False)
 
     def test_fault(self) -> None:
         """A fault, of one's own choice if need be."""
-        self.assertEqual(self.fail("fault").fault, (1, "Internal Error. Please see log for details."))
+        self.assertEqual(self.send("fault").fault, (1, "Internal Error. Please see log for details."))
         deadlock = "SQLSTATE[40001]: Serialization failure: 1213 Deadlock found when trying to get lock"
-        self.assertEqual(self.fail("fault", message=deadlock).fault, (1, deadlock))
-        self.assertEqual(self.fail("fault", code=2, message="Access denied.").fault, (2, "Access denied."))
+        self.assertEqual(self.send("fault", message=deadlock).fault, (1, deadlock))
+        self.assertEqual(self.send("fault", code=2, message="Access denied.").fault, (2, "Access denied."))
         self.check_ran(False)
 
     def test_timeout(self) -> None:
         """The right answer, but late; the call ran."""
         started = time.monotonic()
-        reply = self.fail("timeout")
+        reply = self.send("timeout")
         self.assertGreaterEqual(time.monotonic() - started, 0.2)
         self.assertIsNotNone(reply.value)
         self.check_ran(True)
 
     def test_malformed(self) -> None:
         """A body that no parser takes."""
-        reply = self.fail("malformed")
+        reply = self.send("malformed")
         self.assertEqual(reply.status, 200)
         with self.assertRaises(Exception):  # noqa: B017 - whatever the client's parser raises
             xmlrpc.client.loads(reply.body)
@@ -73,30 +73,30 @@ class Kinds(SandboxCase):
 
     def test_html(self) -> None:
         """A page with HTTP 200."""
-        reply = self.fail("html")
+        reply = self.send("html")
         self.assertEqual((reply.status, reply.content_type), (200, "text/html; charset=UTF-8"))
 
     def test_truncated(self) -> None:
         """Half of what was announced; the call ran."""
         with self.assertRaises(http.client.IncompleteRead):
-            self.fail("truncated")
+            self.send("truncated")
         self.check_ran(True)
 
     def test_empty(self) -> None:
         """HTTP 200 without a byte."""
-        reply = self.fail("empty")
+        reply = self.send("empty")
         self.assertEqual((reply.status, reply.body), (200, b""))
 
     def test_huge(self) -> None:
         """An answer of the size that was asked for, well formed."""
-        reply = self.fail("huge")
+        reply = self.send("huge")
         self.assertGreater(len(reply.body), 3_000_000)
         self.assertEqual(len(plain(reply.value)) if reply.value is not None else 0, 3_000_000)
-        self.assertLess(len(self.fail("huge", size=1000).body), 2000)
+        self.assertLess(len(self.send("huge", size=1000).body), 2000)
 
     def test_entity_bomb(self) -> None:
         """XML whose entities would unfold to more than a gigabyte."""
-        reply = self.fail("entity_bomb")
+        reply = self.send("entity_bomb")
         self.assertLess(len(reply.body), 2000)
         self.assertEqual(reply.body.count(b"<!ENTITY"), 10)
 
@@ -116,7 +116,7 @@ class Kinds(SandboxCase):
     def test_drop(self) -> None:
         """No answer at all."""
         with self.assertRaises((ConnectionError, http.client.RemoteDisconnected)):
-            self.fail("drop")
+            self.send("drop")
         self.check_ran(False)
 
     def test_rate_limited(self) -> None:
@@ -129,7 +129,7 @@ class Kinds(SandboxCase):
 
     def test_session_expired(self) -> None:
         """Fault 5, and the session is really gone."""
-        self.assertEqual(self.fail("session_expired").fault, (5, "Session expired. Try to relogin."))
+        self.assertEqual(self.send("session_expired").fault, (5, "Session expired. Try to relogin."))
         self.assertEqual(post(self.shop.url, self.body()).fault, (5, "Session expired. Try to relogin."))
         self.check_ran(False)
 
@@ -138,7 +138,7 @@ class Kinds(SandboxCase):
         for kind in ("http_503", "empty", "html"):
             self.shop.reset()
             self.client.session = self.client.proxy.login(self.shop.user, self.shop.key)
-            self.fail(kind, after_call=True)
+            self.send(kind, after_call=True)
             self.check_ran(True)
 
     def test_every_kind_is_tested(self) -> None:

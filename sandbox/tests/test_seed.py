@@ -5,6 +5,7 @@ from __future__ import annotations
 import unittest
 from collections import Counter
 from decimal import Decimal
+from typing import Any, ClassVar
 
 from sandbox import Sandbox
 from sandbox.scalars import number
@@ -14,6 +15,9 @@ from sandbox.shop import Shop
 
 class Seed(unittest.TestCase):
     """Look at the data of a shop that nobody has changed."""
+
+    shop: ClassVar[Shop]
+    orders: ClassVar[list[dict[str, Any]]]
 
     @classmethod
     def setUpClass(cls) -> None:
