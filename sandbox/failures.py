@@ -97,14 +97,25 @@ class FailurePlan:
         self._choices: tuple[Failure, ...] = ()
 
     def fail_next(self, count: int, failure: Failure) -> None:
-        """Let the next `count` requests that the failure is for fail."""
+        """Let the next `count` requests that the failure is for fail.
+
+        :raises ValueError: a count that is no whole number from 1.
+        """
+        if not isinstance(count, int) or count < 1:
+            raise ValueError(f"a number of requests is a whole number from 1, not {count!r}")
         with self._lock:
             self._planned.append(_Planned(failure, count))
 
     def set_rate(self, rate: float, seed: int, choices: Iterable[Failure]) -> None:
-        """Let this share of requests fail, each in one of these ways; the same seed, the same requests."""
+        """Let this share of requests fail, each in one of these ways; the same seed, the same requests.
+
+        :raises ValueError: a share that is not from 0 to 1, or no way to fail.
+        """
+        choices = tuple(choices)
+        if not 0 <= rate <= 1 or not choices:
+            raise ValueError(f"a share from 0 to 1 and ways to fail are needed, not {rate!r} and {choices!r}")
         with self._lock:
-            self._rate, self._die, self._choices = rate, random.Random(seed), tuple(choices)
+            self._rate, self._die, self._choices = rate, random.Random(seed), choices
 
     def clear(self) -> None:
         """Let nothing fail any more."""

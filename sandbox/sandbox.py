@@ -112,6 +112,7 @@ class Sandbox:
 
     def start(self) -> Sandbox:
         """Listen, in a thread of its own."""
+        self.stopping.clear()
         self._server = Server(self._address, self)
         host, port = self._server.server_address[:2]
         self.base_url = self.store.base_url = f"http://{host if isinstance(host, str) else host.decode()}:{port}"
@@ -144,7 +145,7 @@ class Sandbox:
     @property
     def requests(self) -> list[Request]:
         """Return the requests so far, those made to fail too; unreadable ones have no method."""
-        return list(self._requests)
+        return list(self._requests.copy())
 
     def log_request(self, call: MethodCall | None) -> None:
         """Put a request into the log. None stands for one that cannot be read."""

@@ -95,6 +95,8 @@ class Handler(BaseHTTPRequestHandler):
             body = self._chunks()
         else:
             length = int(self.headers.get("Content-Length") or 0)
+            if length < 0:
+                raise ValueError("a negative length")
             if length > MAX_REQUEST:
                 raise TooLargeError
             body = self.rfile.read(length)
@@ -108,6 +110,8 @@ class Handler(BaseHTTPRequestHandler):
     def _chunks(self) -> bytes:
         parts, total = [], 0
         while size := int(self.rfile.readline(64).split(b";")[0].strip() or b"0", 16):
+            if size < 0:
+                raise ValueError("a negative length")
             total += size
             if total > MAX_REQUEST:
                 raise TooLargeError

@@ -121,6 +121,12 @@ class Requests(SandboxCase):
             self.assertEqual(post(self.shop.url, gzip.compress(b" " * 1001), {"Content-Encoding": "gzip"}).status, 413)
         self.assertEqual(post(self.shop.url, b"not packed", {"Content-Encoding": "gzip"}).status, 400)
 
+    def test_impossible_lengths(self) -> None:
+        """A length that is none is refused, and keeps no thread waiting."""
+        for headers in ({"Content-Length": "-5"}, {"Content-Length": "x"}, {"Transfer-Encoding": "chunked"}):
+            with self.subTest(headers):
+                self.assertEqual(post(self.shop.url, b"-5\r\nabc", headers).status, 400)
+
     def test_addresses(self) -> None:
         """The endpoint has two names, with or without the last slash; all else is not found."""
         for path in ("/api/xmlrpc/", "/api/xmlrpc", "/index.php/api/xmlrpc/", "/api/xmlrpc/?type=xmlrpc"):
@@ -236,6 +242,8 @@ class Control(SandboxCase):
         self.assertEqual(self.control({"action": "nosuch"})[0], 400)
         self.assertEqual(self.control({"action": "fail_next", "kind": "nosuch"})[0], 400)
         self.assertEqual(self.control({"action": "fail_next", "nosuch": 1})[0], 400)
+        self.assertEqual(self.control({"action": "fail_next", "n": "2"})[0], 400)
+        self.assertEqual(self.control({"action": "fail_at_rate", "rate": 2})[0], 400)
         self.assertEqual(self.control([])[0], 400)
         self.assertEqual(self.control({"action": "reset"}, "text/plain")[0], 415)
 
