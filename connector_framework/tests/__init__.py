@@ -28,3 +28,5 @@ from . import test_synchronizers_exporter
 from . import test_synchronizers_consumers
 from . import test_synchronizers_batch
 from . import test_binders_binder
+from . import test_synchronizers_concurrency
+from . import test_queue_crashes

@@ -54,11 +54,16 @@ def free_port() -> int:
 class Process:
     """A child process that logs to a file and is ended with the test."""
 
-    def __init__(self, command: list[str], log: Path) -> None:
+    def __init__(self, command: list[str], log: Path, environ: dict[str, str] | None = None) -> None:
         self.log = log
         with log.open("ab") as out:
             self.popen = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+                env={**os.environ, **(environ or {})},
             )
         self.pid = self.popen.pid
 
@@ -145,6 +150,15 @@ class ProcessCase(BaseCase):
         with registry.cursor() as cr:
             yield api.Environment(cr, SUPERUSER_ID, {})
 
+    def enqueue(self, method: str, args_list: list[tuple], **options) -> list[int]:
+        """Store jobs of the probe's methods and commit; return their ids."""
+        with self.env() as env:
+            return env["queue.probe"].as_job(**options).map(method, args_list).ids
+
+    def effects(self) -> int:
+        """Return how many effects were committed."""
+        return self.sql("SELECT count(*) FROM queue_probe_effect")[0][0]
+
     def states(self) -> dict[str, int]:
         return dict(self.sql("SELECT state, count(*) FROM connector_job GROUP BY state"))
 
@@ -157,10 +171,20 @@ class ProcessCase(BaseCase):
     def logs(self) -> str:
         return "\n".join(f"{p.log.name}: {p.log.read_text(errors='replace')[-1500:]}" for p in self._processes)
 
-    def start_worker(self, *args: str) -> Process:
+    def worker_command(self, *args: str, **settings: object) -> list[str]:
+        """Return the command line of a worker; ``settings`` go to its section of a configuration file."""
+        command = odoo_command("connector", "worker", "-d", self.dbname, *args)
+        if settings:
+            path = self.folder / f"worker-{next(_numbers)}.conf"
+            lines = [f"{name} = {value}" for name, value in settings.items()]
+            path.write_text("\n".join(["[options]", "[connector_framework]", *lines]))
+            command += ["-c", str(path)]
+        return command
+
+    def start_worker(self, *args: str, environ: dict[str, str] | None = None, **settings: object) -> Process:
         """Start ``odoo connector worker`` and wait until it serves."""
         before = {row[0] for row in self.sql("SELECT pid FROM connector_worker")}
-        process = self.spawn(*odoo_command("connector", "worker", "-d", self.dbname, *args))
+        process = self.spawn(*self.worker_command(*args, **settings), environ=environ)
         wait_until(
             lambda: process.pid in {row[0] for row in self.sql("SELECT pid FROM connector_worker")} - before,
             30,
@@ -184,8 +208,8 @@ class ProcessCase(BaseCase):
         )
         return process
 
-    def spawn(self, *command: str) -> Process:
-        process = Process(list(command), self.folder / f"{len(self._processes)}.log")
+    def spawn(self, *command: str, environ: dict[str, str] | None = None) -> Process:
+        process = Process(list(command), self.folder / f"{len(self._processes)}.log", environ)
         self._processes.append(process)
         return process
 

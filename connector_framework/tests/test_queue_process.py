@@ -14,14 +14,6 @@ from .process_case import ProcessCase
 
 @tagged("post_install", "-at_install", "process")
 class TestWorkers(ProcessCase):
-    def enqueue(self, method, args_list, **options):
-        with self.env() as env:
-            jobs = env["queue.probe"].as_job(**options).map(method, args_list)
-            return jobs.ids
-
-    def effects(self):
-        return self.sql("SELECT count(*) FROM queue_probe_effect")[0][0]
-
     def test_pending_survives_and_kill_loses_nothing(self):
         """Jobs enqueued while no worker lives are run later; a worker killed in the middle loses none and doubles none."""
         self.enqueue("effect", [(f"k{i}", 0.02) for i in range(300)])
@@ -93,20 +85,15 @@ class TestWorkers(ProcessCase):
         """--drain runs what is due and ends with 0; what is not due stays."""
         self.enqueue("effect", [(f"k{i}",) for i in range(20)])
         self.enqueue("effect", [("late",)], eta=3600)
-        process = self.spawn_worker("--drain")
+        process = self.spawn(*self.worker_command("--drain"))
         self.assertEqual(process.wait(60), 0, self.logs())
         self.assertEqual(self.states(), {"done": 20, "pending": 1})
-
-    def spawn_worker(self, *args):
-        from .process_case import odoo_command  # noqa: PLC0415
-
-        return self.spawn(*odoo_command("connector", "worker", "-d", self.dbname, *args))
 
     def test_channels(self):
         """--channels serves these and what is below them alone."""
         self.enqueue("effect", [("in",)], channel="root.shop.import")
         self.enqueue("effect", [("out",)], channel="root.other")
-        process = self.spawn_worker("--drain", "--channels", "root.shop")
+        process = self.spawn(*self.worker_command("--drain", "--channels", "root.shop"))
         self.assertEqual(process.wait(60), 0, self.logs())
         self.assertEqual(self.sql("SELECT key FROM queue_probe_effect"), [("in",)])
 
@@ -213,7 +200,7 @@ class TestWorkers(ProcessCase):
         self.sql("INSERT INTO ir_config_parameter (key, value) VALUES ('database.is_neutralized', 'true')")
         try:
             self.enqueue("effect", [("never",)])
-            process = self.spawn_worker("--drain")
+            process = self.spawn(*self.worker_command("--drain"))
             self.assertEqual(process.wait(60), 0)
             self.assertEqual(self.states(), {"pending": 1})
         finally:

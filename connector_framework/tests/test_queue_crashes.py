@@ -1,0 +1,173 @@
+"""The failure matrix of the queue: a crash at each point, and chaos; every effect exactly once."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+
+from odoo.tests import tagged
+
+from .common import wait_until
+from .process_case import ProcessCase
+
+
+@tagged("post_install", "-at_install", "process")
+class TestCrashes(ProcessCase):
+    def crash_at(self, point: str, **settings):
+        """Start a worker that crashes once at the point, armed now; return it and the flag."""
+        flag = self.folder / f"flag-{point}"
+        worker = self.start_worker(environ={"CONNECTOR_PROBE_CRASH": f"{point}:{flag}"}, **settings)
+        flag.touch()
+        return worker, flag
+
+    def wait_end(self, worker):
+        wait_until(lambda: worker.popen.poll() is not None, 20, lambda: f"the worker lives: {self.logs()}")
+
+    def test_killed_after_the_claim(self):
+        """Killed between the claim and the start: pending again, the attempt counts, then done."""
+        worker, _flag = self.crash_at("claimed")
+        self.enqueue("effect", [("a",)])
+        self.wait_end(worker)
+        self.assertEqual(self.sql("SELECT state, attempt FROM connector_job"), [("running", 1)])
+        self.start_worker()
+        self.wait_states(20, done=1)
+        self.assertEqual(self.sql("SELECT attempt, crashes FROM connector_job"), [(2, 1)])
+        self.assertEqual(self.effects(), 1)
+
+    def test_killed_before_the_commit(self):
+        """Killed between the final update and the commit: the work is rolled back and done again."""
+        worker, _flag = self.crash_at("before_commit")
+        self.enqueue("effect", [("a",)])
+        self.wait_end(worker)
+        self.assertEqual(self.effects(), 0)
+        self.start_worker()
+        self.wait_states(20, done=1)
+        self.assertEqual(self.effects(), 1)
+
+    def test_killed_after_the_commit(self):
+        """Killed right after the commit: done, not run again, and what waits for it is released by the sweep."""
+        worker, _flag = self.crash_at("after_commit")
+        with self.env() as env:
+            parent = env["queue.probe"].as_job(exclusive_key="key").effect("parent")
+            env["queue.probe"].as_job(after=parent).effect("child")
+            env["queue.probe"].as_job(exclusive_key="key", priority=20).effect("next of the key")
+        self.wait_end(worker)
+        self.assertEqual(self.sql("SELECT state, attempt FROM connector_job WHERE id = %s", parent.id), [("done", 1)])
+        self.start_worker()
+        self.wait_states(20, done=3)
+        self.assertEqual(self.effects(), 3)
+        self.assertEqual(self.sql("SELECT attempt FROM connector_job WHERE id = %s", parent.id), [(1,)])
+
+    def test_connection_lost_before_the_commit(self):
+        """The work session is lost before the commit: tried again, one effect."""
+        worker, flag = self.crash_at("lost_before_commit")
+        self.enqueue("effect", [("a",)])
+        wait_until(lambda: not flag.exists(), 10)
+        self.sql("UPDATE connector_job SET eta = now() AT TIME ZONE 'utc' WHERE hold = 'eta'")
+        wait_until(lambda: self.sql("SELECT 1 FROM connector_job WHERE exc_message LIKE '%%session was lost%%'"), 10)
+        self.sql("UPDATE connector_job SET eta = now() AT TIME ZONE 'utc' WHERE hold = 'eta'")
+        self.wait_states(20, done=1)
+        self.assertEqual(self.effects(), 1)
+        self.assertIsNone(worker.popen.poll())
+
+    def test_connection_lost_in_the_commit(self):
+        """The connection is lost while the commit is under way, and it was committed: done, once."""
+        _worker, flag = self.crash_at("lost_in_commit")
+        self.enqueue("effect", [("a",)])
+        self.wait_states(20, done=1)
+        wait_until(lambda: not flag.exists(), 10)
+        self.enqueue("effect", [("b",)])
+        self.wait_states(20, done=2)
+        self.assertEqual(self.effects(), 2)
+        self.assertEqual(self.sql("SELECT DISTINCT attempt FROM connector_job"), [(1,)])
+
+    def test_failure_not_written(self):
+        """The failure itself cannot be written: the job ends all the same, by the way of a dead worker."""
+        worker, flag = self.crash_at("failure_unwritten")
+        self.enqueue("tiny", [("bad",)])
+        wait_until(lambda: not flag.exists(), 10)
+        worker.kill()
+        self.start_worker()
+        self.wait_states(20, failed=1)
+        self.assertEqual(self.effects(), 0)
+
+    def test_frozen_worker(self):
+        """A worker that is frozen for longer than its lease loses its job; thawed, it commits nothing and works again."""
+        frozen = self.start_worker("--threads=1", lease_s=4)
+        self.enqueue("effect", [("a", 1.0)])
+        wait_until(lambda: self.sql("SELECT 1 FROM connector_worker WHERE running = 1"), 10)
+        frozen.signal(signal.SIGSTOP)
+        self.addCleanup(frozen.signal, signal.SIGCONT)
+        began = time.monotonic()
+        self.start_worker("--threads=1", lease_s=4)
+        self.wait_states(20, done=1)
+        self.assertLess(time.monotonic() - began, 15)
+        frozen.signal(signal.SIGCONT)
+        self.enqueue("effect", [(f"after{i}", 0.2) for i in range(20)])
+        self.wait_states(30, done=21)
+        self.assertEqual(self.effects(), 21)
+        wait_until(
+            lambda: self.sql("SELECT 1 FROM connector_worker WHERE pid = %s", frozen.pid),
+            20,
+            lambda: f"the thawed worker did not come back: {self.logs()}",
+        )
+
+    def test_wake_is_lost(self):
+        """A commit whose wake never comes is found by the next poll."""
+        self.start_worker()
+        with self.env() as env:
+            env["queue.probe"].as_job().effect("a")
+            env.cr.flush()
+            env.cr.postcommit.clear()
+        self.wait_states(5, done=1)
+
+    def test_parents_end_at_once(self):
+        """Children of two parents that end at the same time are released once, all of them."""
+        with self.env() as env:
+            probe = env["queue.probe"]
+            for i in range(150):
+                parents = probe.as_job().map("effect", [(f"p{i}",), (f"q{i}",)])
+                probe.as_job(after=parents).effect(f"c{i}")
+        self.start_worker("--threads=2")
+        self.start_worker("--threads=2")
+        self.wait_states(60, done=450)
+        self.assertEqual(self.effects(), 450)
+        self.assertEqual(self.sql("SELECT DISTINCT attempt FROM connector_job"), [(1,)])
+
+    def test_rate(self):
+        """A rate holds over processes: its mean, and no second sees more than twice the rate."""
+        with self.env() as env:
+            env["connector.job.channel"].create({"name": "root.slow", "rate_limit": 20})
+        self.enqueue("effect", [(str(i),) for i in range(100)], channel="root.slow")
+        for _ in range(3):
+            self.start_worker()
+        self.wait_states(60, done=100)
+        seconds, most = self.sql(
+            """SELECT extract(epoch FROM max(date_started) - min(date_started))::float,
+                      (SELECT max(n) FROM (SELECT count(*) OVER (ORDER BY date_started
+                          RANGE BETWEEN CURRENT ROW AND interval '1 second' FOLLOWING) AS n FROM connector_job) w)
+                 FROM connector_job"""
+        )[0]
+        self.assertGreater(seconds, 3.8, "100 jobs at 20 a second take 5 seconds, less a bucket of 20")
+        self.assertLess(seconds, 9)
+        self.assertLessEqual(most, 40)
+
+    def test_chaos(self):
+        """3 workers, 5000 jobs, one of them killed each second until the queue is empty: each effect exactly once."""
+        self.enqueue("effect", [(f"k{i}",) for i in range(4500)], max_attempts=0)
+        self.enqueue("effect", [(f"s{i}", 0.01) for i in range(500)], max_attempts=0, priority=9)
+        chance = random.Random(7)
+        workers = [self.spawn(*self.worker_command()) for _ in range(3)]
+        kills, deadline = 0, time.monotonic() + 240
+        while self.states() != {"done": 5000}:
+            self.assertLess(time.monotonic(), deadline, f"{self.states()} after {kills} kills; {self.logs()}")
+            time.sleep(1)
+            if self.sql("SELECT 1 FROM connector_job WHERE state = 'done' LIMIT 1"):
+                victim = chance.randrange(3)
+                workers[victim].kill()
+                kills += 1
+                workers[victim] = self.spawn(*self.worker_command())
+        self.assertEqual(self.effects(), 5000)
+        self.assertGreater(kills, 3)
+        self.assertGreater(self.sql("SELECT count(*) FROM connector_job WHERE attempt > 1")[0][0], 0)
