@@ -20,9 +20,9 @@ Key = Any
 class Binder(ConnectorUnit):
     """Finds and writes bindings by external id.
 
-    An external id is whatever the other system calls a record, 0 included; it is compared as it is stored, so that ``42``
-    and ``"42"`` are the same. Where the model's ``_external_key`` has several columns, an external id is a tuple of them
-    in that order; many2ones by their id. Archived bindings and records count.
+    An external id is whatever the other system calls a record, 0 included; it is compared as it is stored, so that 42
+    and "42" are the same. Where the model's ``_external_key`` has several columns, an external id is a tuple of them in
+    that order; many2ones by their id. Archived bindings and records count.
     """
 
     _kind = "binder"

@@ -23,8 +23,8 @@ MANAGER_GROUP = "connector_framework.group_connector_manager"
 class ConnectorBackendMixin(models.AbstractModel):
     """A configured other system: where it is, with which credentials, and how it is doing.
 
-    A connector derives its backend model from this one, names its service, and adds a ``version`` and what else it needs
-    to know.
+    A connector derives its backend model from this one, names its service, and adds a ``version`` and what else it
+    needs to know.
     """
 
     _name = "connector.backend.mixin"
@@ -155,7 +155,8 @@ class ConnectorBackendMixin(models.AbstractModel):
         :param options: known to the units as ``work.options``
         """
         self.ensure_one()
-        backend = self.with_company(self.company_id) if self.company_id else self
+        is_elsewhere = self.company_id and self.company_id != self.env.company
+        backend = self.with_company(self.company_id) if is_elsewhere else self
         work = WorkSession(backend, model_name, **options)
         try:
             yield work

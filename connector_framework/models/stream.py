@@ -11,8 +11,8 @@ from .backend import MANAGER_GROUP
 class ConnectorStream(models.Model):
     """An incremental import of one backend, and the cursor behind which all is new.
 
-    The cursor is written in the transaction that has imported, or enqueued, the whole batch: after a failure the next run
-    begins where the last complete one did. So each record comes at least once.
+    The cursor is written in the transaction that has imported, or enqueued, the last of a batch: after a failure the
+    next run begins where the last complete one did. So each record comes at least once.
     """
 
     _name = "connector.stream"

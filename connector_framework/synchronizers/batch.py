@@ -1,13 +1,17 @@
-"""Importing many records."""
+"""Importing many records, page by page."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from ..exceptions import ExternalNotFoundError
+import psycopg2
+from odoo.exceptions import UserError
+
+from ..exceptions import ExternalNotFoundError, PermanentError, SkipError
 from .importer import Importer
 from .synchronizer import Synchronizer, as_text
 
@@ -24,12 +28,15 @@ class BatchImporter(Synchronizer):
     With :attr:`stream` it is incremental: without filters it imports what has changed since the last time.
     """
 
-    #: Name of the stream that says how far the import got, unique on a backend: usually the name of the model. None: each
-    #: time all of it is imported.
+    #: Name of the stream that says how far the import got, unique on a backend: usually the name of the model.
+    #: None: each time all of it is imported.
     stream: ClassVar[str | None] = None
-    #: Seconds that the next run goes back behind the start of this one: the clocks of the two systems differ, and a change
-    #: is seen only when it is committed there.
+    #: Seconds that the next run goes back behind the start of this one: the clocks of the two systems differ, and a
+    #: change is seen only when it is committed there.
     overlap_s: ClassVar[float] = 600.0
+    #: Channel and priority of the jobs for records; None: those of the batch's own job.
+    job_channel: ClassVar[str | None] = None
+    job_priority: ClassVar[int | None] = None
 
     def run(self, filters: Any = None) -> str:
         """Import what matches.
@@ -49,11 +56,12 @@ class BatchImporter(Synchronizer):
         """Import one page, and see to the next one.
 
         :param cursor: of the page, as the adapter returned it with the page before; None for the first
-        :param progress: dict of ``count``, the records so far, and, in a stream, ``cursor``, how far it will have got
+        :param progress: dict of ``count``, the records so far, and in a stream of ``cursor``, how far it will have got
         """
         ids, next_cursor = self.adapter.search(filters, cursor)
+        ids = list(dict.fromkeys(ids))
         if ids:
-            self._import_page(ids)
+            self._import_page(ids, progress)
         progress = {**progress, "count": progress["count"] + len(ids)}
         if next_cursor is not None:
             return self._continue(filters, next_cursor, progress)
@@ -61,12 +69,12 @@ class BatchImporter(Synchronizer):
             self._stream().advance(progress["cursor"])
         return self.env._("%s records", progress["count"])
 
-    def _import_page(self, ids: Sequence[Any]) -> None:
+    def _import_page(self, ids: Sequence[Any], progress: dict[str, Any]) -> None:
         """Import the records of a page."""
         raise NotImplementedError(f"{type(self).__name__} does not say how to import a page")
 
     def _continue(self, filters: Any, cursor: Any, progress: dict[str, Any]) -> str:
-        """See to the next page; in a job that is this batch, commit what was done first."""
+        """See to the next page."""
         raise NotImplementedError(f"{type(self).__name__} does not say how to go on")
 
     # -- the stream ----------------------------------------------------------------------------------------------------
@@ -88,24 +96,70 @@ class BatchImporter(Synchronizer):
         return {"since": (self._now() - timedelta(seconds=self.overlap_s)).isoformat()}
 
     def _now(self) -> datetime:
-        """Return the time of the other system, naive UTC, or ours where it does not say."""
+        """Return the time of the other system, naive UTC; ours where it does not say."""
         return self.env.cr.now().replace(microsecond=0)
+
+    # -- jobs ----------------------------------------------------------------------------------------------------------
+
+    def _enqueue(self, ids: Sequence[Any], progress: dict[str, Any]) -> None:
+        """Enqueue a job for each record, unless one is waiting for it already."""
+        options = {"priority": self._priority(progress), "channel": self._channel()}
+        self.model.as_job(identity_key=_identity_key, **options).map(
+            "import_record", [(self.backend, external_id) for external_id in ids]
+        )
+
+    def _priority(self, progress: dict[str, Any]) -> int:
+        """Return the priority of the jobs for records."""
+        if self.job_priority is not None:
+            return self.job_priority
+        if "priority" in progress:
+            # The job of a later page has one of its own.
+            return progress["priority"]
+        job = self.env["connector.job"].current()
+        return job.priority if job else DEFAULT_PRIORITY
+
+    def _channel(self) -> str | None:
+        """Return the channel of all jobs."""
+        job = self.env["connector.job"].current()
+        return self.job_channel or (job.channel if job else None)
+
+
+class DelayedBatchImporter(BatchImporter):
+    """Enqueues a job for each record, a page at a time, and a job for the next page behind them.
+
+    The jobs are in the channel of the batch, and the next page has a lower priority than the records: it is read when
+    the channel has drained.
+    """
+
+    _usable_as_is = True
+
+    def _import_page(self, ids: Sequence[Any], progress: dict[str, Any]) -> None:
+        self._enqueue(ids, progress)
+
+    def _continue(self, filters: Any, cursor: Any, progress: dict[str, Any]) -> str:
+        priority = self._priority(progress)
+        self.model.as_job(priority=priority + 1, channel=self._channel())._import_page(
+            self.backend, filters, cursor, {**progress, "priority": priority}
+        )
+        return self.env._("%s records so far", progress["count"])
 
 
 class _LoopingBatchImporter(BatchImporter):
     """Goes on with the next page at once; a job commits between two pages, and its next attempt goes on from there."""
 
+    #: What the loop has to do next: (filters, cursor, progress).
+    _following: tuple[Any, Any, dict[str, Any]] | None = None
+
     def run(self, filters: Any = None) -> str:
-        state = self._own_state()
-        if state:
-            return self.run_page(state["filters"], state["cursor"], state["progress"])
+        state = self.env["connector.job"].checkpoint_state() if self._is_own_job() else None
+        if isinstance(state, dict) and "batch" in state:
+            return self.run_page(*state["batch"])
         return super().run(filters)
 
     def run_page(self, filters: Any, cursor: Any, progress: dict[str, Any]) -> str:
         page: tuple[Any, Any, dict[str, Any]] | None = (filters, cursor, progress)
-        result = ""
         while page is not None:
-            self._following: tuple[Any, Any, dict[str, Any]] | None = None
+            self._following = None
             result = super().run_page(*page)
             page = self._following
         return result
@@ -113,8 +167,7 @@ class _LoopingBatchImporter(BatchImporter):
     def _continue(self, filters: Any, cursor: Any, progress: dict[str, Any]) -> str:
         self._following = (filters, cursor, progress)
         if self._is_own_job():
-            job = self.env["connector.job"]
-            job.checkpoint({"batch": {"filters": filters, "cursor": cursor, "progress": progress}})
+            self.env["connector.job"].checkpoint({"batch": self._following})
         return ""
 
     def _is_own_job(self) -> bool:
@@ -122,77 +175,45 @@ class _LoopingBatchImporter(BatchImporter):
         job = self.env["connector.job"].current()
         return bool(job) and job.method_name == "import_batch" and job.model_name == self.model._name
 
-    def _own_state(self) -> dict[str, Any] | None:
-        """Return where the last attempt of the job got to."""
-        if not self._is_own_job():
-            return None
-        state = self.env["connector.job"].checkpoint_state()
-        return state.get("batch") if isinstance(state, dict) else None
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Undo what is done inside when that raises."""
+        with self.env.cr.savepoint():
+            yield
 
 
 class DirectBatchImporter(_LoopingBatchImporter):
     """Imports the records one by one, at once; for few and small ones, such as the metadata of a shop."""
 
-    def _import_page(self, ids: Sequence[Any]) -> None:
+    def _import_page(self, ids: Sequence[Any], progress: dict[str, Any]) -> None:
         importer = self.unit(Importer)
         for external_id in ids:
-            importer.run(external_id)
-
-
-class DelayedBatchImporter(BatchImporter):
-    """Enqueues a job for each record, a page at a time, and a job for the next page behind them.
-
-    The jobs are in the channel of the batch, and the next page has a lower priority than the records: it is read when the
-    channel has drained.
-    """
-
-    _usable_as_is = True
-
-    #: Channel and priority of the jobs; None: those of the batch's own job.
-    job_channel: ClassVar[str | None] = None
-    job_priority: ClassVar[int | None] = None
-
-    def _import_page(self, ids: Sequence[Any]) -> None:
-        backend = self.backend
-        self.model.as_job(identity_key=_identity_key, **self._job_options()).map(
-            "import_record", [(backend, external_id) for external_id in ids]
-        )
-
-    def _continue(self, filters: Any, cursor: Any, progress: dict[str, Any]) -> str:
-        options = self._job_options()
-        progress = {**progress, "priority": options["priority"]}
-        self.model.as_job(**{**options, "priority": options["priority"] + 1})._import_page(
-            self.backend, filters, cursor, progress
-        )
-        return self.env._("%s records so far", progress["count"])
-
-    def run_page(self, filters: Any, cursor: Any, progress: dict[str, Any]) -> str:
-        self._priority: int | None = progress.get("priority")
-        return super().run_page(filters, cursor, progress)
-
-    def _job_options(self) -> dict[str, Any]:
-        job = self.env["connector.job"].current()
-        priority = self.job_priority
-        if priority is None:
-            # The job of a later page has a priority of its own.
-            priority = self._priority if self._priority is not None else (job.priority if job else DEFAULT_PRIORITY)
-        return {"priority": priority, "channel": self.job_channel or (job.channel if job else None)}
+            try:
+                with self._alone():
+                    importer.run(external_id)
+            except SkipError as error:
+                _logger.info("%s %s is skipped: %s", self.model._name, external_id, error)
 
 
 class BulkImporter(_LoopingBatchImporter):
     """Reads, maps and creates hundreds of records at a time, with one ``create``.
 
-    It does what the importer of the model does, by the importer's own steps. What the importer refuses, or Odoo, is given
-    to jobs of its own, one a record, so that one bad record does not keep the others out.
+    It does what the importer of the model does, by the importer's own steps. When one of the records is refused, they
+    are given to jobs instead, one a record, so that a bad one does not keep the others out.
     """
 
     #: Records that are read and created together.
     chunk_size: ClassVar[int] = 200
 
-    def _import_page(self, ids: Sequence[Any]) -> None:
-        ids = list(dict.fromkeys(ids))
+    def _import_page(self, ids: Sequence[Any], progress: dict[str, Any]) -> None:
         for start in range(0, len(ids), self.chunk_size):
-            self._import_chunk(ids[start : start + self.chunk_size])
+            chunk = ids[start : start + self.chunk_size]
+            try:
+                with self._alone():
+                    self._import_chunk(chunk)
+            except (PermanentError, UserError, psycopg2.IntegrityError) as error:
+                _logger.warning("%s: one of %s records was refused, they become jobs: %s", self, len(chunk), error)
+                self._enqueue(chunk, progress)
 
     def _import_chunk(self, ids: Sequence[Any]) -> None:
         """Import some records together."""
@@ -203,18 +224,22 @@ class BulkImporter(_LoopingBatchImporter):
         prepared = []
         for external_id, record in records.items():
             with importer._about(external_id, record):
-                binding, values = importer._prepare(record, False, known.get(external_id))
-                if values is not None:
-                    prepared.append((external_id, record, binding, values))
+                try:
+                    binding, values = importer._prepare(record, False, known.get(external_id))
+                except SkipError as error:
+                    _logger.info("%s %s is skipped: %s", self.model._name, external_id, error)
+                    continue
+            if values is not None:
+                prepared.append((external_id, record, binding, values))
         with self.work.origin():
-            new = iter(self.model.create([values for _, _, binding, values in prepared if not binding]))
+            created = iter(self.model.create([values for _, _, binding, values in prepared if not binding]))
             for external_id, record, binding, values in prepared:
                 with importer._about(external_id, record):
                     if binding:
                         binding = binding.with_env(self.env)
                         importer._update(binding, values)
                     else:
-                        binding = next(new)
+                        binding = next(created)
                     importer._finish(binding)
 
     def _read_many(self, ids: Sequence[Any]) -> dict[Any, Any]:

@@ -29,14 +29,14 @@ def export_on_change(
 ) -> Callable[..., None]:
     """Export the bindings of a model's records whenever these change; return the consumer.
 
-    To be called where the units of a connector are defined. A backend does not get back what came from it, and one that
-    is archived gets nothing. What is new is exported whole; else the names of the changed fields go along, and while the
-    job of one change is waiting, another change of the same fields adds none. The jobs run as the user who made the
-    change, with the rights of the system: he need not have access to the backend.
+    To be called where the units of a connector are defined. A backend does not get back what came from it, and one
+    that is archived gets nothing. What is new is exported whole; else the names of the changed fields go along, and
+    while the job of one change is waiting, another change of the same fields adds none. The jobs run as the user who
+    made the change, with the rights of the system: he need not have access to the backend.
 
     :param model_name: a binding model, or a model of Odoo
     :param fields: names of the fields whose change counts; None: those that the export mapper reads
-    :param binding_models: for a model of Odoo, the binding models to export; None: all that the calling addon has for it
+    :param binding_models: for a model of Odoo, the binding models to export; None: all that the calling addon has
     :param when: given bindings (n), returns those to export
     :param options: of the jobs, as for ``as_job``
     """

@@ -23,8 +23,9 @@ GONE = "no longer exists"
 class Importer(Synchronizer):
     """Imports one record: reads it, and creates or updates its binding together with the record of Odoo.
 
-    The steps, each a method to override: read, skip what has not changed, import what it depends on, map, validate, create
-    or update, bind, after import. What is written has this backend as its origin, so that it is not exported back to it.
+    The steps, each a method to override: read, skip what has not changed, import what it depends on, map, validate,
+    create or update, bind, after import. What is written has this backend as its origin, so that it is not exported
+    back to it.
     """
 
     _usable_as_is = True

@@ -36,7 +36,8 @@ class Synchronizer(ConnectorUnit):
         prefix = f"connector:{backend._name},{backend.id}:{self.model._name}:"
         self.env.cr.execute(
             SQL(
-                "SELECT name FROM unnest(%s) AS name WHERE NOT pg_try_advisory_xact_lock(hashtextextended(%s || name, 0))",
+                "SELECT name FROM unnest(%s) AS name"
+                " WHERE NOT pg_try_advisory_xact_lock(hashtextextended(%s || name, 0))",
                 list(what),
                 prefix,
             )
@@ -67,7 +68,7 @@ class Synchronizer(ConnectorUnit):
 
 
 def digest(data: Any) -> str:
-    """Return a short text that is the same for the same data, and for hardly any other; the order of keys is no matter."""
+    """Return a short text that is the same for the same data, and for hardly any other; keys may be in any order."""
     text = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 

@@ -114,16 +114,16 @@ def add_models(case, define: Define = example_models) -> None:
     :param case: the class, in its ``setUpClass``
     :param define: returns the definitions, in the order of their dependencies
     """
-    case.enterClassContext(_registered(case.registry, case.cr, define))
+    names, extended = _register(case.registry, case.cr, define)
+    case.addClassCleanup(_forget, case.registry, case.cr, names, extended)
 
 
 @contextmanager
 def committed_models(registry, define: Define = example_models) -> Iterator[None]:
     """Add models and their tables for real, for tests that commit; drop the tables, with all rows, at the end."""
-    with registry.cursor() as setup_cr:
-        manager = _registered(registry, setup_cr, define)
-        names = manager.__enter__()
-        setup_cr.commit()
+    with registry.cursor() as cr:
+        names, extended = _register(registry, cr, define)
+        cr.commit()
     try:
         yield
     finally:
@@ -138,12 +138,14 @@ def committed_models(registry, define: Define = example_models) -> Iterator[None
             )
             cr.execute("DELETE FROM ir_model WHERE model = ANY(%s)", [names])
             cr.commit()
-        with registry.cursor() as cleanup_cr:
-            _forget(registry, cleanup_cr, names, {})
+            _forget(registry, cr, names, extended)
 
 
-@contextmanager
-def _registered(registry, cr, define: Define) -> Iterator[list[str]]:
+def _register(registry, cr, define: Define) -> tuple[list[str], dict[str, tuple]]:
+    """Add models to a registry and create their tables.
+
+    :return: the names of new models, and the base classes that those had which were extended
+    """
     # An addon's classes are remembered for every registry that is built later in this process; these must not be.
     collected = MetaModel._module_to_models__[MODULE]
     length = len(collected)
@@ -152,16 +154,17 @@ def _registered(registry, cr, define: Define) -> Iterator[list[str]]:
     finally:
         del collected[length:]
     extended = {d._name: registry[d._name]._base_classes__ for d in definitions if d._name in registry}
-    names = [d._name for d in definitions]
+    names = [d._name for d in definitions if d._name not in extended]
     try:
         for definition in definitions:
             add_to_registry(registry, definition)
         registry._setup_models__(cr, [])
-        registry.init_models(cr, names, {})
+        registry.init_models(cr, [*names, *extended], {})
         _grant(cr, names)
-        yield names
-    finally:
-        _forget(registry, cr, [name for name in names if name not in extended], extended)
+    except Exception:
+        _forget(registry, cr, names, extended)
+        raise
+    return names, extended
 
 
 def _grant(cr, names: list[str]) -> None:
@@ -189,7 +192,8 @@ def _grant(cr, names: list[str]) -> None:
 
 def _forget(registry, cr, names: list[str], extended: dict[str, tuple]) -> None:
     for name in names:
-        del registry[name]
+        if name in registry:
+            del registry[name]
         for model in registry.models.values():
             model._inherits_children.discard(name)
     for name, bases in extended.items():

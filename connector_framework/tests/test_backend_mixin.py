@@ -6,11 +6,10 @@ import os
 import tempfile
 import unittest.mock
 
-from psycopg2.errors import UniqueViolation
-
 from odoo.exceptions import AccessError
 from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import config, mute_logger
+from psycopg2.errors import UniqueViolation
 
 from ..adapters import Adapter
 from ..exceptions import AuthenticationError, ConfigurationError
@@ -109,7 +108,7 @@ class TestBackendSecret(BackendCase):
         return file
 
     def test_from_the_field(self):
-        """Without anything else the field has the secret; who may not read the field can still run a job that needs it."""
+        """Without anything else the field has the secret, also for the job of a user who may not read the field."""
         self.assertEqual(self.backend.with_user(self.user).get_secret("api_key"), "field-secret")
 
     def test_from_the_configuration_file(self):

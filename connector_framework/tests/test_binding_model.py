@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from unittest.mock import patch
 
-from psycopg2.errors import UniqueViolation
-
 from odoo import fields, models
 from odoo.exceptions import RedirectWarning
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
+from psycopg2.errors import UniqueViolation
 
 from ..models.binding import BindingKey
 from .model_factory import add_models, example_models

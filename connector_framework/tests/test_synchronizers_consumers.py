@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 from odoo.tests import new_test_user, tagged
 
-from ..synchronizers import delete_on_unlink, export_on_change
 from ..events import on_record_change, on_record_unlink
+from ..synchronizers import delete_on_unlink, export_on_change
 from .common import drain_jobs, trap_jobs
 from .synchronizers_common import SynchronizerCase
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
-from ..exceptions import ExternalNotFoundError, MappingError
+from ..exceptions import ExternalNotFoundError, MappingError, PermanentError
 from ..synchronizers import Deleter, Exporter
+from .common import drain_jobs, trap_jobs
 from .synchronizers_common import SynchronizerCase
 
 
@@ -162,7 +164,7 @@ class TestExporter(SynchronizerCase):
     def test_outside_a_job_nothing_is_committed(self):
         """Without a job an export commits nothing: it ends with its caller's transaction."""
         commits = []
-        self.patch(type(self.env.cr), "commit", lambda cr: commits.append(cr))
+        self.patch(type(self.env.cr), "commit", commits.append)
         self.bind(name="Ann").export_record()
         self.assertEqual(commits, [])
 
@@ -181,6 +183,87 @@ class TestExporter(SynchronizerCase):
         binding.export_record()
         self.assertTrue(origins)
         self.assertEqual({origin for _, origin in origins}, {("test.backend", self.backend.id)})
+
+
+@tagged("post_install", "-at_install", "transaction")
+class TestExportJob(SynchronizerCase):
+    def export(self, binding):
+        job = binding.as_job().export_record()
+        with mute_logger("odoo.addons.connector_framework.queue.runner"):
+            drain_jobs(self)
+        return job
+
+    def test_id_survives(self):
+        """In a job the new id is committed as soon as it is bound: whatever fails next, nothing is created twice."""
+
+        class Failing(Exporter):
+            _apply_on = "test.partner"
+
+            def _after_export(self, binding):
+                binding.name = "lost"
+                if fails:
+                    raise ZeroDivisionError
+
+        self.register(Failing)
+        fails = [True]
+        binding = self.bind(name="Ann", email="a")
+        job = self.export(binding)
+        self.assertEqual(job.state, "failed")
+        self.assertEqual((binding.external_id, binding.name), ("101", "Ann"))
+        fails.clear()
+        job.action_requeue()
+        drain_jobs(self)
+        self.assertEqual((job.state, job.result), ("done", "unchanged"))
+        self.assertEqual(len(self.world.made("create")), 1)
+
+    def test_binding_of_a_dependency_survives(self):
+        """In a job the binding that is made for a dependency is committed before its record is created there."""
+
+        class PartnerExporter(Exporter):
+            _apply_on = "test.partner"
+
+            def _export_dependencies(self):
+                self.export_dependency(self.binding.category_id, "test.tag")
+
+        self.register(PartnerExporter)
+        tag = self.env["res.partner.category"].create({"name": "Gold"})
+        binding = self.bind(name="Ann", category_id=[(4, tag.id)])
+
+        def before(method, model, *args):
+            if method == "create":
+                raise PermanentError("refused")
+
+        self.world.before = before
+        self.assertEqual(self.export(binding).state, "failed")
+        self.assertEqual(len(self.env["test.tag"].search([("odoo_id", "=", tag.id)])), 1)
+
+    def test_state_of_the_job_is_kept(self):
+        """The checkpoint of an export leaves the state that the job itself has kept."""
+        seen = []
+
+        class Noting(Exporter):
+            _apply_on = "test.partner"
+
+            def _export_dependencies(self):
+                self.env["connector.job"].checkpoint({"mine": 1})
+
+            def _after_export(self, binding):
+                seen.append(self.env["connector.job"].checkpoint_state())
+
+        self.register(Noting)
+        self.export(self.bind(name="Ann"))
+        self.assertEqual(seen, [{"mine": 1}])
+
+    def test_one_at_a_time(self):
+        """Two jobs that export the same binding exclude each other; an import of it does not hinder them."""
+        binding = self.bind("1")
+        with trap_jobs(self.env) as trap:
+            binding.as_job().export_record()
+            binding.as_job().export_record(fields=["name"])
+            self.bind("2").as_job().export_record()
+        keys = [job.options["exclusive_key"] for job in trap.jobs]
+        self.assertEqual(keys[0], keys[1])
+        self.assertNotEqual(keys[0], keys[2])
 
 
 @tagged("post_install", "-at_install", "transaction")

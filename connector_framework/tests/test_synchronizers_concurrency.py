@@ -1,0 +1,192 @@
+"""Imports and exports at the same time, on connections of their own and with real commits."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+
+from odoo import SUPERUSER_ID, api
+from odoo.modules.registry import Registry
+from odoo.orm.environments import Transaction
+from odoo.tests import BaseCase, get_db_name, tagged
+from odoo.tools import mute_logger
+from psycopg2.errors import UniqueViolation
+
+from ..exceptions import ConcurrentUpdateError
+from ..synchronizers import Exporter
+from .model_factory import committed_models, example
+from .synchronizers_common import UNITS, World, WorldAdapter
+
+CHANNEL = "root.concurrency"
+
+
+@tagged("post_install", "-at_install", "concurrency")
+class TestConcurrency(BaseCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.registry = Registry(get_db_name())
+        cls.enterClassContext(committed_models(cls.registry))
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self._delete_records)
+        self.world = WorldAdapter.world = World()
+        for cls in UNITS:
+            example.register(cls)
+            self.addCleanup(example.unregister, cls)
+        with self.environment() as env:
+            self.backend_id = env["test.backend"].create({"name": "Shop"}).id
+
+    def _delete_records(self):
+        with self.environment() as env:
+            env["connector.job"].search([("channel", "=", CHANNEL)]).unlink()
+            env["connector.job.channel"].search([("name", "=", CHANNEL)]).unlink()
+            env["test.partner"].search([]).odoo_id.unlink()
+            env["test.backend"].search([]).unlink()
+
+    @contextmanager
+    def environment(self):
+        """Yield an environment on a connection of its own, and commit."""
+        with self.registry.cursor() as cr:
+            # Not looked up: a thread would wait for the lock of registries, which is held while tests run.
+            cr.transaction = Transaction(self.registry)
+            env = api.Environment(cr, SUPERUSER_ID, {})
+            yield env
+            env.cr.commit()
+
+    def import_in(self, env, external_id="1"):
+        return env["test.partner"].import_record(env["test.backend"].browse(self.backend_id), external_id)
+
+    def records(self):
+        with self.environment() as env:
+            return env["test.partner"].search([]).mapped("name")
+
+    def run_job(self, method, *args, **options):
+        """Enqueue a job, run it in this process, and return (state, result, attempt)."""
+        with self.environment() as env:
+            args = [env["test.backend"].browse(self.backend_id), *args]
+            job_id = getattr(env["test.partner"].as_job(channel=CHANNEL, **options), method)(*args).id
+        return self.run_jobs()[job_id]
+
+    def run_jobs(self):
+        with self.environment() as env, mute_logger("odoo.addons.connector_framework.queue.runner"):
+            env["connector.job"].run_pending(channel=CHANNEL)
+        with self.environment() as env:
+            jobs = env["connector.job"].search([("channel", "=", CHANNEL)])
+            return {job.id: (job.state, job.result, job.attempt) for job in jobs}
+
+    def test_two_imports_make_one_record(self):
+        """Of two imports of one id at the same time one is put off, and finds the record the next time."""
+        self.world.put("test.partner", 1, name="Ann")
+        with self.environment() as first:
+            self.assertEqual(self.import_in(first), "created")
+            with self.assertRaises(ConcurrentUpdateError), self.environment() as second:
+                self.import_in(second)
+        with self.environment() as second:
+            self.assertEqual(self.import_in(second), "unchanged")
+        self.assertEqual(self.records(), ["Ann"])
+
+    def test_other_records_are_not_hindered(self):
+        """Imports of different ids do not wait for each other."""
+        self.world.put("test.partner", 1, name="Ann")
+        self.world.put("test.partner", 2, name="Bob")
+        with self.environment() as first, self.environment() as second:
+            self.import_in(first)
+            self.assertEqual(self.import_in(second, "2"), "created")
+        self.assertEqual(sorted(self.records()), ["Ann", "Bob"])
+
+    def test_committed_after_the_snapshot(self):
+        """The index stops an import that cannot see a binding which was committed after it had begun."""
+        self.world.put("test.partner", 1, name="Ann")
+        with self.assertRaises(UniqueViolation) as caught, mute_logger("odoo.sql_db"), self.environment() as late:
+            late.cr.execute("SELECT 1")
+            with self.environment() as quick:
+                self.import_in(quick)
+            self.import_in(late)
+        self.assertEqual(caught.exception.diag.constraint_name, "test_partner_connector_key")
+        self.assertEqual(self.records(), ["Ann"])
+
+    def test_job_runs_again_at_once(self):
+        """A job that the index stops runs again at once, in the same attempt, and finds the binding."""
+        self.world.put("test.partner", 1, name="Ann")
+        overtaken = []
+
+        def before(method, model, *args):
+            if method == "read" and not overtaken:
+                overtaken.append(True)
+                # Another path, that of an older version without the lock, say.
+                with self.environment() as other:
+                    values = {"backend_id": self.backend_id, "external_id": "1", "name": "Quick"}
+                    other["test.partner"].create(values)
+
+        self.world.before = before
+        with mute_logger("odoo.sql_db"):
+            self.assertEqual(self.run_job("import_record", "1"), ("done", "updated", 1))
+        self.assertEqual(self.records(), ["Ann"])
+        self.assertEqual(len(self.world.made("read")), 2)
+
+    def test_many_at_once(self):
+        """Eight threads that import the same twenty records, each until it succeeds, make twenty records."""
+        for number in range(20):
+            self.world.put("test.partner", number, name=f"P{number}")
+        errors = []
+
+        def work():
+            for number in range(20):
+                for _attempt in range(500):
+                    try:
+                        with self.environment() as env:
+                            self.import_in(env, number)
+                        break
+                    except (ConcurrentUpdateError, UniqueViolation):
+                        continue
+                    except Exception as error:  # the test fails with it below
+                        errors.append(error)
+                        break
+                else:
+                    errors.append(f"{number} was never imported")
+
+        with mute_logger("odoo.sql_db"):
+            threads = [threading.Thread(target=work) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(60)
+        self.assertEqual(errors, [])
+        self.assertEqual(sorted(self.records()), sorted(f"P{number}" for number in range(20)))
+
+    def test_export_is_committed_before_the_rest(self):
+        """The id of a record that was created outside is there for others while the export still goes on."""
+        seen = []
+
+        class Watching(Exporter):
+            _apply_on = "test.partner"
+
+            def _after_export(exporter, binding):  # self is the test
+                with self.environment() as other:
+                    seen.append(other["test.partner"].browse(binding.id).external_id)
+                raise ZeroDivisionError
+
+        example.register(Watching)
+        self.addCleanup(example.unregister, Watching)
+        with self.environment() as env:
+            binding = env["test.partner"].create({"backend_id": self.backend_id, "name": "Ann"})
+            job_id = binding.as_job(channel=CHANNEL).export_record().id
+        self.assertEqual(self.run_jobs()[job_id][0], "failed")
+        self.assertEqual(seen, ["101"])
+        with self.environment() as env:
+            env["connector.job"].browse(job_id).action_requeue()
+        self.run_jobs()
+        self.assertEqual(len(self.world.made("create")), 1)
+
+    def test_export_while_somebody_writes(self):
+        """An export of a binding that another transaction has locked is put off, without a call outside."""
+        with self.environment() as env:
+            binding_id = env["test.partner"].create({"backend_id": self.backend_id, "name": "Ann"}).id
+        with self.environment() as first:
+            self.assertTrue(first["test.partner"].browse(binding_id).try_lock_for_update())
+            with self.assertRaises(ConcurrentUpdateError) as caught, self.environment() as second:
+                second["test.partner"].browse(binding_id).export_record()
+        self.assertFalse(caught.exception.count_attempt)
+        self.assertEqual(self.world.calls, [])
