@@ -156,8 +156,8 @@ class ConnectorBindingMixin(models.AbstractModel):
 
     def write(self, vals):
         vals = self._with_empty_keys(vals)
-        # Odoo writes inherited fields on the record one by one. Each such write would recompute what others of them have
-        # set, e.g. a line's price after its product, which one write on the record itself does not do.
+        # Odoo writes inherited fields on the record one by one. Each such write would recompute what others of them
+        # have set, e.g. a line's price after its product, which one write on the record itself does not do.
         with ExitStack() as stack:
             for link in self._inherits.values():
                 given = [self._fields[name] for name in vals if name in self._fields]

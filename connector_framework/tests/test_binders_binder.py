@@ -62,7 +62,7 @@ class TestBinderToInternal(BinderCase):
 
     def test_without_being_registered(self):
         """Every binding model has a binder without any class registered for it."""
-        self.assertEqual([cls for cls in example.classes(Binder)], [])
+        self.assertEqual(example.classes(Binder), [])
         self.assertIs(type(self.binder), Binder)
 
     def test_model_without_record(self):
