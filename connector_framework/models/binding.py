@@ -7,11 +7,14 @@ from contextlib import ExitStack
 from zlib import crc32
 
 from odoo import api, fields, models
+from odoo.exceptions import AccessError
 from odoo.tools import frozendict, ormcache
 
+from ..binders import Binder
 from ..exceptions import NoUnitError
 from ..queue import job_options
-from ..synchronizers import BatchImporter, DelayedBatchImporter, Deleter, Exporter, Importer
+from ..synchronizers import BatchImporter, DelayedBatchImporter, Deleter, Exporter, Importer, conflict
+from .backend import MANAGER_GROUP
 
 #: A unique violation of an index with this ending means that another process has bound the same record meanwhile.
 KEY_SUFFIX = "connector_key"
@@ -123,6 +126,8 @@ class ConnectorBindingMixin(models.AbstractModel):
     )
     export_hash = fields.Char(readonly=True, copy=False, prefetch=False)
     import_hash = fields.Char(readonly=True, copy=False)
+    conflict = fields.Json(readonly=True, copy=False, prefetch=False)
+    conflict_text = fields.Text(string="Difference", compute="_compute_conflict_text")
 
     # -- set up --------------------------------------------------------------------------------------------------------
 
@@ -172,6 +177,43 @@ class ConnectorBindingMixin(models.AbstractModel):
                 name: False if value == "" and name in self._external_key else value for name, value in vals.items()
             }
         return vals
+
+    # -- conflicts -----------------------------------------------------------------------------------------------------
+
+    @api.depends("conflict")
+    def _compute_conflict_text(self):
+        for binding in self:
+            lines = [
+                self.env._(
+                    "%(field)s: %(here)s here, %(there)s there",
+                    field=binding._fields[name]._description_string(self.env) if name in binding._fields else name,
+                    here=both["odoo"] or "-",
+                    there=both["external"] or "-",
+                )
+                for name, both in (binding.conflict or {}).items()
+            ]
+            binding.conflict_text = "\n".join(lines) or False
+
+    def action_keep_odoo(self):
+        """Decide conflicts for what Odoo has: export it."""
+        self._check_may_decide()
+        for binding in self:
+            conflict.clear(binding)
+            binding.as_job().export_record()
+
+    def action_keep_external(self):
+        """Decide conflicts for what the other system has: import it."""
+        self._check_may_decide()
+        for binding in self:
+            with binding.backend_id.work_on(self._name) as work:
+                external_id = work.unit(Binder).to_external(binding)
+            conflict.clear(binding)
+            self.browse().as_job().import_record(binding.backend_id, external_id, force=True)
+
+    def _check_may_decide(self):
+        if not self.env.user.has_group(MANAGER_GROUP):
+            raise AccessError(self.env._("Only a Connector Manager can decide conflicts."))
+        self.check_access("write")
 
     # -- what jobs call ------------------------------------------------------------------------------------------------
 

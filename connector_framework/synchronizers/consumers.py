@@ -17,7 +17,7 @@ __all__ = ["delete_on_unlink", "export_on_change"]
 #: What says that a binding is new: every creation writes it.
 CREATION = frozenset({"backend_id", "odoo_id"})
 #: What the framework itself writes on bindings; nobody exports it.
-BOOKKEEPING = CREATION | {"external_id", "sync_date", "sync_state", "export_hash", "import_hash"}
+BOOKKEEPING = CREATION | {"external_id", "sync_date", "sync_state", "export_hash", "import_hash", "conflict"}
 
 
 def export_on_change(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..exceptions import ConcurrentUpdateError
+from . import conflict
 from .synchronizer import Synchronizer, digest
 
 __all__ = ["Exporter"]
@@ -47,25 +48,30 @@ class Exporter(Synchronizer):
 
     def _run(self, fields: list[str] | None) -> str:
         self._lock_binding()
+        if self.binding.sync_state == "conflict":
+            return "waits for a person to decide a conflict"
         external_id = self.binder.to_external(self.binding)
         for_create = external_id is None
         self._export_dependencies()
         values = self._map(for_create, None if for_create else fields)
         if not for_create:
-            values = self._changed(values, fields)
+            values = self._changed(values, self.binding)
             if not values:
                 return "unchanged"
+            settled = self._settle(external_id)
+            if settled:
+                return settled
         self._validate(values)
         if for_create:
             external_id = self._create(values)
-            self._remember(values)
+            self._remember(values, self.binding)
             self._bind(external_id)
             # From here on a failure must not lose the id: the next attempt would create the record again.
             if self._checkpoint():
                 self._lock_binding()
         else:
             self._update(external_id, values)
-            self._remember(values)
+            self._remember(values, self.binding)
             self._bind(external_id)
         with self.work.origin():
             self._after_export(self.binding.with_env(self.env))
@@ -112,9 +118,17 @@ class Exporter(Synchronizer):
         """Return the values to send."""
         return self.mapper.map_record(self.binding).values(for_create=for_create, fields=fields)
 
-    def _changed(self, values: dict[str, Any], fields: list[str] | None) -> dict[str, Any]:
+    def _values_of(self, binding: Any) -> dict[str, Any]:
+        """Return what would be sent of a binding (1), all of it."""
+        before, self.binding = self.binding, binding
+        try:
+            return self._map(False, None)
+        finally:
+            self.binding = before
+
+    def _changed(self, values: dict[str, Any], binding: Any) -> dict[str, Any]:
         """Return what is to be sent of the values: all of them, or nothing if they are what was sent the last time."""
-        sent = self._sent()
+        sent = _sent(binding)
         return values if any(sent.get(target) != _hash(value) for target, value in values.items()) else {}
 
     def _validate(self, values: dict[str, Any]) -> None:
@@ -140,11 +154,12 @@ class Exporter(Synchronizer):
         """Change the record there."""
         self.adapter.write(external_id, values)
 
-    def _remember(self, values: dict[str, Any]) -> None:
+    def _remember(self, values: dict[str, Any], binding: Any) -> None:
         """Keep what was sent, by target, for the next export to compare with."""
-        sent = {**self._sent(), **{target: _hash(value) for target, value in values.items()}}
+        sent = {**_sent(binding), **{target: _hash(value) for target, value in values.items()}}
         with self.work.origin():
-            self.binding.with_env(self.env).export_hash = json.dumps(sent, sort_keys=True, separators=(",", ":"))
+            binding = binding.with_env(self.env)
+            binding.export_hash = json.dumps(sent, sort_keys=True, separators=(",", ":"))
 
     def _bind(self, external_id: Any) -> None:
         """Bind the external id."""
@@ -154,13 +169,39 @@ class Exporter(Synchronizer):
     def _after_export(self, binding: Any) -> None:
         """Do what is left to do when the record is there and bound."""
 
-    def _sent(self) -> dict[str, str]:
-        """Return the hash of what was sent the last time, by target."""
-        try:
-            sent = json.loads(self.binding.export_hash or "{}")
-        except ValueError:
-            return {}
-        return sent if isinstance(sent, dict) else {}
+    def _settle(self, external_id: Any) -> str | None:
+        """Decide by the importer's policy what happens when the record has changed there as well; None to go on."""
+        from .importer import Importer  # which imports this module
+
+        importer = self.unit(Importer)
+        if importer.conflict_policy not in ("external", "ask"):
+            return None
+        binding = self.binding
+        if binding.import_hash:
+            record = self.adapter.read(external_id)
+            if importer._hash(record) != binding.import_hash:
+                if importer.conflict_policy == "external":
+                    importer.run(external_id, force=True)
+                    return "conflict: the other side's changes were kept"
+                with importer._about(external_id, record), self.work.origin():
+                    binding = binding.with_env(self.env)
+                    found = conflict.difference(binding, importer._map(record, binding))
+                    if found:
+                        conflict.mark(binding, found)
+                        return "conflict: a person has to decide"
+        # Our own change is one there: what is read next is not what was imported last.
+        with self.work.origin():
+            self.binding.with_env(self.env).import_hash = False
+        return None
+
+
+def _sent(binding: Any) -> dict[str, str]:
+    """Return the hash of what was sent the last time, by target."""
+    try:
+        sent = json.loads(binding.export_hash or "{}")
+    except ValueError:
+        return {}
+    return sent if isinstance(sent, dict) else {}
 
 
 def _hash(value: Any) -> str:

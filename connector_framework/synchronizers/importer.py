@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from ..exceptions import ExternalNotFoundError
+from ..exceptions import ExternalNotFoundError, NoUnitError
 from ..mappings import to_utc
+from . import conflict
+from .exporter import Exporter
 from .synchronizer import Synchronizer, as_text, digest
 
 __all__ = ["GONE", "Importer"]
@@ -39,17 +41,23 @@ class Importer(Synchronizer):
     #: Keys of the external record that do not count as a change.
     volatile_keys: ClassVar[tuple[str, ...]] = ()
 
+    #: What happens to a record that both sides have changed since the last time. None: whoever comes last wins, nobody
+    #: looks. "external": it is imported, and an export of it becomes an import. "odoo": it is not imported. "ask": the
+    #: binding is left for a person to decide, with the difference. All but None need an export mapper.
+    conflict_policy: ClassVar[str | None] = None
+
     #: What is being imported, and what was read of it.
     external_id: Any = None
     external_record: Any = None
     #: The binding (0..1) of the last import.
     binding: Any = None
+    _settled: str | None = None
 
     def run(self, external_id: Any, force: bool = False) -> str:
         """Import a record.
 
         :param force: even if nothing has changed there since the last time
-        :return: "created", "updated", "unchanged" or "no longer exists"
+        :return: "created", "updated", "unchanged", "no longer exists", or how a conflict ended
         :raises ConcurrentUpdateError: when another process imports it at the same time
         """
         running = self.work.shared.setdefault("synchronizers.importing", set())
@@ -88,7 +96,7 @@ class Importer(Synchronizer):
         binding, values = self._prepare(record, force)
         if values is None:
             self.binding = binding
-            return "unchanged"
+            return self._settled or "unchanged"
         outcome = "updated" if binding else "created"
         with self.work.origin():
             if binding:
@@ -106,6 +114,7 @@ class Importer(Synchronizer):
         :param binding: of the record, where that is known already
         :return: the binding (0..1) and the values to write on it or to create it with; None for nothing to do
         """
+        self._settled = None
         self._check_importable(record)
         is_part_of_key = self._is_part_of_key()
         if is_part_of_key:
@@ -118,6 +127,10 @@ class Importer(Synchronizer):
             self._import_dependencies(record)
         values = self._map(record, binding)
         self._validate(values)
+        if binding and not force and self._has_local_changes(binding):
+            self._settled = self._settle(record, binding, values)
+            if self._settled:
+                return binding, None
         values = {**values, **self._bookkeeping(record)}
         if not binding:
             values.update(self._key_values(values), backend_id=self.backend.id)
@@ -129,6 +142,8 @@ class Importer(Synchronizer):
         for lang, values in self._translations(self.external_record).items():
             if values:
                 binding.with_context(lang=lang).write(values)
+        if self.conflict_policy:
+            self._remember(binding)
         self._after_import(binding)
 
     # -- steps ---------------------------------------------------------------------------------------------------------
@@ -216,6 +231,41 @@ class Importer(Synchronizer):
 
     def _after_import(self, binding: Any) -> None:
         """Do what is left to do when the binding (1) is written."""
+
+    # -- conflicts -----------------------------------------------------------------------------------------------------
+
+    def _has_local_changes(self, binding: Any) -> bool:
+        """Tell whether the binding has changed in Odoo since the two sides agreed, in what would be exported."""
+        if not self.conflict_policy or not binding.export_hash:
+            return False
+        exporter = self.unit(Exporter)
+        return bool(exporter._changed(exporter._values_of(binding), binding))
+
+    def _settle(self, record: Any, binding: Any, values: dict[str, Any]) -> str | None:
+        """Decide a conflict by the policy; return how it ended, None to go on with the import."""
+        found = conflict.difference(binding, values)
+        if self.conflict_policy == "external" or not found:
+            return None
+        with self.work.origin():
+            binding = binding.with_env(self.env)
+            if self.conflict_policy == "ask":
+                conflict.mark(binding, found)
+                return "conflict: a person has to decide"
+            # This content of the other side is dealt with: the export of the change here goes over it.
+            binding.write(self._bookkeeping(record))
+        return "conflict: Odoo's changes were kept"
+
+    def _remember(self, binding: Any) -> None:
+        """Keep what would be exported of the binding now, when the two sides agree."""
+        try:
+            exporter = self.unit(Exporter)
+            exporter._remember(exporter._values_of(binding), binding)
+        except NoUnitError as error:
+            raise NoUnitError(
+                f"{type(self).__name__} has a conflict_policy, which needs an export mapper: {error}"
+            ) from error
+        if binding.conflict:
+            binding.conflict = False
 
     # -- the key -------------------------------------------------------------------------------------------------------
 
