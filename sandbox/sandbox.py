@@ -229,7 +229,7 @@ class Sandbox:
         """Return counts and totals that an import can be held against; amounts as strings with two digits.
 
         `order_lines` are those with amounts: a configurable product's child is counted in `order_lines_with_children`.
-        `categories` are those below the roots.
+        `categories` are those below the roots. `grand_total` adds up both currencies, for a check and no more.
         """
         shop = self.store
         with shop.lock:

@@ -35,6 +35,11 @@ def integer(value: Any) -> int:
     return int(number(value))
 
 
+def truth(value: Any) -> bool:
+    """Return whether a flag is set: `true`, 1 and `"1"` are, `"0"` and nil are not."""
+    return integer(value) != 0
+
+
 def text(value: Any) -> str:
     """Return `value` as a string; characters beyond the BMP become `????`, as in three-byte UTF-8 tables."""
     if isinstance(value, bool):

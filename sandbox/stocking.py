@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .scalars import decimal4, integer, number
+from .scalars import decimal4, number, truth
 from .shop import Product, StockItem
 
 #: Composite products have no stock of their own: theirs is their parts'.
@@ -21,7 +21,7 @@ def change_stock(product: Product, data: dict[str, Any]) -> None:
         stock.qty = decimal4(data["qty"])
     for name in ("is_in_stock", "manage_stock", "use_config_manage_stock"):
         if data.get(name) is not None:
-            setattr(stock, name, int(bool(integer(data[name]))))
+            setattr(stock, name, int(truth(data[name])))
     managed = stock.use_config_manage_stock or stock.manage_stock
     if managed and product.type_id not in COMPOSITE_TYPES and number(stock.qty) <= 0:
         stock.is_in_stock = 0

@@ -7,9 +7,9 @@ from typing import Any
 from ..columns import CATEGORY, row
 from ..protocol import AlwaysInt
 from ..scalars import integer, iso_date, mapping
-from ..shop import DEFAULT_STORE, Category, Product, url_key
-from .base import Resource, api_method
-from .product_lookup import find_product
+from ..shop import DEFAULT_STORE, Category, url_key
+from .base import api_method
+from .product_lookup import ProductBoundResource
 
 ROOT = 1
 
@@ -17,11 +17,12 @@ ROOT = 1
 REQUIRED = ("name", "is_active", "available_sort_by", "default_sort_by", "include_in_menu")
 
 
-class CategoryResource(Resource):
+class CategoryResource(ProductBoundResource):
     """Serve the categories. Id 1 is above all; a category right below it is the root of a store group."""
 
     name = "catalog_category"
-    area = "catalog"
+    #: "Invalid data": the resource has no fault for a product that is not there
+    no_product = 103
 
     def _category(self, category_id: Any) -> Category:
         found = self.shop.categories.get(integer(category_id))
@@ -163,13 +164,6 @@ class CategoryResource(Resource):
 
     # Products of a category. None of these moves the product's `updated_at`.
 
-    def _product(self, product: Any, identifier_type: Any) -> Product:
-        found = find_product(self.shop, product, identifier_type)
-        if found is None:
-            # The shop has no fault of its own for it here.
-            raise self.fault(103, "Product not exists.")
-        return found
-
     @api_method("assignedProducts", reads=True)
     def assigned_products(self, category_id: Any, store: Any = None) -> list[dict[str, Any]]:
         """Return a category's products, by position."""
@@ -194,12 +188,12 @@ class CategoryResource(Resource):
     def assign_product(self, category_id: Any, product: Any, position: Any = None, identifier_type: Any = None) -> bool:
         """Put a product into a category."""
         category = self._category(category_id)
-        category.products[self._product(product, identifier_type).product_id] = integer(position)
+        category.products[self.product(product, identifier_type).product_id] = integer(position)
         return True
 
     def _assigned(self, category_id: Any, product: Any, identifier_type: Any) -> tuple[Category, int]:
         category = self._category(category_id)
-        product_id = self._product(product, identifier_type).product_id
+        product_id = self.product(product, identifier_type).product_id
         if product_id not in category.products:
             raise self.fault(106)
         return category, product_id

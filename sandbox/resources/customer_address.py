@@ -7,7 +7,7 @@ from typing import Any
 from ..attributes import ADDRESS_ATTRIBUTES
 from ..columns import CUSTOMER_ADDRESS, row
 from ..directory import REGIONS
-from ..scalars import integer, iso_date, mapping, text
+from ..scalars import integer, iso_date, mapping, text, truth
 from ..shop import Customer
 from .base import Resource, api_method
 
@@ -96,7 +96,7 @@ class CustomerAddressResource(Resource):
         return str(address_id)
 
     def _set_defaults(self, customer: Customer, address_id: int, data: dict[str, Any]) -> None:
-        chosen = [code for flag, code in _DEFAULTS.items() if integer(data.get(flag))]
+        chosen = [code for flag, code in _DEFAULTS.items() if truth(data.get(flag))]
         if chosen:
             customer.values.put(dict.fromkeys(chosen, address_id))
             customer.updated_at = self.shop.now()

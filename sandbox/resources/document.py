@@ -8,7 +8,7 @@ from .. import sales
 from ..columns import CREDITMEMO
 from ..faults import api_fault
 from ..filters import select
-from ..scalars import integer, mapping, text
+from ..scalars import integer, mapping, text, truth
 from .base import Resource, api_method
 from .order import unknown_column
 
@@ -53,22 +53,36 @@ class DocumentResource(Resource):
             documents, filters, lambda one, name: one.get(self.key if name in ("entity_id", self.key) else name)
         )
 
-    def _comment(self, document: dict[str, Any], comment: Any, notify: Any) -> bool:
-        document["comments"].insert(
-            0,
-            {
-                "parent_id": document[self.key],
-                "is_customer_notified": int(bool(integer(notify))),
-                "is_visible_on_front": 0,
-                "comment": text(comment),
-                "created_at": self.shop.now(),
-                "comment_id": self.shop.next_id("document_comment"),
-            },
-        )
+    @api_method("info", reads=True)
+    def info(self, increment_id: Any) -> dict[str, Any]:
+        """Return one document with what belongs to it."""
+        return self._document(increment_id)
+
+    @api_method("addComment")
+    def add_comment(self, increment_id: Any, comment: Any, notify: Any = False, include: Any = False) -> bool:
+        """Add a comment to a document; the order's history does not show it."""
+        document = self._document(increment_id)
+        made = sales.comment_row(self.shop, document[self.key], text(comment), truth(notify))
+        document["comments"].insert(0, made)
         return True
 
 
-class InvoiceResource(DocumentResource):
+class LinesResource(DocumentResource):
+    """Serve documents that are made of chosen lines: invoices and shipments."""
+
+    def _make(self, order: dict[str, Any], quantities: dict[str, Any], comment: str, notify: bool) -> dict[str, Any]:
+        raise NotImplementedError
+
+    @api_method("create")
+    def create(
+        self, order: Any, quantities: Any = None, comment: Any = None, email: Any = False, include: Any = False
+    ) -> str:
+        """Make a document of an order, in full or by `{line: quantity}`; return its increment id."""
+        made = self._make(self._order(order), mapping(quantities), text(comment or ""), truth(email))
+        return str(made["increment_id"])
+
+
+class InvoiceResource(LinesResource):
     """Serve the invoices."""
 
     name = "sales_order_invoice"
@@ -80,27 +94,11 @@ class InvoiceResource(DocumentResource):
         columns = ("order_id", "increment_id", "created_at", "state", "grand_total", "order_currency_code", self.key)
         return [{name: document[name] for name in columns} for document in self._selected(filters)]
 
-    @api_method("info", reads=True)
-    def info(self, increment_id: Any) -> dict[str, Any]:
-        """Return one invoice with its lines and comments."""
-        return self._document(increment_id)
-
-    @api_method("create")
-    def create(
-        self, order: Any, quantities: Any = None, comment: Any = None, email: Any = False, include: Any = False
-    ) -> str:
-        """Invoice an order, in full or by `{line: quantity}`; return the increment id."""
-        found = self._order(order)
-        document = sales.invoice(self.shop, found, mapping(quantities), text(comment or ""), bool(integer(email)))
-        return str(document["increment_id"])
-
-    @api_method("addComment")
-    def add_comment(self, increment_id: Any, comment: Any, email: Any = False, include: Any = False) -> bool:
-        """Add a comment to an invoice; the order's history does not show it."""
-        return self._comment(self._document(increment_id), comment, email)
+    def _make(self, order: dict[str, Any], quantities: dict[str, Any], comment: str, notify: bool) -> dict[str, Any]:
+        return sales.invoice(self.shop, order, quantities, comment, notify)
 
 
-class ShipmentResource(DocumentResource):
+class ShipmentResource(LinesResource):
     """Serve the shipments with their tracks."""
 
     name = "sales_order_shipment"
@@ -119,24 +117,8 @@ class ShipmentResource(DocumentResource):
             for document in self._selected(filters)
         ]
 
-    @api_method("info", reads=True)
-    def info(self, increment_id: Any) -> dict[str, Any]:
-        """Return one shipment with its lines, tracks and comments."""
-        return self._document(increment_id)
-
-    @api_method("create")
-    def create(
-        self, order: Any, quantities: Any = None, comment: Any = None, email: Any = False, include: Any = False
-    ) -> str:
-        """Ship an order, in full or by `{line: quantity}`; return the increment id."""
-        found = self._order(order)
-        document = sales.ship(self.shop, found, mapping(quantities), text(comment or ""), bool(integer(email)))
-        return str(document["increment_id"])
-
-    @api_method("addComment")
-    def add_comment(self, increment_id: Any, comment: Any, email: Any = False, include: Any = False) -> bool:
-        """Add a comment to a shipment; the order's history does not show it."""
-        return self._comment(self._document(increment_id), comment, email)
+    def _make(self, order: dict[str, Any], quantities: dict[str, Any], comment: str, notify: bool) -> dict[str, Any]:
+        return sales.ship(self.shop, order, quantities, comment, notify)
 
     @api_method("sendInfo")
     def send_info(self, increment_id: Any, comment: Any = "") -> bool:
@@ -196,11 +178,6 @@ class CreditmemoResource(DocumentResource):
         """Return the credit memos that meet the filters, without lines."""
         return [{name: document[name] for name in CREDITMEMO} for document in self._selected(filters)]
 
-    @api_method("info", reads=True)
-    def info(self, increment_id: Any) -> dict[str, Any]:
-        """Return one credit memo with its comments."""
-        return self._document(increment_id)
-
     @api_method("create")
     def create(
         self,
@@ -213,10 +190,5 @@ class CreditmemoResource(DocumentResource):
     ) -> str:
         """Refund an order, in full or by `{"qtys": {line: quantity}, ...}`; return the increment id."""
         found = self._order(order)
-        document = sales.refund(self.shop, found, mapping(data), text(comment or ""), bool(integer(notify)))
+        document = sales.refund(self.shop, found, mapping(data), text(comment or ""), truth(notify))
         return str(document["increment_id"])
-
-    @api_method("addComment")
-    def add_comment(self, increment_id: Any, comment: Any, notify: Any = False, include: Any = False) -> bool:
-        """Add a comment to a credit memo."""
-        return self._comment(self._document(increment_id), comment, notify)

@@ -8,7 +8,7 @@ from .. import sales
 from ..columns import ORDER
 from ..faults import api_fault
 from ..filters import select
-from ..scalars import integer, text
+from ..scalars import text, truth
 from .base import Resource, api_method
 
 _FIELDS = {*ORDER, "order_id", "entity_id"}
@@ -79,7 +79,7 @@ class OrderResource(Resource):
         """Add a comment; whatever status comes with it is the order's from then on."""
         order = self._order(increment_id)
         new_status = None if status is None else text(status)
-        sales.add_comment(self.shop, order, new_status, text(comment or ""), bool(integer(notify)))
+        sales.add_comment(self.shop, order, new_status, text(comment or ""), truth(notify))
         return True
 
     @api_method("hold")

@@ -11,8 +11,8 @@ from ..filters import select
 from ..scalars import integer, iso_date, mapping, sequence, text
 from ..shop import ATTRIBUTE_SET, DEFAULT_STORE, PRODUCT_TYPES, Product, url_key
 from ..stocking import change_stock
-from .base import Resource, api_method
-from .product_lookup import find_product
+from .base import api_method
+from .product_lookup import ProductBoundResource
 
 #: What `info` sends of a product, by its type; of any other type the same as of a simple one.
 COLUMNS = {
@@ -27,17 +27,10 @@ FIXED = ("product_id", "sku", "set", "type", "categories", "websites")
 _ALIASES = {"product_id": "entity_id", "set": "attribute_set_id", "type": "type_id"}
 
 
-class ProductResource(Resource):
+class ProductResource(ProductBoundResource):
     """Serve the products."""
 
     name = "catalog_product"
-    area = "catalog"
-
-    def _product(self, product: Any, identifier_type: Any = None) -> Product:
-        found = find_product(self.shop, product, identifier_type)
-        if found is None:
-            raise self.fault(101)
-        return found
 
     # Reading
 
@@ -97,7 +90,7 @@ class ProductResource(Resource):
         A struct in place of the list gives the fixed ones alone: no attribute is in it.
         """
         store_id = self.store_id(store)
-        found = self._product(product, identifier_type)
+        found = self.product(product, identifier_type)
         columns = COLUMNS.get(found.type_id, SIMPLE_PRODUCT)
         categories = self._categories_by_product().get(found.product_id, [])
         known: dict[str, Any] = {
@@ -165,7 +158,7 @@ class ProductResource(Resource):
     def update(self, product: Any, data: Any, store: Any = None, identifier_type: Any = None) -> bool:
         """Change the attributes given, in a store view its own values; even nothing moves `updated_at`."""
         store_id = self.store_id(store)
-        found = self._product(product, identifier_type)
+        found = self.product(product, identifier_type)
         self._apply(found, mapping(data), store_id)
         found.updated_at = self.shop.now()
         return True
@@ -173,7 +166,7 @@ class ProductResource(Resource):
     @api_method("delete")
     def delete(self, product: Any, identifier_type: Any = None) -> bool:
         """Delete a product; order lines keep what they say of it."""
-        found = self._product(product, identifier_type)
+        found = self.product(product, identifier_type)
         del self.shop.products[found.product_id]
         for category in self.shop.categories.values():
             category.products.pop(found.product_id, None)

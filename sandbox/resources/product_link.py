@@ -5,29 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from ..scalars import decimal4, integer, mapping, sequence, text
-from ..shop import Product
-from .base import Resource, api_method
-from .product_lookup import find_product
+from .base import api_method
+from .product_lookup import ProductBoundResource
 
 LINK_TYPES = ("related", "up_sell", "cross_sell", "grouped")
 
 
-class ProductLinkResource(Resource):
+class ProductLinkResource(ProductBoundResource):
     """Serve the links from one product to others."""
 
     name = "catalog_product_link"
-    area = "catalog"
 
     def _type(self, link_type: Any) -> str:
         if link_type not in LINK_TYPES:
             raise self.fault(100)
         return text(link_type)
-
-    def _product(self, product: Any, identifier_type: Any) -> Product:
-        found = find_product(self.shop, product, identifier_type)
-        if found is None:
-            raise self.fault(101)
-        return found
 
     @api_method("types", reads=True)
     def types(self) -> list[str]:
@@ -38,7 +30,7 @@ class ProductLinkResource(Resource):
     def list_all(self, link_type: Any, product: Any, identifier_type: Any = None) -> list[dict[str, Any]]:
         """Return the products linked to one, by position; only members of a group have a quantity."""
         kind = self._type(link_type)
-        links = self._product(product, identifier_type).links[kind]
+        links = self.product(product, identifier_type).links[kind]
         rows = []
         for product_id, link in sorted(links.items(), key=lambda item: (item[1]["position"], item[0])):
             linked = self.shop.products[product_id]
@@ -63,14 +55,14 @@ class ProductLinkResource(Resource):
     def assign(self, link_type: Any, product: Any, linked: Any, data: Any = None, identifier_type: Any = None) -> bool:
         """Link a product to another."""
         kind = self._type(link_type)
-        owner, other = self._product(product, identifier_type), self._product(linked, identifier_type)
+        owner, other = self.product(product, identifier_type), self.product(linked, identifier_type)
         owner.links[kind][other.product_id] = self._link(data, {})
         return True
 
     def _linked(self, link_type: Any, product: Any, linked: Any, identifier_type: Any) -> tuple[dict[int, Any], int]:
         kind = self._type(link_type)
-        links = self._product(product, identifier_type).links[kind]
-        product_id = self._product(linked, identifier_type).product_id
+        links = self.product(product, identifier_type).links[kind]
+        product_id = self.product(linked, identifier_type).product_id
         if product_id not in links:
             raise self.fault(103)
         return links, product_id
@@ -90,27 +82,21 @@ class ProductLinkResource(Resource):
         return True
 
 
-class ProductTierPriceResource(Resource):
+class ProductTierPriceResource(ProductBoundResource):
     """Serve the prices by quantity."""
 
     name = "catalog_product_attribute_tier_price"
-    area = "catalog"
-
-    def _product(self, product: Any, identifier_type: Any) -> Product:
-        found = find_product(self.shop, product, identifier_type)
-        if found is None:
-            raise self.fault(100)
-        return found
+    no_product = 100
 
     @api_method("info", reads=True)
     def info(self, product: Any, identifier_type: Any = None) -> list[dict[str, Any]]:
         """Return a product's prices by quantity."""
-        return list(self._product(product, identifier_type).tier_prices)
+        return list(self.product(product, identifier_type).tier_prices)
 
     @api_method("update")
     def update(self, product: Any, prices: Any, identifier_type: Any = None) -> bool:
         """Set a product's prices by quantity, all of them."""
-        found = self._product(product, identifier_type)
+        found = self.product(product, identifier_type)
         found.tier_prices = [
             {
                 "customer_group_id": text(price.get("customer_group_id", "all")),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from ..scalars import text
 from ..shop import Product, Shop
+from .base import Resource
 
 _LOOKS_LIKE_AN_ID = re.compile(r"[+-]?[1-9][0-9]*|0")
 
@@ -31,3 +32,20 @@ def find_stocked_product(shop: Shop, product: Any) -> Product | None:
     if product is None or isinstance(product, (list, dict)):
         return None
     return shop.product_by_sku(product) or shop.product_by_id(product)
+
+
+class ProductBoundResource(Resource):
+    """Serve something of a product; the resources differ in the fault for one that is not there."""
+
+    area = "catalog"
+    no_product: ClassVar[int] = 101
+
+    def product(self, product: Any, identifier_type: Any = None) -> Product:
+        """Return the product that an argument means.
+
+        :raises FaultError: `no_product`, there is none.
+        """
+        found = find_product(self.shop, product, identifier_type)
+        if found is None:
+            raise self.fault(self.no_product)
+        return found

@@ -9,8 +9,8 @@ from typing import Any
 
 from ..scalars import integer, mapping, sequence, text
 from ..shop import DEFAULT_STORE, Product, url_key
-from .base import Resource, api_method
-from .product_lookup import find_product
+from .base import api_method
+from .product_lookup import ProductBoundResource
 
 EXTENSIONS = {"image/jpeg": "jpg", "image/gif": "gif", "image/png": "png"}
 
@@ -29,17 +29,10 @@ def media_path(name: str, extension: str, taken: set[str]) -> str:
     raise AssertionError("unreachable")
 
 
-class ProductMediaResource(Resource):
+class ProductMediaResource(ProductBoundResource):
     """Serve the images. Every write moves the product's `updated_at`."""
 
     name = "catalog_product_attribute_media"
-    area = "catalog"
-
-    def _product(self, product: Any, identifier_type: Any) -> Product:
-        found = find_product(self.shop, product, identifier_type)
-        if found is None:
-            raise self.fault(101)
-        return found
 
     def _row(self, product: Product, image: dict[str, Any], store_id: int) -> dict[str, Any]:
         return {
@@ -61,21 +54,21 @@ class ProductMediaResource(Resource):
     def list_all(self, product: Any, store: Any = None, identifier_type: Any = None) -> list[dict[str, Any]]:
         """Return a product's images, by position."""
         store_id = self.store_id(store)
-        found = self._product(product, identifier_type)
+        found = self.product(product, identifier_type)
         images = sorted(found.media, key=lambda image: int(image["position"]))
         return [self._row(found, image, store_id) for image in images]
 
     @api_method("info", reads=True)
     def info(self, product: Any, file: Any, store: Any = None, identifier_type: Any = None) -> dict[str, Any]:
         """Return one image by its path."""
-        found = self._product(product, identifier_type)
+        found = self.product(product, identifier_type)
         return self._row(found, self._image(found, file), self.store_id(store))
 
     @api_method("create")
     def create(self, product: Any, data: Any, store: Any = None, identifier_type: Any = None) -> str:
         """Add an image; return its path."""
         store_id = self.store_id(store)
-        found = self._product(product, identifier_type)
+        found = self.product(product, identifier_type)
         values = mapping(data)
         file = mapping(values.get("file"))
         if not file.get("mime") or not file.get("content"):
@@ -110,7 +103,7 @@ class ProductMediaResource(Resource):
     def update(self, product: Any, file: Any, data: Any, store: Any = None, identifier_type: Any = None) -> bool:
         """Change an image's label, position, uses and whether it is left out of the gallery."""
         store_id = self.store_id(store)
-        found = self._product(product, identifier_type)
+        found = self.product(product, identifier_type)
         image = self._image(found, file)
         values = mapping(data)
         if "label" in values:
@@ -124,7 +117,7 @@ class ProductMediaResource(Resource):
     @api_method("remove")
     def remove(self, product: Any, file: Any, identifier_type: Any = None) -> bool:
         """Remove an image."""
-        found = self._product(product, identifier_type)
+        found = self.product(product, identifier_type)
         image = self._image(found, file)
         found.media.remove(image)
         self.shop.files.pop(image["file"], None)

@@ -6,7 +6,7 @@ The seed and the API use the same functions, so that what an order says of itsel
 
 from __future__ import annotations
 
-from .documents import invoice, refund, ship
+from .documents import comment_row, invoice, refund, ship
 from .placing import Buyer, OrderLine, place
 from .states import add_comment, cancel, hold, unhold
 
@@ -15,6 +15,7 @@ __all__ = [
     "OrderLine",
     "add_comment",
     "cancel",
+    "comment_row",
     "hold",
     "invoice",
     "place",

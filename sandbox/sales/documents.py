@@ -31,11 +31,14 @@ def _chosen(
     return chosen
 
 
-def _share(item: dict[str, Any], name: str, done_name: str, qty: Decimal, rest: Decimal) -> Decimal:
-    """Return the part of a row's amount that goes with `qty` pieces; the last pieces take what is left of it."""
+def _share(item: dict[str, Any], name: str, done_name: str, qty: Decimal, rest: Decimal, of: str) -> Decimal:
+    """Return the part of a row's amount that goes with `qty` pieces; the last pieces take what is left of it.
+
+    :param of: the column that says how many pieces the whole amount is for.
+    """
     if qty == rest:
         return number(item[name]) - number(item[done_name])
-    return cents(number(item[name]) * qty / number(item["qty_ordered"]))
+    return cents(number(item[name]) * qty / number(item[of]))
 
 
 def _add(record: dict[str, Any], name: str, amount: Decimal) -> None:
@@ -44,19 +47,20 @@ def _add(record: dict[str, Any], name: str, amount: Decimal) -> None:
         record[key] = money(number(record[key]) + amount)
 
 
+def comment_row(shop: Shop, parent_id: int, comment: str, notified: bool) -> dict[str, Any]:
+    """Return a comment of a document."""
+    return {
+        "parent_id": parent_id,
+        "is_customer_notified": int(notified),
+        "is_visible_on_front": 0,
+        "comment": comment,
+        "created_at": shop.now(),
+        "comment_id": shop.next_id("document_comment"),
+    }
+
+
 def _comments(shop: Shop, parent_id: int, comment: str | None, notify: bool) -> list[dict[str, Any]]:
-    if not comment:
-        return []
-    return [
-        {
-            "parent_id": parent_id,
-            "is_customer_notified": int(notify),
-            "is_visible_on_front": 0,
-            "comment": comment,
-            "created_at": shop.now(),
-            "comment_id": shop.next_id("document_comment"),
-        }
-    ]
+    return [comment_row(shop, parent_id, comment, notify)] if comment else []
 
 
 def invoice(
@@ -75,9 +79,9 @@ def invoice(
     items = []
     for item, qty in _chosen(order, quantities, left_to_invoice):
         rest = left_to_invoice(item)
-        row_total = _share(item, "row_total", "row_invoiced", qty, rest)
-        row_tax = _share(item, "tax_amount", "tax_invoiced", qty, rest)
-        row_discount = _share(item, "discount_amount", "discount_invoiced", qty, rest)
+        row_total = _share(item, "row_total", "row_invoiced", qty, rest, "qty_ordered")
+        row_tax = _share(item, "tax_amount", "tax_invoiced", qty, rest, "qty_ordered")
+        row_discount = _share(item, "discount_amount", "discount_invoiced", qty, rest, "qty_ordered")
         subtotal, tax, discount = subtotal + row_total, tax + row_tax, discount + row_discount
         item["qty_invoiced"] = money(number(item["qty_invoiced"]) + qty)
         for name, amount in (
@@ -217,11 +221,12 @@ def refund(
     memo_id, now = shop.next_id("creditmemo"), shop.now()
     subtotal = tax = discount = incl_tax = Decimal(0)
     for item, qty in _chosen(order, mapping(data.get("qtys")), _left_to_refund):
-        part = qty / number(item["qty_ordered"])
-        row_total, row_tax = cents(number(item["row_total"]) * part), cents(number(item["tax_amount"]) * part)
-        row_discount = cents(number(item["discount_amount"]) * part)
+        rest = _left_to_refund(item)
+        row_total = _share(item, "row_invoiced", "amount_refunded", qty, rest, "qty_invoiced")
+        row_tax = _share(item, "tax_invoiced", "tax_refunded", qty, rest, "qty_invoiced")
+        row_discount = _share(item, "discount_invoiced", "discount_refunded", qty, rest, "qty_invoiced")
         subtotal, tax, discount = subtotal + row_total, tax + row_tax, discount + row_discount
-        incl_tax += cents(number(item["row_total_incl_tax"]) * part)
+        incl_tax += cents(number(item["row_total_incl_tax"]) * qty / number(item["qty_ordered"]))
         item["qty_refunded"] = money(number(item["qty_refunded"]) + qty)
         item["updated_at"] = now
         for name, amount in (

@@ -170,6 +170,19 @@ class Orders(SandboxCase):
         self.assertEqual((done["state"], done["total_refunded"]), ("closed", order["grand_total"]))
         self.assert_fault(106, "Can not create credit memo for order", create, "300000001")
 
+    def test_refunds_add_up(self) -> None:
+        """Refunds piece by piece add up to what was paid, and the last one closes the order."""
+        coupon = self.client("sales_order.list", {"coupon_code": "TEN"})[0]["increment_id"]
+        for increment_id in ("300000003", coupon):
+            self.client(INVOICE, increment_id, {})
+            self.client(SHIPMENT, increment_id, {})
+            while (order := self.order(increment_id))["state"] != "closed":
+                item = next(
+                    one for one in order["items"] if Decimal(one["qty_refunded"]) < Decimal(one["qty_invoiced"])
+                )
+                self.client("sales_order_creditmemo.create", increment_id, {"qtys": {item["item_id"]: 1}})
+            self.assertEqual(order["total_refunded"], order["grand_total"])
+
     def test_newest_first(self) -> None:
         """The history begins with the latest entry."""
         self.client("sales_order.addComment", "300000001", "pending", "one")
