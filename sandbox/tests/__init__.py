@@ -1,0 +1,1 @@
+"""Test the sandbox; `test_recordings` holds it against the answers of running shops."""
