@@ -6,12 +6,14 @@ import atexit
 import contextlib
 import itertools
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 
@@ -54,12 +56,14 @@ def free_port() -> int:
 class Process:
     """A child process that logs to a file and is ended with the test."""
 
-    def __init__(self, command: list[str], log: Path, environ: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, command: list[str], log: Path, environ: dict[str, str] | None = None, stdin: Any = subprocess.DEVNULL
+    ) -> None:
         self.log = log
         with log.open("ab") as out:
             self.popen = subprocess.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
@@ -89,6 +93,7 @@ class ProcessCase(BaseCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.folder = Path(tempfile.mkdtemp(prefix="connector-process-"))
+        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
         cls.dbname = cls.make_database()
 
     @classmethod
@@ -208,8 +213,9 @@ class ProcessCase(BaseCase):
         )
         return process
 
-    def spawn(self, *command: str, environ: dict[str, str] | None = None) -> Process:
-        process = Process(list(command), self.folder / f"{len(self._processes)}.log", environ)
+    def spawn(self, *command: str, environ: dict[str, str] | None = None, stdin: Any = subprocess.DEVNULL) -> Process:
+        """Start a process that ends with the test."""
+        process = Process(list(command), self.folder / f"{len(self._processes)}.log", environ, stdin)
         self._processes.append(process)
         return process
 

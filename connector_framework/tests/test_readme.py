@@ -1,0 +1,87 @@
+"""The first connector of the README does what the README says."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from odoo.tests import tagged
+
+from .process_case import ProcessCase, odoo_command
+
+README = Path(__file__).parents[2] / "README.rst"
+_BLOCK = re.compile(r"^\.\. code-block:: \w+\n   :name: (\S+)\n\n((?:   .*\n|\n)+)", re.MULTILINE)
+
+
+class _Acme(BaseHTTPRequestHandler):
+    customers = [
+        {"id": i, "name": f"Customer {i}", "mail": f"c{i}@example.com", "address": {"city": "Bern"}} for i in range(5)
+    ]
+
+    def do_GET(self):
+        parts = self.path.strip("/").split("/")
+        answer = json.dumps(self.customers if len(parts) == 1 else self.customers[int(parts[1])]).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *args):
+        pass
+
+
+@tagged("post_install", "-at_install", "process")
+class TestReadme(ProcessCase):
+    def test_first_connector(self):
+        """The addon is installed, imports each customer once, changes nothing the second time, and takes what changed."""
+        if not README.exists():
+            self.skipTest("the addon was installed without the README beside it")
+        blocks = dict(_BLOCK.findall(README.read_text()))
+        self.assertEqual(len(blocks), 3)
+        addons = self.folder / "addons"
+        for name, text in blocks.items():
+            path = addons / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(textwrap.dedent(text).strip() + "\n")
+        server = ThreadingHTTPServer(("127.0.0.1", 0), _Acme)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        addons_path = next(a for a in odoo_command() if a.startswith("--addons-path="))
+        self.command = [
+            c if c != addons_path else f"{c},{addons}" for c in odoo_command("-d", self.dbname, "--no-http")
+        ]
+        self.run_odoo("-i", "connector_acme", "--stop-after-init")
+        script = self.folder / "import.py"
+        script.write_text(
+            f"backend = env['acme.backend'].search([]) or env['acme.backend'].create("
+            f"{{'name': 'ACME', 'url': 'http://127.0.0.1:{server.server_port}'}})\n"
+            "backend.action_import()\nenv.cr.commit()\nenv['connector.job'].run_pending()\n"
+        )
+        partners = "SELECT external_id, p.name, p.email, p.city FROM acme_partner a JOIN res_partner p ON p.id = a.odoo_id ORDER BY 1"
+        self.run_shell(script)
+        expected = [(str(i), f"Customer {i}", f"c{i}@example.com", "Bern") for i in range(5)]
+        self.assertEqual(self.sql(partners), expected)
+        self.run_shell(script)
+        self.assertEqual(self.sql(partners), expected)
+        results = self.sql(
+            "SELECT result, count(*) FROM connector_job WHERE method_name = 'import_record' GROUP BY 1 ORDER BY 1"
+        )
+        self.assertEqual(results, [("created", 5), ("unchanged", 5)])
+        _Acme.customers[2]["name"] = "Renamed"
+        self.run_shell(script)
+        self.assertEqual(self.sql(partners)[2][1], "Renamed")
+
+    def run_odoo(self, *args):
+        process = self.spawn(*self.command, *args)
+        self.assertEqual(process.wait(120), 0, self.logs())
+
+    def run_shell(self, script: Path):
+        command = [*self.command[:2], "shell", *self.command[2:]]
+        with script.open("rb") as stdin:
+            process = self.spawn(*command, stdin=stdin)
+            self.assertEqual(process.wait(120), 0, self.logs())
