@@ -5,6 +5,7 @@ from . import job
 from . import worker
 from . import adapter_state
 from . import exchange
+from . import ir_model
 from . import stream
 from . import backend
 from . import binding

@@ -32,3 +32,4 @@ from . import test_synchronizers_concurrency
 from . import test_queue_crashes
 from . import test_readme
 from . import test_synchronizers_conflict
+from . import test_binding_uninstall
