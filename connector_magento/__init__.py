@@ -1,4 +1,1 @@
-from . import references
-from . import units
-from . import models
-from . import events
+from . import events, models, references, units

@@ -1,8 +1,10 @@
-from . import magento_backend
-from . import magento_website
-from . import magento_customer_group
-from . import magento_tax
-from . import magento_partner
-from . import magento_category
-from . import magento_product
-from . import magento_sale_order
+from . import (
+    magento_backend,
+    magento_category,
+    magento_customer_group,
+    magento_partner,
+    magento_product,
+    magento_sale_order,
+    magento_tax,
+    magento_website,
+)

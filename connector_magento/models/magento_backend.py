@@ -1,13 +1,14 @@
 from odoo import fields, models
+from odoo.exceptions import UserError
 
-from odoo.addons.connector_framework.exceptions import ConfigurationError
+from odoo.addons.connector_framework.exceptions import ConnectorError
 
 #: What the shop is made of: few, small, and what all else refers to.
 METADATA = ("magento.website", "magento.store", "magento.storeview", "magento.customer.group")
 #: What is imported by jobs, and at which priority: what others refer to first.
 RECORDS = {
     "magento.product.category": 10,
-    "magento.res.partner": 12,
+    "magento.res.partner": 11,
     "magento.product.product": 12,
     "magento.sale.order": 14,
 }
@@ -65,8 +66,11 @@ class MagentoBackend(models.Model):
         """Import websites, stores, store views and customer groups, at once."""
         self._check_may_import()
         for backend in self:
-            for model_name in METADATA:
-                backend.env[model_name].import_batch(backend)
+            try:
+                for model_name in METADATA:
+                    backend.env[model_name].import_batch(backend)
+            except ConnectorError as error:
+                raise UserError(f"{error}\n\n{error.user_message}") from error
         return True
 
     def action_import_all(self):
@@ -90,7 +94,9 @@ class MagentoBackend(models.Model):
         self._check_may_import()
         for backend in self:
             if not backend.website_ids:
-                raise ConfigurationError(f"{backend.display_name} has no websites yet: import the metadata first")
+                raise UserError(
+                    self.env._("%s has no websites yet: import websites and groups first.", backend.display_name)
+                )
             for model_name in model_names:
                 backend.env[model_name].as_job(
                     priority=RECORDS[model_name],

@@ -4,8 +4,12 @@ from odoo import api, fields, models
 class ResPartner(models.Model):
     _inherit = "res.partner"
 
-    magento_bind_ids = fields.One2many("magento.res.partner", "odoo_id", string="Magento Accounts")
-    magento_address_bind_ids = fields.One2many("magento.address", "odoo_id", string="Magento Addresses")
+    magento_bind_ids = fields.One2many(
+        "magento.res.partner", "odoo_id", string="Magento Accounts", groups="base.group_user"
+    )
+    magento_address_bind_ids = fields.One2many(
+        "magento.address", "odoo_id", string="Magento Addresses", groups="base.group_user"
+    )
 
 
 class MagentoResPartner(models.Model):
@@ -20,7 +24,9 @@ class MagentoResPartner(models.Model):
     backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     odoo_id = fields.Many2one("res.partner", string="Partner", required=True, ondelete="cascade", index=True)
     website_id = fields.Many2one("magento.website", required=True, ondelete="restrict", index=True)
-    storeview_id = fields.Many2one("magento.storeview", ondelete="set null", index="btree_not_null")
+    storeview_id = fields.Many2one(
+        "magento.storeview", string="Store View", ondelete="set null", index="btree_not_null"
+    )
     group_id = fields.Many2one("magento.customer.group", ondelete="set null", index="btree_not_null")
     email = fields.Char(string="Account E-mail", inverse="_inverse_email")
     taxvat = fields.Char(string="Tax/VAT Number", help="As the customer entered it, valid or not.")

@@ -4,7 +4,9 @@ from odoo import api, fields, models
 class ProductProduct(models.Model):
     _inherit = "product.product"
 
-    magento_bind_ids = fields.One2many("magento.product.product", "odoo_id", string="Magento Bindings")
+    magento_bind_ids = fields.One2many(
+        "magento.product.product", "odoo_id", string="Magento Bindings", groups="base.group_user"
+    )
 
 
 class MagentoProductProduct(models.Model):

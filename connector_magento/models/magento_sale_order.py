@@ -4,7 +4,9 @@ from odoo import api, fields, models
 class SaleOrder(models.Model):
     _inherit = "sale.order"
 
-    magento_bind_ids = fields.One2many("magento.sale.order", "odoo_id", string="Magento Bindings")
+    magento_bind_ids = fields.One2many(
+        "magento.sale.order", "odoo_id", string="Magento Bindings", groups="base.group_user"
+    )
 
 
 class MagentoSaleOrder(models.Model):
@@ -18,7 +20,9 @@ class MagentoSaleOrder(models.Model):
     backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     odoo_id = fields.Many2one("sale.order", string="Order", required=True, ondelete="cascade", index=True)
     magento_order_id = fields.Char(string="Magento ID", help="The shop's internal id.")
-    storeview_id = fields.Many2one("magento.storeview", ondelete="restrict", index="btree_not_null")
+    storeview_id = fields.Many2one(
+        "magento.storeview", string="Store View", ondelete="restrict", index="btree_not_null"
+    )
     magento_website_id = fields.Many2one(related="storeview_id.website_id", string="Website")
     magento_state = fields.Char(string="State in Magento")
     magento_status = fields.Char(string="Status in Magento")

@@ -47,8 +47,8 @@ class MagentoTax(models.Model):
         if not country:
             raise UserError(
                 self.env._(
-                    "%(company)s has no country, so no tax can be made for the rate of %(rate)s %%. Enter the country of "
-                    "the company, or choose a tax for this rate on the backend.",
+                    "%(company)s has no country, so no tax can be made for the rate of %(rate)s %%. Enter the country "
+                    "of the company, or choose a tax for this rate on the backend.",
                     company=company.display_name,
                     rate=rate,
                 )

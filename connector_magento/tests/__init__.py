@@ -1,7 +1,10 @@
-from . import test_order_lines
-from . import test_import_all
-from . import test_partner
-from . import test_catalogue
-from . import test_order
-from . import test_export
-from . import test_failures
+from . import (
+    test_backend,
+    test_catalogue,
+    test_export,
+    test_failures,
+    test_import_all,
+    test_order,
+    test_order_lines,
+    test_partner,
+)

@@ -25,7 +25,9 @@ class TestExport(ShopCase):
         """A new name of the product goes out, by a job, whoever writes it and on which record."""
         with trap_jobs(self.env) as trap:
             self.binding.odoo_id.product_tmpl_id.name = "Renamed"
-        trap.assert_enqueued("export_record", identity_key=f"connector.export:magento.product.product:{self.binding.id}:name")
+        trap.assert_enqueued(
+            "export_record", identity_key=f"connector.export:magento.product.product:{self.binding.id}:name"
+        )
         trap.run()
         self.assertEqual(self.there().values.get("name"), "Renamed")
         self.assertEqual(self.there().values.get("price"), f"{self.binding.list_price:.4f}")

@@ -39,7 +39,10 @@ class TestImportAll(ShopCase):
             binding = self.bound("magento.sale.order", order["increment_id"])
             self.assertAlmostEqual(binding.amount_total, float(order["grand_total"]), 2, order["increment_id"])
 
-        before = {model_name: self.rows(model_name) for model_name in (*TABLES, "res.partner", "sale.order", "sale.order.line")}
+        before = {
+            model_name: self.rows(model_name)
+            for model_name in (*TABLES, "res.partner", "sale.order", "sale.order.line")
+        }
         # Even if every record is read again.
         self.env["connector.stream"].search([]).unlink()
         self.backend.action_import_all()
@@ -64,10 +67,10 @@ class TestImportAll(ShopCase):
             self.env["magento.res.partner"].import_batch(self.backend)
         self.assertEqual([job.args[1] for job in trap.jobs], ["7"])
 
-    def test_wrong_websites(self):
+    def test_metadata_first(self):
         """Nothing is enqueued for a backend whose metadata was not imported."""
         backend = self.backend.copy({"url": self.shop.url})
-        with trap_jobs(self.env) as trap, self.assertRaisesRegex(Exception, "import the metadata first"):
+        with trap_jobs(self.env) as trap, self.assertRaisesRegex(Exception, "import websites and groups first"):
             backend.action_import_orders()
         self.assertFalse(trap.jobs)
 
@@ -93,7 +96,9 @@ class TestNativeTypes(ShopCase):
 
     def test_order(self):
         """An order, with all that it refers to, is imported as from a shop that sends text."""
-        number = self.orders_where(lambda order: any(item["product_type"] == "configurable" for item in order["items"]))[0]
+        number = self.orders_where(
+            lambda order: any(item["product_type"] == "configurable" for item in order["items"])
+        )[0]
         order = self.import_one("magento.sale.order", number)
         self.assertFalse(order.total_difference)
         self.assertTrue(order.magento_order_line_ids.mapped("external_id"))

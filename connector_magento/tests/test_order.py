@@ -24,7 +24,7 @@ class TestOrder(ShopCase):
 
     def test_configurable(self):
         """Of a configurable product the variant is sold, at the configurable's price."""
-        order, binding = self.first(
+        order, _binding = self.first(
             lambda order: any(item["product_type"] == "configurable" for item in order["items"])
         )
         parent = next(item for item in order["items"] if item["product_type"] == "configurable")
@@ -59,7 +59,7 @@ class TestOrder(ShopCase):
             self.assertFalse(binding.total_difference)
 
     def test_currency(self):
-        """An order in another currency than the company's has a pricelist of that currency, the website's from then on."""
+        """An order in another currency than the company's has a pricelist of that currency, then the website's."""
         _order, binding = self.first(lambda order: order["order_currency_code"] == "EUR")
         self.assertEqual(binding.currency_id.name, "EUR")
         self.assertEqual(binding.pricelist_id, binding.magento_website_id.pricelist_id)
@@ -74,7 +74,7 @@ class TestOrder(ShopCase):
         """A line has the tax that a person chose for its rate."""
         tax = self.env["account.tax"].create({"name": "Chosen", "amount": 20, "price_include_override": "tax_excluded"})
         self.env["magento.tax"].create({"backend_id": self.backend.id, "external_id": "20", "odoo_id": tax.id})
-        order, binding = self.first(lambda order: float(order["items"][0]["tax_percent"] or 0) == 20)
+        order, _binding = self.first(lambda order: float(order["items"][0]["tax_percent"] or 0) == 20)
         line = self.bound("magento.sale.order.line", str(order["items"][0]["item_id"]))
         self.assertEqual(line.tax_ids, tax)
 
@@ -101,7 +101,9 @@ class TestOrder(ShopCase):
     def test_draft_follows(self):
         """A quotation follows the order of the shop: changed, new and gone lines."""
         order, binding = self.first(
-            lambda order: order["state"] == "new" and len(order["items"]) > 1 and not order["items"][-1]["parent_item_id"]
+            lambda order: (
+                order["state"] == "new" and len(order["items"]) > 1 and not order["items"][-1]["parent_item_id"]
+            )
         )
         gone = self.bound("magento.sale.order.line", str(order["items"][-1]["item_id"])).odoo_id
         item = order["items"].pop()

@@ -7,7 +7,9 @@ from .common import ShopCase
 class TestPartner(ShopCase):
     def test_same_email(self):
         """One e-mail on two websites is two accounts of two partners."""
-        ids = [str(c.customer_id) for c in self.shop.store.customers.values() if c.get("email") == "shared1@example.com"]
+        ids = [
+            str(c.customer_id) for c in self.shop.store.customers.values() if c.get("email") == "shared1@example.com"
+        ]
         first, second = (self.import_one("magento.res.partner", external_id) for external_id in ids)
         self.assertEqual(first.email, second.email)
         self.assertNotEqual(first.website_id, second.website_id)
@@ -108,7 +110,9 @@ class TestPartner(ShopCase):
 
     def test_state_by_code(self):
         """A region that is called otherwise in Odoo is found by its code."""
-        row = self.shop.store.addresses[int(self.import_one("magento.res.partner", "15").magento_address_ids[0].external_id)]
+        row = self.shop.store.addresses[
+            int(self.import_one("magento.res.partner", "15").magento_address_ids[0].external_id)
+        ]
         row.update(country_id="US", region="Nevada State", region_id=39)
         code = next(r["code"] for r in self.in_shop("region.list", "US") if str(r["region_id"]) == "39")
         self.import_one("magento.res.partner", "15", force=True)

@@ -1,8 +1,1 @@
-from . import adapter
-from . import batch
-from . import website
-from . import customer_group
-from . import partner
-from . import category
-from . import product
-from . import sale_order
+from . import adapter, batch, category, customer_group, importer, partner, product, sale_order, website

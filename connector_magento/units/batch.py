@@ -18,7 +18,7 @@ class MetadataBatchImporter(DirectBatchImporter):
 class RecordBatchImporter(DelayedBatchImporter):
     """The stream of each model goes by ``updated_at``; what comes twice is dropped by its content."""
 
-    _apply_on = ("magento.product.category", "magento.res.partner", "magento.product.product", "magento.sale.order")
+    _apply_on = ("magento.res.partner", "magento.product.product", "magento.sale.order")
 
     @property
     def stream(self) -> str:
@@ -30,3 +30,9 @@ class RecordBatchImporter(DelayedBatchImporter):
     def _now(self) -> datetime:
         # The dates are the shop's, whatever our clock says.
         return self.adapter.shop_time() or super()._now()
+
+
+@magento
+class CategoryBatchImporter(RecordBatchImporter):
+    _apply_on = "magento.product.category"
+    job_channel = "root.magento.category"

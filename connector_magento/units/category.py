@@ -7,10 +7,10 @@ from typing import Any
 
 from odoo.addons.connector_framework.exceptions import SkipError
 from odoo.addons.connector_framework.mappings import ImportMapper, convert, mapping
-from odoo.addons.connector_framework.synchronizers import Importer
 
 from ..references import magento
 from .adapter import MagentoAdapter
+from .importer import MagentoImporter
 
 #: Level 0 is the one root of all, level 1 the root category of each shop group: neither is a category of products.
 FIRST_LEVEL = 2
@@ -59,10 +59,10 @@ class CategoryImportMapper(ImportMapper):
 
 
 @magento
-class CategoryImporter(Importer):
+class CategoryImporter(MagentoImporter):
     _apply_on = "magento.product.category"
     # The lists of what is below are not the category's own.
-    volatile_keys = ("updated_at", "children", "all_children", "children_count")
+    volatile_keys = (*MagentoImporter.volatile_keys, "children", "all_children", "children_count")
 
     def _check_importable(self, record):
         if int(record["level"]) < FIRST_LEVEL:

@@ -18,10 +18,10 @@ from odoo.addons.connector_framework.mappings import (
     only_create,
     to_utc,
 )
-from odoo.addons.connector_framework.synchronizers import Importer
 
 from ..references import magento
 from .adapter import MagentoAdapter
+from .importer import MagentoImporter
 
 #: What nobody needs here and nobody may see.
 SECRETS = ("password_hash", "rp_token")
@@ -118,9 +118,8 @@ class PartnerImportMapper(ImportMapper):
 
 
 @magento
-class PartnerImporter(Importer):
+class PartnerImporter(MagentoImporter):
     _apply_on = "magento.res.partner"
-    volatile_keys = ("updated_at",)
 
     def _import_dependencies(self, record):
         self.import_dependency(str(record["group_id"]), "magento.customer.group")

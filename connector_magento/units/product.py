@@ -19,10 +19,11 @@ from odoo.addons.connector_framework.mappings import (
     only_create,
     to_utc,
 )
-from odoo.addons.connector_framework.synchronizers import Exporter, Importer
+from odoo.addons.connector_framework.synchronizers import Exporter
 
 from ..references import magento
 from .adapter import MagentoAdapter
+from .importer import MagentoImporter
 
 
 @magento
@@ -89,10 +90,8 @@ class ProductImportMapper(ImportMapper):
 
 
 @magento
-class ProductImporter(Importer):
+class ProductImporter(MagentoImporter):
     _apply_on = "magento.product.product"
-    # A change of the stock, our own export included, moves the date and nothing else.
-    volatile_keys = ("updated_at",)
 
     def _import_dependencies(self, record):
         for external_id in record["categories"]:

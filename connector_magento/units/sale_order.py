@@ -8,10 +8,10 @@ from odoo.fields import Command
 
 from odoo.addons.connector_framework.exceptions import ConfigurationError
 from odoo.addons.connector_framework.mappings import ImportMapper, convert, mapping, only_create, to_utc
-from odoo.addons.connector_framework.synchronizers import Importer
 
 from ..references import magento, magento_1_7
 from .adapter import MagentoAdapter
+from .importer import MagentoImporter
 from .order_lines import order_lines
 
 
@@ -95,8 +95,8 @@ class OrderLineImportMapper(ImportMapper):
         product = product or self.backend.unknown_product_id
         if not product:
             raise ConfigurationError(
-                f"product {line['product_id']} ({line['sku']}) no longer exists in the shop: choose a product for unknown"
-                f" products on {self.backend.display_name}"
+                f"product {line['product_id']} ({line['sku']}) no longer exists in the shop: choose a product for"
+                f" unknown products on {self.backend.display_name}"
             )
         return {"product_id": product.id}
 
@@ -113,9 +113,8 @@ def is_guest(record: dict[str, Any]) -> bool:
 
 
 @magento
-class OrderImporter(Importer):
+class OrderImporter(MagentoImporter):
     _apply_on = "magento.sale.order"
-    volatile_keys = ("updated_at",)
 
     def _import_dependencies(self, record):
         if not is_guest(record):
@@ -133,8 +132,9 @@ class OrderImporter(Importer):
     def _update(self, binding, values):
         if binding.state in ("draft", "sent"):
             # A line that the shop took out goes with its record: without its binding it would stay in the order.
-            gone = [command[1] for command in values["magento_order_line_ids"] if command[0] == Command.DELETE]
-            values["magento_order_line_ids"] = [c for c in values["magento_order_line_ids"] if c[0] != Command.DELETE]
+            commands = values["magento_order_line_ids"]
+            gone = [command[1] for command in commands if command[0] == Command.DELETE]
+            values["magento_order_line_ids"] = [command for command in commands if command[0] != Command.DELETE]
             self.env["magento.sale.order.line"].browse(gone).odoo_id.unlink()
         else:
             # A confirmed order is what was agreed on; what the shop says of it is kept on the binding alone.
@@ -199,8 +199,10 @@ class OrderImporter(Importer):
 
     def _pricelist(self, record):
         """Return the pricelist that has the order's currency; none is needed for the company's."""
-        currency = self.env["res.currency"].with_context(active_test=False).search(
-            [("name", "=", record["order_currency_code"])]
+        currency = (
+            self.env["res.currency"]
+            .with_context(active_test=False)
+            .search([("name", "=", record["order_currency_code"])])
         )
         if not currency:
             raise ConfigurationError(f"order {record['increment_id']}: no currency {record['order_currency_code']!r}")
