@@ -1,4 +1,4 @@
-"""Keep track of the processes that a folder's owner started, so that none outlives him for good."""
+"""See to it that nothing that was started for a folder outlives its owner for good."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -23,26 +22,6 @@ def lock(path: Path) -> IO[str] | None:
     return file
 
 
-def started(pid: int) -> str | None:
-    """Return when a process started, in the kernel's ticks; None if there is no such process.
-
-    A process id alone names another process as soon as the number is used again.
-    """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    # The command's name, in parentheses, may hold blanks; fields are counted after it (proc(5): starttime is 22nd).
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[0] == "Z" else fields[19]
-
-
-def record(folder: Path, pid: int) -> None:
-    """Note a process that was started for this folder."""
-    with (folder / "processes").open("a") as file:
-        file.write(f"{pid} {started(pid)}\n")
-
-
 def stop(process: subprocess.Popen, timeout_s: float = 30) -> None:
     """End a child: SIGTERM, and SIGKILL when it is still there after `timeout_s`."""
     if process.poll() is None:
@@ -55,37 +34,43 @@ def stop(process: subprocess.Popen, timeout_s: float = 30) -> None:
 
 
 def reap(folder: Path) -> None:
-    """End what an owner who died left running: the processes noted in the folder, then its PostgreSQL."""
-    pids = [(pid, signal.SIGKILL) for pid in _recorded(folder)]
+    """End what was started for a workspace and has outlived its owner: Odoo and all that came of it, then PostgreSQL.
+
+    A process that we start has the folder's configuration file in its environment, and so have its descendants,
+    whatever session they moved to; nothing else can have it.
+    """
+    mark = b"ODOO_RC=" + os.fsencode(folder / "odoo.conf")
+    doomed = [(pid, signal.SIGKILL) for pid in _pids() if mark in _read(pid, "environ").split(b"\0")]
     postmaster = folder / "pgdata/postmaster.pid"
     if postmaster.exists():
         first_line = postmaster.read_text().partition("\n")[0]
         pid = int(first_line) if first_line.isdigit() else 0
         # The file may be older than a restart of the machine: only a server of this very folder is meant.
-        if pid and str(folder / "pgdata").encode() in _command_line(pid):
-            pids.append((pid, signal.SIGQUIT))
-    for pid, number in pids:
+        if pid and os.fsencode(folder / "pgdata") in _read(pid, "cmdline").split(b"\0"):
+            doomed.append((pid, signal.SIGQUIT))
+    for pid, number in doomed:
         try:
             os.kill(pid, number)
         except ProcessLookupError:
             continue
         deadline = time.monotonic() + 10
-        while started(pid) and time.monotonic() < deadline:
+        while _lives(pid) and time.monotonic() < deadline:
             time.sleep(0.05)
     postmaster.unlink(missing_ok=True)
-    (folder / "processes").unlink(missing_ok=True)
 
 
-def _recorded(folder: Path) -> Iterator[int]:
-    notes = folder / "processes"
-    for line in notes.read_text().splitlines() if notes.exists() else ():
-        pid, start = line.split()
-        if started(int(pid)) == start:
-            yield int(pid)
+def _pids() -> list[int]:
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit() and int(path.name) != os.getpid()]
 
 
-def _command_line(pid: int) -> bytes:
+def _read(pid: int, name: str) -> bytes:
+    """Return a file of a process; nothing if it has ended or is not ours to look at."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
+        return Path(f"/proc/{pid}/{name}").read_bytes()
     except OSError:
         return b""
+
+
+def _lives(pid: int) -> bool:
+    """Tell whether a process is still there; one that only waits to be fetched by its parent (state Z) is not."""
+    return _read(pid, "stat").rpartition(b")")[2].split()[:1] not in ([], [b"Z"])

@@ -13,7 +13,7 @@ from typing import Any
 
 import processes
 from console import Failure
-from environment import ROOT
+from workspace import Workspace
 
 CALLS_AT_ONCE = 50
 # Level 0 is the root of all, level 1 the root category of each shop group: neither is a category of products.
@@ -23,19 +23,11 @@ FIRST_CATEGORY_LEVEL = 2
 class Shop:
     """A running sandbox shop: where it is and how one logs in."""
 
-    def __init__(self, folder: Path, log: Path) -> None:
+    def __init__(self, space: Workspace, log: Path) -> None:
         self.log = log
         with log.open("w") as errors:
-            self.process = subprocess.Popen(
-                [sys.executable, "-u", "-m", "sandbox", "--port", "0"],
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                start_new_session=True,
-            )
-        processes.record(folder, self.process.pid)
+            command = [sys.executable, "-u", "-m", "sandbox", "--port", "0"]
+            self.process = space.spawn(command, stdout=subprocess.PIPE, stderr=errors, text=True)
         line = self.process.stdout.readline()
         address = re.search(r"https?://[\w.:-]+", line)
         self.url = address[0] if address else ""

@@ -95,13 +95,9 @@ class Workspace:
         return [*self.environment.command, *arguments]
 
     def spawn(self, command: list[str], **options: Any) -> subprocess.Popen:
-        """Start a process in a session of its own, noted so that it cannot be forgotten."""
-        process = subprocess.Popen(
-            command,
-            **{"env": self.environ, "cwd": ROOT, "stdin": subprocess.DEVNULL, "start_new_session": True, **options},
-        )
-        processes.record(self.folder, process.pid)
-        return process
+        """Start a process that belongs to this workspace, in a session of its own: Ctrl-C is ours to handle."""
+        defaults = {"env": self.environ, "cwd": ROOT, "stdin": subprocess.DEVNULL, "start_new_session": True}
+        return subprocess.Popen(command, **{**defaults, **options})
 
     def create_database(self, name: str, template: str) -> None:
         """Create a database as a copy of another one, with its files."""
@@ -220,7 +216,7 @@ def drafted(environment: Environment, folder: Path, source: Path | None = None) 
         finally:
             if isinstance(cluster, PrivateCluster):
                 cluster.stop(fast=True)
-        for left in ("s", "processes", "odoo.conf", "postgresql.log", "postgresql-tools.log"):
+        for left in ("s", "odoo.conf", "postgresql.log", "postgresql-tools.log"):
             path = draft / left
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
