@@ -16,5 +16,4 @@
         "views/record_views.xml",
         "views/menus.xml",
     ],
-    "installable": True,
 }

@@ -70,7 +70,9 @@ class MagentoBackend(models.Model):
                 for model_name in METADATA:
                     backend.env[model_name].import_batch(backend)
             except ConnectorError as error:
-                raise UserError(f"{error}\n\n{error.user_message}") from error
+                raise UserError(
+                    self.env._("%(problem)s\n\n%(advice)s", problem=error, advice=error.user_message)
+                ) from error
         return True
 
     def action_import_all(self):
