@@ -18,6 +18,7 @@
         "views/connector_job_channel_views.xml",
         "views/connector_worker_views.xml",
         "views/connector_exchange_views.xml",
+        "views/connector_stream_views.xml",
     ],
     "assets": {"web.assets_backend": ["connector_framework/static/src/**/*"]},
     "post_load": "post_load",

@@ -17,8 +17,8 @@ class IrModel(models.Model):
     def _connector_forget(self, names):
         """Delete what still names models that are gone."""
         self.env["connector.stream"].sudo().search([("backend_model", "in", names)]).unlink()
-        # Odoo gives the selection values of a field to the addon that declares it: those of our mixins' fields to us, also
-        # on the models of a connector. They are gone with its models; their external ids are not.
+        # Odoo gives the selection values of a field to the addon that declares it: those of our mixins' fields to us,
+        # also on the models of a connector. They are gone with its models; their external ids are not.
         external_ids = self.env["ir.model.data"].sudo()
         prefixes = tuple(f"selection__{name.replace('.', '_')}__" for name in names)
         found = external_ids.search(

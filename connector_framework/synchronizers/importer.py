@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from ..exceptions import ExternalNotFoundError, NoUnitError
+from ..exceptions import ExternalNotFoundError, NoUnitError, SkipError
 from ..mappings import to_utc
 from . import conflict
 from .exporter import Exporter
@@ -194,7 +194,13 @@ class Importer(Synchronizer):
         binding = importer._known_binding(external_id)
         if binding and not force:
             return binding
-        importer.run(external_id, force=force)
+        try:
+            with self.env.cr.savepoint():
+                importer.run(external_id, force=force)
+        except SkipError as error:
+            # It is that one which is skipped, not what needs it: the mapper says whether it can do without.
+            _logger.info("%s %s is skipped: %s", model_name, external_id, error)
+            return binding
         return importer.binding
 
     def _map(self, record: Any, binding: Any) -> dict[str, Any]:

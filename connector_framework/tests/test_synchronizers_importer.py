@@ -266,6 +266,23 @@ class TestImportDependencies(SynchronizerCase):
         with self.assertRaisesRegex(DependencyMissingError, "2"):
             self.import_record("1", "test.tag")
 
+    def test_skipped(self):
+        """A dependency that is skipped leaves nothing, and does not skip the record that needs it."""
+
+        class Choosy(TagImporter):
+            _apply_on = "test.tag"
+
+            def _after_import(self, binding):
+                if self.external_id == 2:
+                    raise SkipError("not this one")
+
+        self.register(Choosy)
+        self.world.put("test.tag", 1, name="A", parent=2)
+        self.world.put("test.tag", 2, name="B", parent=None)
+        with self.assertRaisesRegex(DependencyMissingError, "2"):
+            self.import_record("1", "test.tag")
+        self.assertFalse(self.binding(2, "test.tag"))
+
     def test_returns_the_binding(self):
         """import_dependency returns the binding, imported now or before, empty for none."""
         self.world.put("test.tag", 2, name="B", parent=None)
