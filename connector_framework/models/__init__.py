@@ -9,3 +9,4 @@ from . import ir_model
 from . import stream
 from . import backend
 from . import binding
+from . import binding_tab

@@ -3,6 +3,7 @@ from . import test_adapters_failures
 from . import test_adapters_limits
 from . import test_queue_arguments
 from . import test_queue_enqueue
+from . import test_queue_rpc
 from . import test_queue_run
 from . import test_events_registry
 from . import test_events_orm
@@ -33,3 +34,4 @@ from . import test_queue_crashes
 from . import test_readme
 from . import test_synchronizers_conflict
 from . import test_binding_uninstall
+from . import test_binding_tab
