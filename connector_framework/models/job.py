@@ -37,8 +37,8 @@ class ConnectorJob(models.Model):
     method_name = fields.Char("Method", readonly=True)
     priority = fields.Integer(readonly=True, aggregator=None, help="Lower runs first.")
     eta = fields.Datetime("Not Before", readonly=True)
-    channel_id = _Many2one("connector.job.channel", readonly=True)
-    channel = fields.Char("Channel Path", readonly=True)
+    channel_id = _Many2one("connector.job.channel", string="Limits of the Channel", readonly=True)
+    channel = fields.Char(readonly=True)
     attempt = fields.Integer(readonly=True, aggregator=None)
     max_attempts = fields.Integer(readonly=True, aggregator=None)
     crashes = fields.Integer(readonly=True, aggregator=None, help="How often a worker died while it had this job.")
@@ -147,6 +147,7 @@ class ConnectorJob(models.Model):
         self.env.cr.execute(sql.forget_checkpoints(self.filtered(lambda job: job.state == "done").ids))
         self._transition(sql.requeue(self.ids))
         wake.after_commit(self.env.cr)
+        return True
 
     def action_cancel(self, reason=None):
         """Cancel waiting, pending, failed and running jobs, and what waits for them.
@@ -161,6 +162,7 @@ class ConnectorJob(models.Model):
             self.env.cr.execute(sql.end_session_of(running.ids))
         self._transition(sql.cancel(self.ids, reason or self.env._("cancelled by %s", self.env.user.name)))
         wake.after_commit(self.env.cr, sweep=True)
+        return True
 
     def action_done(self, reason=None):
         """End waiting, pending and failed jobs without running them, and release what waits for them.
@@ -170,6 +172,7 @@ class ConnectorJob(models.Model):
         self._check_action("waiting", "pending", "failed")
         self._transition(sql.set_done(self.ids, reason or self.env._("set to done by %s", self.env.user.name)))
         wake.after_commit(self.env.cr, sweep=True)
+        return True
 
     def action_open_record(self):
         """Open the records that the job is about."""

@@ -146,7 +146,7 @@ class ProcessCase(BaseCase):
             return cursor.fetchall() if cursor.description else []
 
     @contextlib.contextmanager
-    def env(self):
+    def environment(self):
         """Yield an environment on the database; what it did is committed at the end."""
         path = str(PROBE_PATH)
         if path not in odoo.addons.__path__:
@@ -157,7 +157,7 @@ class ProcessCase(BaseCase):
 
     def enqueue(self, method: str, args_list: list[tuple], **options) -> list[int]:
         """Store jobs of the probe's methods and commit; return their ids."""
-        with self.env() as env:
+        with self.environment() as env:
             return env["queue.probe"].as_job(**options).map(method, args_list).ids
 
     def effects(self) -> int:

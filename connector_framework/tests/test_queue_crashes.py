@@ -48,7 +48,7 @@ class TestCrashes(ProcessCase):
     def test_killed_after_the_commit(self):
         """Killed right after the commit: done, not run again, and what waits for it is released by the sweep."""
         worker, _flag = self.crash_at("after_commit")
-        with self.env() as env:
+        with self.environment() as env:
             parent = env["queue.probe"].as_job(exclusive_key="key").effect("parent")
             env["queue.probe"].as_job(after=parent).effect("child")
             env["queue.probe"].as_job(exclusive_key="key", priority=20).effect("next of the key")
@@ -116,7 +116,7 @@ class TestCrashes(ProcessCase):
     def test_wake_is_lost(self):
         """A commit whose wake never comes is found by the next poll."""
         self.start_worker()
-        with self.env() as env:
+        with self.environment() as env:
             env["queue.probe"].as_job().effect("a")
             env.cr.flush()
             env.cr.postcommit.clear()
@@ -124,7 +124,7 @@ class TestCrashes(ProcessCase):
 
     def test_parents_end_at_once(self):
         """Children of two parents that end at the same time are released once, all of them."""
-        with self.env() as env:
+        with self.environment() as env:
             probe = env["queue.probe"]
             for i in range(150):
                 parents = probe.as_job().map("effect", [(f"p{i}",), (f"q{i}",)])
@@ -137,7 +137,7 @@ class TestCrashes(ProcessCase):
 
     def test_rate(self):
         """A rate holds over processes: its mean, and no second sees more than twice the rate."""
-        with self.env() as env:
+        with self.environment() as env:
             env["connector.job.channel"].create({"name": "root.slow", "rate_limit": 20})
         self.enqueue("effect", [(str(i),) for i in range(100)], channel="root.slow")
         for _ in range(3):

@@ -113,7 +113,7 @@ class TestWorkers(ProcessCase):
 
     def test_capacity(self):
         """A capacity holds over processes, measured from the inside of the jobs."""
-        with self.env() as env:
+        with self.environment() as env:
             env["connector.job.channel"].create({"name": "root.narrow", "capacity": 2})
         self.enqueue("span", [(str(i), 0.05) for i in range(60)], channel="root.narrow.below")
         self.start_worker()
@@ -164,7 +164,7 @@ class TestWorkers(ProcessCase):
         ids = self.enqueue("effect", [("cancelled", 5)])
         self.start_worker()
         self.wait_states(10, running=1)
-        with self.env() as env:
+        with self.environment() as env:
             env["connector.job"].browse(ids).action_cancel()
         self.assertEqual(self.states(), {"cancelled": 1})
         self.enqueue("effect", [("other",)])
