@@ -22,7 +22,7 @@ class Base(models.AbstractModel):
     def _connector_add_tab(self, arch):
         """Add one tab with the bindings that a form does not show yet.
 
-        A connector declares a one2many on the record's model (``shop_bind_ids``, inverse ``odoo_id``), and inherits no form.
+        A connector declares a one2many on the record's model, whose inverse is ``odoo_id``, and inherits no form.
         """
         names = [
             name
