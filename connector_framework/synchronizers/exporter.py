@@ -150,6 +150,14 @@ class Exporter(Synchronizer):
         """
         return None
 
+    def _idempotency_key(self) -> str:
+        """Return a text that is the same for each attempt to create this binding's record, and for no other.
+
+        For APIs that take one: an override of :meth:`_create` sends it along.
+        """
+        database = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
+        return digest([database, self.binding._name, self.binding.id])
+
     def _update(self, external_id: Any, values: dict[str, Any]) -> None:
         """Change the record there."""
         self.adapter.write(external_id, values)

@@ -102,6 +102,29 @@ class TestExporter(SynchronizerCase):
         self.assertFalse(self.world.made("create"))
         self.assertEqual(len(self.world.made("write")), 1)
 
+    def test_idempotency_key(self):
+        """Each attempt to create a record has the same key, and each record and database has another one."""
+        keys = []
+
+        class Keyed(Exporter):
+            _apply_on = "test.partner"
+
+            def _create(self, values):
+                keys.append(self._idempotency_key())
+                return super()._create(values)
+
+        self.register(Keyed)
+        binding = self.bind(name="Ann")
+        binding.export_record()
+        binding.external_id = False
+        binding.export_record()
+        self.bind(name="Bob").export_record()
+        self.env["ir.config_parameter"].set_param("database.uuid", "another")
+        binding.external_id = False
+        binding.export_record()
+        self.assertEqual(keys[0], keys[1])
+        self.assertEqual(len(set(keys)), 3)
+
     def test_steps(self):
         """The steps run in their order."""
         steps = []
