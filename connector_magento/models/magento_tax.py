@@ -14,7 +14,7 @@ class MagentoTax(models.Model):
     _order = "backend_id, external_id"
 
     backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
-    external_id = fields.Char(string="Rate (%)")
+    external_id = fields.Char(string="Rate (%)", help="A plain number: 20, or 5.5")
     odoo_id = fields.Many2one(
         "account.tax",
         string="Tax",
@@ -25,19 +25,10 @@ class MagentoTax(models.Model):
     )
 
     @api.model
-    def _tax_of_rate(self, backend, rate):
-        """Return the tax (1) for a rate in percent, a ``Decimal``; find or make it the first time."""
-        external_id = f"{rate:.4f}".rstrip("0").rstrip(".")
-        row = self.search([("backend_id", "=", backend.id), ("external_id", "=", external_id)])
-        if not row:
-            row = self.create(
-                {
-                    "backend_id": backend.id,
-                    "external_id": external_id,
-                    "odoo_id": self._find_or_create_tax(backend.company_id, external_id).id,
-                }
-            )
-        return row.odoo_id
+    def _create_for_rate(self, backend, rate):
+        """Make the row of a rate, ``"20"`` or ``"5.5"``, with the company's tax of that rate or a new one."""
+        tax = self._find_or_create_tax(backend.company_id, rate)
+        return self.create({"backend_id": backend.id, "external_id": rate, "odoo_id": tax.id})
 
     @api.model
     def _find_or_create_tax(self, company, rate):

@@ -40,7 +40,7 @@ class TestOrderLines(BaseCase):
         child = item(2, "0.00", 2, parent_item_id="1", sku="SHIRT-RED", tax_percent=None)
         (line,) = order_lines(order(parent, child))
         self.assertEqual((line["external_id"], line["product_id"], line["price"]), ("1", "102", Decimal("21")))
-        self.assertEqual((line["name"], line["qty"], line["tax_percent"]), ("Product 1", 2, 20))
+        self.assertEqual((line["name"], line["qty"], line["tax_rates"]), ("Product 1", 2, ["20"]))
 
     def test_ids_as_numbers(self):
         """A shop that answers with numbers gives the same lines."""
@@ -71,7 +71,7 @@ class TestOrderLines(BaseCase):
         """A discount that no such percentage gives is a line of its own, taxed as the item is."""
         lines = order_lines(order(item(1, "999.99", 100, discount_amount="1.0000"), discount_amount="-1.0000"))
         self.assertEqual([(line["external_id"], line["discount"]) for line in lines], [("1", 0), ("1:discount", 0)])
-        self.assertEqual((lines[1]["price"], lines[1]["tax_percent"]), (-1, 20))
+        self.assertEqual((lines[1]["price"], lines[1]["tax_rates"]), (-1, ["20"]))
 
     def test_discount_of_the_order(self):
         """What the header's discount has more than the items' is a line of its own."""
@@ -85,12 +85,12 @@ class TestOrderLines(BaseCase):
         shop = {"shipping_amount": "15.0000", "shipping_tax_amount": "3.0000", "shipping_description": "Flat rate"}
         line = order_lines(order(item(1, "10.00"), **shop))[-1]
         self.assertEqual((line["external_id"], line["kind"]), ("100000001:shipping", "shipping"))
-        self.assertEqual((line["name"], line["price"], line["tax_percent"]), ("Flat rate", 15, 20))
+        self.assertEqual((line["name"], line["price"], line["tax_rates"]), ("Flat rate", 15, ["20"]))
 
     def test_shipping_untaxed(self):
         """Shipping without tax has none, whatever the items have."""
         line = order_lines(order(item(1, "10.00"), shipping_amount="15.0000", shipping_tax_amount="0.0000"))[-1]
-        self.assertEqual(line["tax_percent"], 0)
+        self.assertEqual(line["tax_rates"], [])
 
     def test_price_from_the_row(self):
         """Where the shop rounded the untaxed price of one, the price is what gives the row's total."""

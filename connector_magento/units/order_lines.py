@@ -1,7 +1,7 @@
 """What an order of the shop sells: its items, shipping and discounts as a plain list of lines.
 
 Each line is a dict: ``external_id``, ``kind`` (item, shipping, discount), ``product_id`` and ``sku`` (items), ``name``,
-``qty``, ``price`` (of one, untaxed), ``discount`` (percent), ``tax_percent``; numbers are ``Decimal``.
+``qty``, ``price`` (of one, untaxed) and ``discount`` (percent), all ``Decimal``, and ``tax_rates`` (``["20"]``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ HUNDRED = Decimal(100)
 def order_lines(order: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the lines of an order as ``sales_order.info`` returns it."""
     lines = [line for item in _sold_items(order["items"]) for line in _item_lines(item)]
-    rates = {line["tax_percent"] for line in lines}
+    rates = {_number(item.get("tax_percent")) for item in order["items"]}
     number = order["increment_id"]
     shipping, shipping_tax = _number(order["shipping_amount"]), _number(order.get("shipping_tax_amount"))
     if shipping:
@@ -31,7 +31,7 @@ def order_lines(order: dict[str, Any]) -> list[dict[str, Any]]:
                 "qty": Decimal(1),
                 "price": shipping,
                 "discount": Decimal(0),
-                "tax_percent": _rate(shipping, shipping_tax, rates),
+                "tax_rates": _rates(_rate(shipping, shipping_tax, rates)),
             }
         )
     # The header's discount is negative, an item's is positive. The rest belongs to no item.
@@ -79,7 +79,7 @@ def _item_lines(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
         "qty": qty,
         "price": price,
         "discount": percent if is_exact else Decimal(0),
-        "tax_percent": tax_percent,
+        "tax_rates": _rates(tax_percent),
     }
     if discount and not is_exact:
         yield _discount(f"{item['item_id']}:discount", item["name"], discount, tax_percent)
@@ -93,7 +93,7 @@ def _discount(external_id: str, name: str | None, amount: Decimal, tax_percent: 
         "qty": Decimal(1),
         "price": -amount,
         "discount": Decimal(0),
-        "tax_percent": tax_percent,
+        "tax_rates": _rates(tax_percent),
     }
 
 
@@ -103,6 +103,11 @@ def _rate(amount: Decimal, tax: Decimal, rates: set[Decimal]) -> Decimal:
         return Decimal(0)
     fitting = [rate for rate in sorted(rates) if _cents(amount * rate / HUNDRED) == _cents(tax)]
     return fitting[0] if fitting else _cents(tax / amount * HUNDRED)
+
+
+def _rates(percent: Decimal) -> list[str]:
+    """Return the external ids of the taxes, as ``magento.tax`` has them."""
+    return [f"{percent:.4f}".rstrip("0").rstrip(".")] if percent else []
 
 
 def _number(value: Any) -> Decimal:

@@ -7,7 +7,14 @@ from typing import Any
 from odoo.fields import Command
 
 from odoo.addons.connector_framework.exceptions import ConfigurationError
-from odoo.addons.connector_framework.mappings import ImportMapper, convert, mapping, only_create, to_utc
+from odoo.addons.connector_framework.mappings import (
+    ImportMapper,
+    convert,
+    external_to_m2m,
+    mapping,
+    only_create,
+    to_utc,
+)
 
 from ..references import magento, magento_1_7
 from .adapter import MagentoAdapter
@@ -83,6 +90,7 @@ class OrderLineImportMapper(ImportMapper):
         (convert("qty", float), "product_uom_qty"),
         (convert("price", float), "price_unit"),
         (convert("discount", float), "discount"),
+        (external_to_m2m("tax_rates", binding="magento.tax"), "tax_ids"),
     ]
 
     @mapping
@@ -100,13 +108,6 @@ class OrderLineImportMapper(ImportMapper):
             )
         return {"product_id": product.id}
 
-    @mapping
-    def taxes(self, line):
-        if not line["tax_percent"]:
-            return {"tax_ids": [Command.clear()]}
-        tax = self.env["magento.tax"]._tax_of_rate(self.backend, line["tax_percent"])
-        return {"tax_ids": [Command.set(tax.ids)]}
-
 
 def is_guest(record: dict[str, Any]) -> bool:
     return not record.get("customer_id")
@@ -122,6 +123,11 @@ class OrderImporter(MagentoImporter):
         for line in order_lines(record):
             if line["kind"] == "item":
                 self.import_dependency(line["product_id"], "magento.product.product")
+            for rate in line["tax_rates"]:
+                if not self.binder_for("magento.tax").to_internal(rate):
+                    # Of the orders that come at the same time one makes it, the others wait their turn.
+                    self._lock(f"tax {rate}")
+                    self.env["magento.tax"]._create_for_rate(self.backend, rate)
 
     def _map(self, record, binding):
         map_record = self.mapper.map_record(record)
@@ -213,6 +219,7 @@ class OrderImporter(MagentoImporter):
             return view.website_id.pricelist_id
         if currency == company.currency_id:
             return Pricelist
+        self._lock("pricelist")
         if not currency.active:
             currency.sudo().active = True
         pricelist = Pricelist.search(
