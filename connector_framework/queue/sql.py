@@ -28,7 +28,9 @@ NOTIFY_CHANNEL = "connector_job"
 #: and says hello after, and a session that is cut takes a moment to come back.
 DEAD_AFTER_S = 3
 
-_UTC_NOW = SQL("(clock_timestamp() AT TIME ZONE 'utc')")
+# Stable within a statement, so that an index on a time can be used; that of a lock waited for is the other one.
+_UTC_NOW = SQL("(statement_timestamp() AT TIME ZONE 'utc')")
+_UTC_CLOCK = SQL("(clock_timestamp() AT TIME ZONE 'utc')")
 
 # -- tables ------------------------------------------------------------------------------------------------------------
 
@@ -36,7 +38,7 @@ _UTC_NOW = SQL("(clock_timestamp() AT TIME ZONE 'utc')")
 #: queries read only the few live ones.
 TABLES = SQL("""
     ALTER TABLE connector_job ADD COLUMN IF NOT EXISTS call text;
-    ALTER TABLE connector_job ALTER COLUMN date_enqueued SET DEFAULT (clock_timestamp() AT TIME ZONE 'utc');
+    ALTER TABLE connector_job ALTER COLUMN date_enqueued SET DEFAULT (statement_timestamp() AT TIME ZONE 'utc');
     ALTER TABLE connector_job SET (
         fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000,
         autovacuum_vacuum_insert_scale_factor = 0.1, autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0
@@ -189,8 +191,9 @@ def claim(worker_id: int, limit: int, channel_ids: Sequence[int] | None = None) 
                  WHERE p.id = ANY(%(ancestors)s) AND (p.capacity > 0 OR p.rate_limit > 0 OR p.paused)) AS limited
               FROM connector_job_channel c WHERE %(in_channels)s),
         probe AS MATERIALIZED (
-            SELECT EXISTS (SELECT 1 FROM channels c WHERE c.limited AND EXISTS (
-                SELECT 1 FROM connector_job WHERE state = 'pending' AND hold IS NULL AND channel_id = c.id)) AS limited),
+            SELECT EXISTS (SELECT 1 FROM channels c WHERE c.limited AND (
+                SELECT id FROM connector_job WHERE state = 'pending' AND hold IS NULL AND channel_id = c.id
+                 ORDER BY priority, id LIMIT 1) IS NOT NULL) AS limited),
         candidates AS MATERIALIZED (
             SELECT q.* FROM channels c CROSS JOIN LATERAL (
                 SELECT id, priority, exclusive_key FROM connector_job
@@ -234,7 +237,7 @@ def claim_limited(worker_id: int, limit: int, channel_ids: Sequence[int] | None 
                 CASE WHEN c.paused THEN 0 ELSE %(limit)s END,
                 CASE WHEN c.capacity > 0 THEN greatest(0, c.capacity - coalesce(running.n, 0)) ELSE %(limit)s END,
                 CASE WHEN c.rate_limit > 0 THEN floor(least(greatest(1, c.rate_limit), coalesce(b.tokens, 1)
-                     + c.rate_limit * extract(epoch FROM %(now)s - coalesce(b.at, %(now)s))))::int ELSE %(limit)s END) AS room
+                     + c.rate_limit * extract(epoch FROM %(clock)s - coalesce(b.at, %(clock)s))))::int ELSE %(limit)s END) AS room
               FROM connector_job_channel c LEFT JOIN running USING (id) LEFT JOIN connector_job_bucket b ON b.channel_id = c.id),
         leaves AS MATERIALIZED (
             SELECT r.id, r.ancestors, (SELECT min(p.room) FROM room p WHERE p.id = ANY(r.ancestors)) AS room
@@ -255,7 +258,7 @@ def claim_limited(worker_id: int, limit: int, channel_ids: Sequence[int] | None 
         pick AS MATERIALIZED (SELECT id FROM fitting ORDER BY priority, id LIMIT %(limit)s),
         spent AS (
             INSERT INTO connector_job_bucket AS b (channel_id, tokens, at)
-            SELECT a.id, 1 - count(*), %(now)s FROM pick JOIN candidates USING (id), unnest(candidates.ancestors) a(id)
+            SELECT a.id, 1 - count(*), %(clock)s FROM pick JOIN candidates USING (id), unnest(candidates.ancestors) a(id)
               JOIN connector_job_channel c ON c.id = a.id AND c.rate_limit > 0 GROUP BY a.id
             ON CONFLICT (channel_id) DO UPDATE SET at = excluded.at, tokens = greatest(0, excluded.tokens - 1 + (
                 SELECT least(greatest(1, c.rate_limit), b.tokens + c.rate_limit * extract(epoch FROM excluded.at - b.at))
@@ -272,6 +275,7 @@ def claim_limited(worker_id: int, limit: int, channel_ids: Sequence[int] | None 
         in_channels=_in_channels(channel_ids),
         limit=limit,
         now=_UTC_NOW,
+        clock=_UTC_CLOCK,
         busy=_BUSY,
         worker=worker_id,
         claimed=_CLAIMED,
@@ -822,13 +826,16 @@ def channels_by_name(names: Sequence[str]) -> SQL:
 def look() -> SQL:
     """Return (neutralized, addons are being changed, jobs are claimable, seconds until the next eta or NULL).
 
-    One trip that an idle worker makes each poll interval, and the only one.
+    One trip that an idle worker makes each poll interval, and the only one. ORDER BY keeps the planner on the small indexes: it
+    takes what is pending for a quarter of the table and would read all of history to find the first such row.
     """
     return SQL(
         """SELECT coalesce((SELECT value FROM ir_config_parameter WHERE key = 'database.is_neutralized'), '') <> '',
                   EXISTS (SELECT 1 FROM ir_module_module WHERE state LIKE 'to %%'),
-                  EXISTS (SELECT 1 FROM connector_job WHERE state = 'pending' AND hold IS NULL)
-                  OR EXISTS (SELECT 1 FROM connector_job WHERE state = 'pending' AND hold = 'key'),
+                  (SELECT id FROM connector_job WHERE state = 'pending' AND hold IS NULL
+                    ORDER BY channel_id, priority, id LIMIT 1) IS NOT NULL
+                  OR (SELECT id FROM connector_job WHERE state = 'pending' AND hold = 'key'
+                       ORDER BY exclusive_key, priority, id LIMIT 1) IS NOT NULL,
                   (SELECT extract(epoch FROM min(eta) - %s)::float FROM connector_job
                     WHERE state = 'pending' AND hold = 'eta')""",
         _UTC_NOW,

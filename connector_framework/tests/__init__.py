@@ -30,6 +30,7 @@ from . import test_synchronizers_consumers
 from . import test_synchronizers_batch
 from . import test_binders_binder
 from . import test_synchronizers_concurrency
+from . import test_queue_concurrency
 from . import test_queue_crashes
 from . import test_readme
 from . import test_synchronizers_conflict
