@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from typing import Any
 
 __all__ = ["addon_of", "is_active"]
 
@@ -22,7 +23,7 @@ def addon_of(obj: object) -> str | None:
     return parts[2] if parts[:2] == ["odoo", "addons"] and len(parts) > 2 else None
 
 
-def is_active(obj: object, env) -> bool:
+def is_active(obj: object, env: Any) -> bool:
     """Tell whether ``obj`` counts in the database of ``env``: its addon is installed there, or it has none."""
     addon = addon_of(obj)
     return addon is None or addon in env.registry._init_modules

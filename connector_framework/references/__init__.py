@@ -5,8 +5,9 @@ mappers, synchronizers, adapters, binders) are registered on a reference; asked 
 looks at its own first, then at its parent's. A version that differs in one point registers one class.
 """
 
-from .reference import Reference, get_reference
+from .reference import Reference, all_references, get_reference
+from .resolution import Entry
 from .unit import ConnectorUnit
 from .work import WorkSession
 
-__all__ = ["ConnectorUnit", "Reference", "WorkSession", "get_reference"]
+__all__ = ["ConnectorUnit", "Entry", "Reference", "WorkSession", "all_references", "get_reference"]

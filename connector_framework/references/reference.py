@@ -1,20 +1,25 @@
-"""The tree of references and the resolution of a class for a model."""
+"""The tree of references: a service, its versions, and the classes that are registered on each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TypeVar, overload
+import threading
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+from types import CodeType
+from typing import Any, ClassVar, TypeVar, overload
 
 from ..addon import addon_of
-from ..exceptions import NoUnitError, SeveralUnitsError
+from .reloading import module_run, ran_again
+from .resolution import Entry, no_unit, resolve
 from .unit import ConnectorUnit
 
-__all__ = ["Reference", "get_reference"]
+__all__ = ["Reference", "all_references", "get_reference"]
 
 Unit = TypeVar("Unit", bound=type[ConnectorUnit])
 
 _references: dict[tuple[str, str | None], Reference] = {}
+#: Two threads may import addons at the same time.
+_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,12 @@ class _Registration:
     cls: type[ConnectorUnit]
     replacing: type[ConnectorUnit] | None
     addon: str | None
+    run: CodeType | None
+
+    def is_redone_by(self, cls: type[ConnectorUnit], run: CodeType | None) -> bool:
+        """Tell whether a class is what the code of this one made when it ran again."""
+        same_name = (self.cls.__module__, self.cls.__qualname__) == (cls.__module__, cls.__qualname__)
+        return same_name and ran_again(self.run, run)
 
 
 class Reference:
@@ -41,34 +52,49 @@ class Reference:
     :param service: technical name of the service, e.g. ``"magento"``
     :param version: version of the service; None for the service itself
     :param parent: the reference to fall back on
-    :raises ValueError: when this service and version exist already
+    :raises ValueError: when this service and version exist already; but a module that is loaded again gets the one that
+        it made before
     """
 
-    # Counts every registration and unregistration anywhere: what was looked up before is then looked up anew.
-    _generation = 0
+    #: What was looked up since the last change: the addons of a reference, and classes. A change puts an empty dict in
+    #: its place, so that a lookup in another thread that began before the change leaves nothing in the new one.
+    _lookups: ClassVar[dict[Any, Any]] = {}
+
+    #: In order; a tuple, so that nobody who reads it sees half of a change.
+    _registrations: tuple[_Registration, ...] = ()
+
+    def __new__(cls, service: str, version: str | None = None, parent: Reference | None = None) -> Reference:
+        known = _references.get((service, version or None))
+        if known is None:
+            return super().__new__(cls)
+        if not ran_again(known._run, module_run()):
+            raise ValueError(f"the reference {known} exists already: import it, or choose another version")
+        return known
 
     def __init__(self, service: str, version: str | None = None, parent: Reference | None = None) -> None:
-        key = (service, version)
-        if key in _references:
-            raise ValueError(f"the reference {_references[key]} exists already: import it, or choose another version")
+        if not isinstance(service, str) or not isinstance(version or "", str):
+            raise TypeError(f"a reference is named by strings, not by {service!r} and {version!r}")
+        if not isinstance(parent, Reference | None):
+            raise TypeError(f"the parent of {service} {version or ''} is no Reference: {parent!r}")
         self.service = service
-        self.version = version
+        self.version = version or None
         self.parent = parent
-        self._registrations: list[_Registration] = []
-        _references[key] = self
+        self._run = module_run()
+        _references[self.service, self.version] = self
+        Reference._lookups = {}
 
     def __str__(self) -> str:
         return f"{self.service} {self.version}" if self.version else self.service
 
     def __repr__(self) -> str:
-        parent = f", parent={self.parent!s}" if self.parent else ""
-        return f"<Reference {self}{parent}: {len(self._registrations)} classes>"
+        parent = f", parent {self.parent}" if self.parent else ""
+        return f"<Reference {self}{parent}, classes: {len(self._registrations)}>"
 
     @overload
-    def __call__(self, cls: Unit) -> Unit: ...
+    def __call__(self, cls: Unit, *, replacing: type[ConnectorUnit] | None = None) -> Unit: ...
     @overload
     def __call__(self, *, replacing: type[ConnectorUnit] | None = None) -> Callable[[Unit], Unit]: ...
-    def __call__(self, cls=None, *, replacing=None):
+    def __call__(self, cls: Any = None, *, replacing: type[ConnectorUnit] | None = None) -> Any:
         """Register the decorated class: ``@reference`` or ``@reference(replacing=Other)``."""
         if cls is not None:
             return self.register(cls, replacing)
@@ -84,104 +110,117 @@ class Reference:
     def register(self, cls: Unit, replacing: type[ConnectorUnit] | None = None) -> Unit:
         """Register a class at this level and return it; the same class again changes nothing.
 
+        When the module of a class is loaded again, the new class takes the place of the old one.
+
         :param replacing: a class registered here or above, hidden from now on for this reference and its children
-        :raises TypeError: when ``cls`` is not a :class:`ConnectorUnit` class
+        :raises TypeError: when ``cls`` is not a :class:`ConnectorUnit` class, or its ``_apply_on`` names no models
         :raises ValueError: when ``replacing`` is ``cls`` itself or is registered neither here nor above
         """
         if not (isinstance(cls, type) and issubclass(cls, ConnectorUnit)):
             raise TypeError(f"{cls!r} cannot be registered on {self}: it is not a subclass of ConnectorUnit")
+        names = [cls._apply_on] if isinstance(cls._apply_on, str) else cls._apply_on
+        if names is not None and not (isinstance(names, Collection) and all(isinstance(name, str) for name in names)):
+            raise TypeError(f"{cls.__name__}._apply_on is {names!r}: it takes a model's name, a list of names, or None")
         if replacing is cls:
             raise ValueError(f"{cls.__name__} cannot replace itself on {self}")
-        if replacing is not None and not any(replacing in level.classes() for level in self.lineage()):
-            raise ValueError(
-                f"{cls.__name__} cannot replace {replacing.__name__} on {self}: that class is registered on none of "
-                + ", ".join(str(level) for level in self.lineage())
-            )
-        if cls not in self.classes():
-            self._registrations.append(_Registration(cls, replacing, addon_of(cls)))
-            Reference._generation += 1
+        new = _Registration(cls, replacing, addon_of(cls), module_run())
+        with _lock:
+            if replacing is not None and not any(replacing in level.classes() for level in self.lineage()):
+                levels = ", ".join(map(str, self.lineage()))
+                name = getattr(replacing, "__name__", replacing)
+                raise ValueError(
+                    f"{cls.__name__} cannot replace {name} on {self}: it is registered on none of {levels}"
+                )
+            if cls in self.classes():
+                return cls
+            for old in self._registrations:
+                if old.is_redone_by(cls, new.run):
+                    self._exchange(old, new)
+                    break
+            else:
+                self._registrations += (new,)
+            Reference._lookups = {}
         return cls
+
+    def _exchange(self, old: _Registration, new: _Registration) -> None:
+        """Put a registration in the place of another, also for the classes that replace its class."""
+        self._registrations = tuple(new if one is old else one for one in self._registrations)
+        for reference in _references.values():
+            reference._registrations = tuple(
+                replace(one, replacing=new.cls) if one.replacing is old.cls else one for one in reference._registrations
+            )
 
     def unregister(self, cls: type[ConnectorUnit]) -> None:
         """Take a class off this level; what it replaced is back.
 
         :raises ValueError: when the class is not registered at this level
         """
-        kept = [registration for registration in self._registrations if registration.cls is not cls]
-        if len(kept) == len(self._registrations):
-            raise ValueError(f"{cls.__name__} is not registered on {self}")
-        self._registrations = kept
-        Reference._generation += 1
+        with _lock:
+            if cls not in self.classes():
+                raise ValueError(f"{getattr(cls, '__name__', cls)} is not registered on {self}")
+            self._registrations = tuple(one for one in self._registrations if one.cls is not cls)
+            Reference._lookups = {}
 
     def classes(self, base_class: type[ConnectorUnit] | None = None) -> list[type[ConnectorUnit]]:
         """Return the classes registered at this level, in order, those below ``base_class`` if given."""
-        return [r.cls for r in self._registrations if base_class is None or issubclass(r.cls, base_class)]
+        return [one.cls for one in self._registrations if base_class is None or issubclass(one.cls, base_class)]
 
-    def get_class(self, base_class: Unit, model_name: str, env=None) -> Unit:
+    def get_class(self, base_class: Unit, model_name: str, env: Any = None) -> Unit:
         """Return the class to use for a model.
 
         From this reference up to its root, the nearest level that has a subclass of ``base_class`` naming the model in
-        ``_apply_on`` decides; only if there is none on any level, the nearest level with one that names no model. Of
+        ``_apply_on`` decides; only if there is none on any level, the nearest level with one that is for any model. Of
         several at that level a subclass beats its base.
 
         :param env: an environment of the database; classes of addons that are not installed there do not exist
         :raises NoUnitError: when no level has one
         :raises SeveralUnitsError: when the deciding level has several and none is a subclass of all others
         """
-        if env is None:
-            cache, installed = self.__dict__.setdefault("_cache", {}), None
-            key = (base_class, model_name, Reference._generation)
-        else:
-            # The cache lives and dies with the registry; while addons are being loaded their number grows.
-            registry = env.registry
-            cache, installed = registry.__dict__.setdefault("_connector_units", {}), registry._init_modules
-            key = (self, base_class, model_name, Reference._generation, len(installed))
+        cls = self.find_class(base_class, model_name, env)
+        if cls is None:
+            raise no_unit(self, self.entries(env), base_class, model_name)
+        return cls
+
+    def find_class(self, base_class: Unit, model_name: str, env: Any = None) -> Unit | None:
+        """Return the class to use for a model, as :meth:`get_class`, None when there is none."""
+        lookups = Reference._lookups
+        installed = None
+        if env is not None:
+            addons = lookups.get(self)
+            if addons is None:
+                addons = lookups[self] = frozenset(
+                    one.addon for level in self.lineage() for one in level._registrations
+                )
+            # Of the database's addons those few that matter here; so databases share what was looked up.
+            installed = addons.intersection(env.registry._init_modules)
+        key = (self, base_class, model_name, installed)
         try:
-            return cache[key]
+            return lookups[key]
         except KeyError:
-            if cache and next(reversed(cache))[-1 if env is None else 3] != Reference._generation:
-                cache.clear()
-            cls = cache[key] = self._resolve(base_class, model_name, installed)
-            return cls
+            return lookups.setdefault(key, resolve(self._entries(installed), base_class, model_name))
 
-    def _resolve(self, base_class: Unit, model_name: str, installed) -> Unit:
-        levels = self._visible(base_class, installed)
-        for names_model in (True, False):
-            for level, classes in levels:
-                found = [
-                    cls
-                    for cls in classes
-                    if (model_name in cls.applied_models() if names_model else cls._apply_on is None)
-                ]
-                found = [
-                    cls for cls in found if not any(other is not cls and issubclass(other, cls) for other in found)
-                ]
-                if len(found) > 1:
-                    raise SeveralUnitsError(
-                        f"several {_kind(base_class)} classes for {model_name} on {level}: "
-                        + ", ".join(f"{cls.__module__}.{cls.__qualname__}" for cls in found)
-                        + "; register one with replacing= another, or unregister one"
-                    )
-                if found:
-                    return found[0]
-        searched = "; ".join(
-            f"{level}: " + (", ".join(cls.__name__ for cls in classes) or "none of this kind")
-            for level, classes in levels
-        )
-        raise NoUnitError(f"no {_kind(base_class)} class for {model_name}; searched {searched}")
+    def entries(self, env: Any = None) -> list[Entry]:
+        """Return all classes of this reference and those above it, nearest level first, in order of registration.
 
-    def _visible(self, base_class: Unit, installed) -> list[tuple[Reference, list[Unit]]]:
-        """Return per level, nearest first, the classes that exist and that no nearer or same level replaced."""
-        levels, hidden = [], set()
+        Those that do not exist are among them, with the reason: not installed in the database of ``env``, or replaced.
+        """
+        return self._entries(None if env is None else env.registry._init_modules)
+
+    def _entries(self, installed: Any) -> list[Entry]:
+        entries: list[Entry] = []
+        replaced_by: dict[type[ConnectorUnit], type[ConnectorUnit]] = {}
         for level in self.lineage():
-            active = [r for r in level._registrations if installed is None or r.addon is None or r.addon in installed]
-            hidden.update(r.replacing for r in active if r.replacing is not None)
-            levels.append((level, [r.cls for r in active if r.cls not in hidden and issubclass(r.cls, base_class)]))
-        return levels
-
-
-def _kind(base_class: type[ConnectorUnit]) -> str:
-    return base_class.__name__
+            registrations = [
+                (one, installed is None or one.addon is None or one.addon in installed) for one in level._registrations
+            ]
+            for one, is_installed in registrations:
+                if one.replacing is not None and is_installed:
+                    replaced_by.setdefault(one.replacing, one.cls)
+            entries += [
+                Entry(level, one.cls, one.replacing, one.addon, is_installed, replaced_by.get(one.cls))
+                for one, is_installed in registrations
+            ]
+        return entries
 
 
 def get_reference(service: str, version: str | None = None) -> Reference:
@@ -190,8 +229,13 @@ def get_reference(service: str, version: str | None = None) -> Reference:
     :raises LookupError: when there is none; the message lists those that exist
     """
     try:
-        return _references[service, version]
+        return _references[service, version or None]
     except KeyError:
         wanted = f"{service} {version}" if version else service
-        known = ", ".join(sorted(map(str, _references.values()))) or "none"
+        known = ", ".join(map(str, all_references())) or "none"
         raise LookupError(f"there is no reference {wanted!r}; known: {known}") from None
+
+
+def all_references() -> list[Reference]:
+    """Return all references, each after its parent."""
+    return sorted(_references.values(), key=lambda one: [str(level) for level in one.lineage()][::-1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class ConnectorUnit:
     """
 
     #: The model, or models, that the class is for; None for any model.
-    _apply_on: ClassVar[str | Iterable[str] | None] = None
+    _apply_on: ClassVar[str | Collection[str] | None] = None
 
     #: Set by the base class of each kind ("adapter", "binder"...): makes it known to the shortcuts below.
     _kind: ClassVar[str | None] = None
@@ -48,16 +48,17 @@ class ConnectorUnit:
         return (cls._apply_on,) if isinstance(cls._apply_on, str) else tuple(cls._apply_on)
 
     @property
-    def env(self):
+    def env(self) -> Any:
+        """The environment of the session."""
         return self.work.env
 
     @property
-    def backend(self):
+    def backend(self) -> Any:
         """The backend record (1), in the environment of the session."""
         return self.work.backend
 
     @property
-    def model(self):
+    def model(self) -> Any:
         """The empty recordset of the session's model."""
         return self.work.model
 
@@ -66,18 +67,20 @@ class ConnectorUnit:
         return self.work.unit(base_class, model_name)
 
     @property
-    def adapter(self):
+    def adapter(self) -> Any:
+        """The adapter of the session's model."""
         return self.unit(self._kinds["adapter"])
 
     @property
-    def binder(self):
+    def binder(self) -> Any:
+        """The binder of the session's model."""
         return self.unit(self._kinds["binder"])
 
-    def binder_for(self, model_name: str):
+    def binder_for(self, model_name: str) -> Any:
         """Return the binder of another binding model."""
         return self.unit(self._kinds["binder"], model_name)
 
     @property
-    def mapper(self):
+    def mapper(self) -> Any:
         """The mapper in the direction of this unit."""
         return self.unit(self._kinds[self._mapper_kind])

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..exceptions import NoUnitError
 from .unit import ConnectorUnit
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ class WorkSession:
     :param options: whatever the caller wants its units to know
     """
 
-    def __init__(self, backend, model_name: str, reference: Reference | None = None, **options: Any) -> None:
+    def __init__(self, backend: Any, model_name: str, reference: Reference | None = None, **options: Any) -> None:
         self.model_name = model_name
         self.reference: Reference = reference or backend.reference
         self.options: dict[str, Any] = options
@@ -44,15 +43,15 @@ class WorkSession:
         return f"<WorkSession on {self.model_name} of {self._backend!r}>"
 
     @property
-    def env(self):
+    def env(self) -> Any:
         return self._state.env
 
     @property
-    def backend(self):
+    def backend(self) -> Any:
         return self._backend.with_env(self.env)
 
     @property
-    def model(self):
+    def model(self) -> Any:
         return self.env[self.model_name]
 
     def on(self, model_name: str) -> WorkSession:
@@ -74,12 +73,8 @@ class WorkSession:
             return self.on(model_name).unit(base_class)
         unit = self._units.get(base_class)
         if unit is None:
-            try:
-                cls = self.reference.get_class(base_class, self.model_name, self.env)
-            except NoUnitError:
-                if not base_class.__dict__.get("_usable_as_is"):
-                    raise
-                cls = base_class
+            find = self.reference.find_class if base_class.__dict__.get("_usable_as_is") else self.reference.get_class
+            cls = find(base_class, self.model_name, self.env) or base_class
             unit = self._units[base_class] = cls(self)
         return unit  # type: ignore[return-value]
 
@@ -87,8 +82,8 @@ class WorkSession:
     def origin(self) -> Iterator[Any]:
         """Mark all that is written inside as coming from this backend; yields the environment to write with.
 
-        Inside, ``work.env`` carries the context ``connector_origin=(backend model, backend id)``. It is flushed before the
-        end, so that what is recomputed has the same origin.
+        Inside, ``work.env`` carries the context ``connector_origin=(backend model, backend id)``. It is flushed before
+        the end, so that what is recomputed has the same origin.
         """
         before = self.env
         inside = before(context=dict(before.context, connector_origin=(self._backend._name, self._backend.id)))
@@ -112,5 +107,5 @@ class WorkSession:
 class _State:
     """The environment, in one place for the sessions of all models."""
 
-    def __init__(self, env) -> None:
+    def __init__(self, env: Any) -> None:
         self.env = env

@@ -1,0 +1,116 @@
+"""Which of the registered classes to use for a model, and what to say when there is none."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..exceptions import NoUnitError, SeveralUnitsError
+from .unit import ConnectorUnit
+
+if TYPE_CHECKING:
+    from .reference import Reference
+
+__all__ = ["Entry", "no_unit", "resolve"]
+
+UnitClass = type[ConnectorUnit]
+
+#: Classes of a level that an error names before it counts the others.
+NAMED_CLASSES = 6
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered class, as a reference at or below its level sees it."""
+
+    #: Where the class is registered.
+    level: Reference
+    cls: UnitClass
+    #: The class that it was registered to replace.
+    replacing: UnitClass | None
+    #: The addon that defines it, None for a class from elsewhere.
+    addon: str | None
+    #: Its addon is installed in the database that was asked about; without one, every addon is.
+    is_installed: bool
+    #: The class that hides it.
+    replaced_by: UnitClass | None
+
+    @property
+    def exists(self) -> bool:
+        """It is installed and nothing hides it."""
+        return self.is_installed and self.replaced_by is None
+
+    def fits(self, model_name: str | None) -> bool:
+        """Tell whether the class names a model; for None, whether it is for any."""
+        return self.cls._apply_on is None if model_name is None else model_name in self.cls.applied_models()
+
+
+def resolve(entries: Iterable[Entry], base_class: UnitClass, model_name: str) -> UnitClass | None:
+    """Return the class to use, None when there is none.
+
+    :param entries: of a reference, nearest level first
+    :raises SeveralUnitsError: when the deciding level has several and none is a subclass of all others
+    """
+    existing = [entry for entry in entries if entry.exists and issubclass(entry.cls, base_class)]
+    for name in (model_name, None):
+        found = [entry for entry in existing if entry.fits(name)]
+        if found:
+            found = [entry for entry in found if entry.level is found[0].level]
+            bases = {base for entry in found for base in entry.cls.__mro__[1:]}
+            best = [entry for entry in found if entry.cls not in bases]
+            if len(best) > 1:
+                raise _several_units(best, base_class, model_name)
+            return best[0].cls
+    return None
+
+
+def _several_units(entries: Sequence[Entry], base_class: UnitClass, model_name: str) -> SeveralUnitsError:
+    def described(entry: Entry) -> str:
+        replaces = f", in place of {entry.replacing.__name__}" if entry.replacing else ""
+        return f"{entry.cls.__module__}.{entry.cls.__qualname__} (addon {entry.addon or 'none'}{replaces})"
+
+    return SeveralUnitsError(
+        f"several {base_class.__name__} classes for {model_name} on {entries[0].level}: "
+        f"{', '.join(map(described, entries))}. Register one of them with replacing= the other, derive it from the "
+        "other, or unregister one"
+    )
+
+
+def no_unit(reference: Reference, entries: Sequence[Entry], base_class: UnitClass, model_name: str) -> NoUnitError:
+    """Return the error that says where a class was looked for, and what comes near."""
+    of_kind = [entry for entry in entries if issubclass(entry.cls, base_class)]
+    searched = "; ".join(
+        f"{level}: {_listed(entry for entry in of_kind if entry.level is level and entry.exists)}"
+        for level in reference.lineage()
+    )
+    text = f"no {base_class.__name__} class for {model_name} on {reference}; searched {searched}"
+    return NoUnitError(". ".join([text, *_near_misses(entries, of_kind, base_class, model_name)]))
+
+
+def _listed(entries: Iterable[Entry]) -> str:
+    named = [f"{entry.cls.__name__} ({', '.join(entry.cls.applied_models()) or 'any model'})" for entry in entries]
+    if len(named) > NAMED_CLASSES:
+        named[NAMED_CLASSES:] = [f"and {len(named) - NAMED_CLASSES} more"]
+    return ", ".join(named) or "none of this kind"
+
+
+def _near_misses(
+    entries: Sequence[Entry], of_kind: Sequence[Entry], base_class: UnitClass, model_name: str
+) -> Iterable[str]:
+    for entry in of_kind:
+        if entry.fits(model_name) or entry.fits(None):
+            if not entry.is_installed:
+                yield f"{entry.cls.__name__} is for it, but its addon {entry.addon} is not installed here"
+            elif entry.replaced_by is not None:
+                yield f"{entry.cls.__name__} is for it, but {entry.replaced_by.__name__} replaces it"
+    others = [
+        entry.cls.__name__ for entry in entries if entry not in of_kind and entry.exists and entry.fits(model_name)
+    ]
+    if others:
+        yield f"For this model, but of another kind than {base_class.__name__}: {', '.join(others)}"
+    models = {name for entry in of_kind if entry.exists for name in entry.cls.applied_models()}
+    close: list[Any] = difflib.get_close_matches(model_name, models)
+    if close:
+        yield f"Did you mean {' or '.join(close)}?"
