@@ -1,7 +1,7 @@
 """The arguments of a job as JSON, and back, exactly as they were.
 
-What JSON has no type for is an object with the one key ``$`` naming its type, and its value under ``v``; a dict that has
-a key ``$`` itself is written as pairs. Nothing is ever pickled.
+What JSON has no type for is an object with the one key ``$`` naming its type, and its value under ``v``; a dict that
+has a key ``$`` itself is written as pairs. Nothing is ever pickled.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def dumps(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
-def encode(value: Any, name: str) -> Any:
+def encode(value: Any, name: object) -> Any:
     """Return ``value`` as what JSON can hold.
 
-    :param name: of the argument, for the error
+    :param name: of the argument, as the error is to print it
     :raises TypeError: for a type that would not come back exactly as it is, and for records that are not saved
     """
     kind = type(value)
@@ -68,12 +68,12 @@ def encode(value: Any, name: str) -> Any:
         text = etree.tostring(value, encoding="unicode", with_tail=False)
         return {_TAG: "xml", "v": text, "tail": value.tail}
     raise TypeError(
-        f"job argument {name}: {kind.__module__}.{kind.__qualname__} cannot be stored; a job takes None, bool, int, float, "
-        "str, list, tuple, dict, records, date, datetime, timedelta, Decimal, bytes and lxml elements"
+        f"job argument {name}: {kind.__module__}.{kind.__qualname__} cannot be stored; a job takes None, bool, int, "
+        "float, str, list, tuple, dict, records, date, datetime, timedelta, Decimal, bytes and lxml elements"
     )
 
 
-def decode(value: Any, env) -> Any:
+def decode(value: Any, env: Any) -> Any:
     """Return the argument that :func:`encode` was given; records are in ``env``."""
     if isinstance(value, list):
         return [decode(item, env) for item in value]

@@ -33,7 +33,7 @@ class JobProxy:
 
     __slots__ = ("__enqueuer",)
 
-    def __init__(self, records, options: Mapping[str, Any]) -> None:
+    def __init__(self, records: Any, options: Mapping[str, Any]) -> None:
         self.__enqueuer = _Enqueuer(records, options)
 
     def __repr__(self) -> str:
@@ -44,7 +44,7 @@ class JobProxy:
         enqueuer.check_method(method_name)
         return lambda *args, **kwargs: enqueuer.enqueue(method_name, args, kwargs)
 
-    def map(self, method_name: str, args_list: Iterable[Sequence[Any]]):
+    def map(self, method_name: str, args_list: Iterable[Sequence[Any]]) -> Any:
         """Store one job for each tuple of positional arguments; return as many job records, in order.
 
         :raises ValueError: together with ``split``
@@ -56,7 +56,7 @@ class JobProxy:
 class _Enqueuer:
     """Stores calls of methods of ``records``."""
 
-    def __init__(self, records, options: Mapping[str, Any]) -> None:
+    def __init__(self, records: Any, options: Mapping[str, Any]) -> None:
         check_options(options, OPTIONS)
         self.records = records
         self.options = options
@@ -69,13 +69,13 @@ class _Enqueuer:
             message = f"{self.records._name} has no method {name!r} to run as a job"
             raise AttributeError(message)
 
-    def enqueue(self, method_name: str, args: tuple[Any, ...], kwargs: dict[str, Any]):
+    def enqueue(self, method_name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Store one call, or one for each part of the records with ``split``; return the job records."""
         split = self.options.get("split")
         parts = [self.records] if split is None else _parts(self.records, split)
         return self._store(method_name, [(part, args, kwargs) for part in parts])
 
-    def map(self, method_name: str, args_list: Iterable[Sequence[Any]]):
+    def map(self, method_name: str, args_list: Iterable[Sequence[Any]]) -> Any:
         """Store one call for each tuple of arguments; return the job records."""
         if self.options.get("split") is not None:
             raise ValueError(
@@ -83,7 +83,7 @@ class _Enqueuer:
             )
         return self._store(method_name, [(self.records, tuple(args), {}) for args in args_list])
 
-    def _store(self, method_name: str, calls: list[tuple[Any, tuple[Any, ...], dict[str, Any]]]):
+    def _store(self, method_name: str, calls: list[_Call]) -> Any:
         cr, env = self.records.env.cr, self.records.env
         method = getattr(type(self.records), method_name)
         declared = method_options(type(self.records), method_name)
@@ -126,7 +126,7 @@ class _Enqueuer:
         wake.after_commit(cr, sweep=waiting)
         return env["connector.job"].browse(ids)
 
-    def _rows(self, method: Callable[..., Any], calls, options: Mapping[str, Any]) -> list[_Row]:
+    def _rows(self, method: Callable[..., Any], calls: list[_Call], options: Mapping[str, Any]) -> list[_Row]:
         """Return (call, identity key, exclusive key) of each call."""
         env = self.records.env
         context = _kept_context(env, options.get("keep_context") or ())
@@ -166,7 +166,9 @@ class _Enqueuer:
         others = iter(plain_ids)
         return [found[row[1]] if row[1] else next(others) for row in rows], plain_ids + new_ids
 
-    def _insert_new(self, rows: list[_Row], values: dict[str, Any], found: dict | None = None) -> list[tuple[int, str]]:
+    def _insert_new(
+        self, rows: list[_Row], values: dict[str, Any], found: dict[str | None, int] | None = None
+    ) -> list[tuple[int, str]]:
         """Insert rows and return (id, identity key) of the new jobs.
 
         :param found: job id by identity key, to be completed; None: the rows have no such keys
@@ -179,7 +181,7 @@ class _Enqueuer:
         stored = cr.fetchall()
         if found is not None:
             found.update((key, job_id) for job_id, key in stored)
-            missing = [row[1] for row in rows if row[1] not in found]
+            missing = [row[1] for row in rows if row[1] and row[1] not in found]
             if missing:
                 cr.execute(sql.find_identical(missing))
                 found.update((key, job_id) for job_id, key in cr.fetchall())
@@ -197,6 +199,8 @@ class _Enqueuer:
         return stored
 
 
+# Records, positional arguments and named ones.
+_Call = tuple[Any, tuple[Any, ...], dict[str, Any]]
 _Row = tuple[str, "str | None", "str | None"]
 
 
@@ -233,18 +237,18 @@ class _Name:
         return self._parameters.name(self._position)
 
 
-def _parts(records, size: int) -> Iterator[Any]:
+def _parts(records: Any, size: int) -> Iterator[Any]:
     for ids in split_every(size, records._ids):
         yield records.browse(ids)
 
 
-def _saved_ids(records) -> list[int]:
+def _saved_ids(records: Any) -> list[int]:
     if not all(records._ids):
         raise TypeError(f"{records} is not saved: save it before you enqueue a job on it")
     return list(records._ids)
 
 
-def _kept_context(env, names: Iterable[str]) -> dict[str, Any]:
+def _kept_context(env: Any, names: Iterable[str]) -> dict[str, Any]:
     context = {name: env.context[name] for name in KEPT_CONTEXT if name in env.context}
     for name in names:
         if name in env.context:
@@ -254,7 +258,7 @@ def _kept_context(env, names: Iterable[str]) -> dict[str, Any]:
     return context
 
 
-def _key(option: Any, records, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+def _key(option: Any, records: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
     return option(records, *args, **kwargs) if callable(option) else option
 
 

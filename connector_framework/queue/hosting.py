@@ -1,4 +1,4 @@
-"""Where workers start by themselves: in Odoo's threaded server, and beside the HTTP and cron workers of the prefork one.
+"""Where workers start by themselves: in Odoo's threaded server, and beside the workers of the prefork one.
 
 Odoo has no hook for a background service of an addon, so the two methods of its servers that start the cron are
 wrapped, once a process, when the addon's code is loaded (``post_load`` in the manifest).
@@ -10,6 +10,8 @@ import functools
 import logging
 import os
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import odoo
 import odoo.cli
@@ -28,8 +30,11 @@ _installed = False
 
 
 def install() -> None:
-    """Make the servers of this process start workers. Starts nothing by itself unless the threaded server serves already."""
-    global _installed  # once a process, whatever databases come and go
+    """Make the servers of this process start workers.
+
+    Starts nothing by itself unless the threaded server serves already.
+    """
+    global _installed  # noqa: PLW0603  # once a process, whatever databases come and go
     if _installed or getattr(odoo, "evented", False) or config["test_enable"] or config["stop_after_init"]:
         return
     _installed = True
@@ -45,11 +50,11 @@ def install() -> None:
         _start_threaded(running)
 
 
-def _wrap(cls: type, name: str, after) -> None:
+def _wrap(cls: type, name: str, after: Callable[[Any], None]) -> None:
     original = getattr(cls, name)
 
     @functools.wraps(original)
-    def wrapper(self):
+    def wrapper(self: Any) -> None:
         original(self)
         after(self)
 
@@ -67,7 +72,7 @@ def _start_threaded(running: server.ThreadedServer) -> None:
 class WorkerJobs(server.Worker):
     """The process of a prefork server that runs jobs."""
 
-    def __init__(self, multi) -> None:
+    def __init__(self, multi: Any) -> None:
         super().__init__(multi)
         # A job may take long and says itself for how long: none of the limits of a request.
         self.watchdog_timeout = None

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import psycopg2
 
@@ -22,7 +23,7 @@ BEAT_S = 1.0
 
 
 def run_pending(
-    registry,
+    registry: Any,
     *,
     limit: int | None = None,
     channels: Iterable[str] | None = None,

@@ -12,25 +12,28 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 _NUMBER = (int, float)
 
+# Any, as Callable, Iterable and Mapping are no types to a type checker, though isinstance takes them.
+_Types = tuple[Any, ...]
+
 #: What a call may say: option -> accepted types. None always means "not said".
-OPTIONS: dict[str, tuple[type, ...]] = {
+OPTIONS: dict[str, _Types] = {
     "priority": (int,),
     "eta": (int, float, timedelta, datetime),
     "channel": (str,),
     "max_attempts": (int,),
-    "identity_key": (str, Callable),  # type: ignore[dict-item]
+    "identity_key": (str, Callable),
     "identity_until": (str,),
-    "exclusive_key": (str, Callable),  # type: ignore[dict-item]
+    "exclusive_key": (str, Callable),
     "after": (object,),
     "timeout_s": _NUMBER,
     "description": (str,),
-    "keep_context": (Iterable,),  # type: ignore[dict-item]
+    "keep_context": (Iterable,),
     "split": (int,),
 }
 
 #: What a method alone may say, beside the above.
-METHOD_OPTIONS: dict[str, tuple[type, ...]] = {
-    "retry_pattern": (Mapping,),  # type: ignore[dict-item]
+METHOD_OPTIONS: dict[str, _Types] = {
+    "retry_pattern": (Mapping,),
     "group_commit": (int,),
     "async_commit": (bool,),
 }
@@ -38,7 +41,7 @@ METHOD_OPTIONS: dict[str, tuple[type, ...]] = {
 _ATTRIBUTE = "_connector_job_options"
 
 
-def check_options(options: Mapping[str, Any], allowed: Mapping[str, tuple[type, ...]]) -> None:
+def check_options(options: Mapping[str, Any], allowed: Mapping[str, _Types]) -> None:
     """Check names, types and ranges of options.
 
     :raises TypeError: for an unknown option or a value of the wrong type

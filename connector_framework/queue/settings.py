@@ -6,6 +6,7 @@ import configparser
 import functools
 import os
 from dataclasses import dataclass, fields
+from typing import Any
 
 from odoo.tools import config
 
@@ -54,16 +55,17 @@ def load_settings() -> Settings:
     :raises ValueError: for a value that is no number, naming the setting
     """
     section = read_section("connector_framework")
-    values: dict[str, object] = {}
+    defaults = Settings()
+    values: dict[str, Any] = {}
     for field in fields(Settings):
         text = section.get(field.name)
         if text is None:
             continue
-        kind = type(field.default)
+        kind = type(getattr(defaults, field.name))
         try:
             values[field.name] = kind(text)
         except ValueError:
             raise ValueError(
                 f"[connector_framework] {field.name} = {text!r} in {config['config']} is not a number: correct it"
             ) from None
-    return Settings(**values)  # type: ignore[arg-type]
+    return Settings(**values)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import psycopg2
 from odoo.sql_db import db_connect
@@ -24,7 +25,7 @@ local: dict[str, Callable[[str], None]] = {}
 SWEEP = "sweep"
 
 
-def after_commit(cr, sweep: bool = False) -> None:
+def after_commit(cr: Any, sweep: bool = False) -> None:
     """Wake the workers once the transaction of ``cr`` is committed, however often it is called in it.
 
     :param sweep: jobs may be free that waited for others
