@@ -87,7 +87,9 @@ class Process:
 class ProcessCase(BaseCase):
     """Tests with real workers on a database of their own."""
 
-    _template: str | None = None
+    #: The addons that the database has.
+    modules = (PROBE,)
+    _templates: dict[tuple[str, ...], str] = {}
 
     @classmethod
     def setUpClass(cls):
@@ -99,28 +101,32 @@ class ProcessCase(BaseCase):
     @classmethod
     def make_database(cls) -> str:
         """Return the name of a new database with the probe addon; it is dropped with the class."""
-        if ProcessCase._template is None:
-            name = f"connector_probe_template_{os.getpid()}"
-            db._create_empty_database(name)
-            sql_db.close_db(name)
-            atexit.register(drop_database, name)
-            log = cls.folder / "template.log"
-            with log.open("wb") as out:
-                done = subprocess.run(
-                    [*odoo_command("-d", name, "-i", PROBE, "--stop-after-init", "--no-http")],
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
-                    stderr=out,
-                    check=False,
-                    timeout=600,
-                )
-            if done.returncode:
-                raise AssertionError(f"the probe addon cannot be installed: {log.read_text()[-3000:]}")
-            ProcessCase._template = name
+        if cls.modules not in ProcessCase._templates:
+            ProcessCase._templates[cls.modules] = cls._make_template()
         name = f"connector_probe_{os.getpid()}_{next(_numbers)}"
         with _postgres() as cursor:
-            cursor.execute(f'CREATE DATABASE "{name}" TEMPLATE "{ProcessCase._template}"')
+            cursor.execute(f'CREATE DATABASE "{name}" TEMPLATE "{ProcessCase._templates[cls.modules]}"')
         cls.addClassCleanup(drop_database, name)
+        return name
+
+    @classmethod
+    def _make_template(cls) -> str:
+        name = f"connector_probe_template_{os.getpid()}_{next(_numbers)}"
+        db._create_empty_database(name)
+        sql_db.close_db(name)
+        atexit.register(drop_database, name)
+        log = cls.folder / "template.log"
+        with log.open("wb") as out:
+            done = subprocess.run(
+                odoo_command("-d", name, "-i", ",".join(cls.modules), "--stop-after-init", "--no-http"),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                check=False,
+                timeout=600,
+            )
+        if done.returncode:
+            raise AssertionError(f"{cls.modules} cannot be installed: {log.read_text()[-3000:]}")
         return name
 
     def setUp(self):
@@ -133,7 +139,10 @@ class ProcessCase(BaseCase):
         self.sql(
             "TRUNCATE connector_job, connector_worker, queue_probe_effect, queue_probe_run, connector_job_dependency"
         )
-        self.sql("UPDATE connector_job_channel SET capacity = 0, rate_limit = 0, paused = false")
+        # Those of a test have no limit again; those that an addon brings keep theirs.
+        brought = "SELECT res_id FROM ir_model_data WHERE model = 'connector.job.channel'"
+        self.sql(f"UPDATE connector_job_channel SET capacity = 0, rate_limit = 0 WHERE id NOT IN ({brought})")
+        self.sql("UPDATE connector_job_channel SET paused = false")
 
     def _end_processes(self):
         for process in self._processes:

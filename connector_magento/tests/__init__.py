@@ -7,4 +7,5 @@ from . import (
     test_order,
     test_order_lines,
     test_partner,
+    test_process_import,
 )

@@ -1,0 +1,78 @@
+"""The import of a whole shop by a real server that is killed in the middle of it."""
+
+import unittest
+
+from odoo.tests import tagged
+
+from odoo.addons.connector_framework.tests.common import wait_until
+from odoo.addons.connector_framework.tests.process_case import PROBE, ProcessCase
+
+from .common import Sandbox
+
+#: Table -> what the shop's summary calls it.
+TABLES = {
+    "magento_product_category": "categories",
+    "magento_product_product": "products",
+    "magento_res_partner": "customers",
+    "magento_address": "addresses",
+    "magento_sale_order": "orders",
+}
+
+
+@tagged("post_install", "-at_install", "process")
+class TestProcessImport(ProcessCase):
+    modules = (PROBE, "connector_magento")
+
+    @classmethod
+    def setUpClass(cls):
+        if Sandbox is None:
+            raise unittest.SkipTest("there is no folder sandbox beside the addon: run the tests in a checkout")
+        super().setUpClass()
+
+    def counts(self):
+        return {table: self.sql(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}
+
+    def test_killed_in_the_middle(self):
+        """Killed with SIGKILL in the middle and started again, twice: all of the shop is there, once."""
+        shop = self.enterContext(Sandbox())
+        with self.environment() as env:
+            backend = env["magento.backend"].create(
+                {"name": "Shop", "url": shop.url, "api_user": shop.user, "api_key": shop.key}
+            )
+            backend.action_import_all()
+        for share in (0.2, 0.6):
+            server = self.start_server()
+            wanted = share * 650
+            wait_until(
+                lambda wanted=wanted: self.states().get("done", 0) >= wanted,
+                240,
+                lambda: f"{self.states()}; {self.logs()}",
+            )
+            server.kill()
+            self.assertGreater(self.states().get("pending", 0) + self.states().get("running", 0), 0)
+        self.start_server()
+        wait_until(
+            lambda: set(self.states()) <= {"done"}, 300, lambda: f"{self.states()}; {self.failed()}; {self.logs()}"
+        )
+        summary = shop.summary()
+        self.assertEqual(self.counts(), {table: summary[name] for table, name in TABLES.items()})
+        for table in TABLES:
+            twice = self.sql(f"SELECT external_id FROM {table} GROUP BY backend_id, external_id HAVING count(*) > 1")
+            self.assertEqual(twice, [], table)
+        # Each binding stands for a record of its own: none was created twice and left behind.
+        created = "SELECT count(*) FROM res_partner WHERE id IN (SELECT odoo_id FROM magento_res_partner)"
+        self.assertLessEqual(self.sql(created)[0][0], summary["customers"])
+        orders = self.sql("SELECT count(*), count(DISTINCT name) FROM sale_order")[0]
+        self.assertEqual(orders, (summary["orders"], summary["orders"]))
+        skus = self.sql(
+            "SELECT count(*), count(DISTINCT default_code) FROM product_product WHERE default_code IS NOT NULL"
+        )[0]
+        self.assertEqual(skus[0], skus[1])
+        totals = self.sql(
+            "SELECT sum(amount_total) FROM sale_order WHERE id IN (SELECT odoo_id FROM magento_sale_order)"
+        )
+        self.assertEqual(f"{totals[0][0]:.2f}", f"{float(summary['grand_total']):.2f}")
+        self.assertGreater(self.sql("SELECT count(*) FROM connector_job WHERE crashes > 0")[0][0], 0)
+
+    def failed(self):
+        return self.sql("SELECT name, exc_message FROM connector_job WHERE state = 'failed' LIMIT 3")
