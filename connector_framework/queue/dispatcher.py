@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import select
@@ -89,10 +90,9 @@ class Dispatcher:
         """Look at the queue now."""
         if payload == wake.SWEEP:
             self._sweep = True
-        try:
+        # BlockingIOError: it is awake; another OSError: it is gone.
+        with contextlib.suppress(OSError):
             self._wake_in.send(b".")
-        except (BlockingIOError, OSError):
-            pass  # it is awake, or gone
 
     # -- one session ---------------------------------------------------------------------------------------------------
 
@@ -118,14 +118,14 @@ class Dispatcher:
         wake.local[self.dbname] = self.wake
         _logger.info("worker %s serves database %s with %s threads", worker.id, self.dbname, self.settings.threads)
         try:
-            return self._loop(worker, pool)
+            return self._loop(worker, session, pool)
         finally:
             wake.local.pop(self.dbname, None)
             self._leave(worker, pool)
             self._lost.set()
             beat.join()
 
-    def _loop(self, worker: Worker, pool: Pool) -> bool:
+    def _loop(self, worker: Worker, session: DatabaseSession, pool: Pool) -> bool:
         while not self._stopping.is_set():
             if self._lost.is_set():
                 raise psycopg2.OperationalError("the worker's session was lost")
@@ -146,7 +146,7 @@ class Dispatcher:
             if self.drain and not more and pool.idle and not self._suspect and self._is_drained(worker):
                 return False
             if not more:
-                self._wait(worker, next_eta_s)
+                self._wait(session, next_eta_s)
         return False
 
     def _claim(self, worker: Worker, pool: Pool, claimable: bool) -> bool:
@@ -171,8 +171,8 @@ class Dispatcher:
         if not registry.ready:
             return False
         jobs = worker.claim(max(0, free), ahead)
-        # A job that a worker died with runs alone here, with nothing else claimed, so that it takes no other along if it
-        # is what killed the worker.
+        # A job that a worker died with runs alone here, with nothing else claimed, so that it takes no other along if
+        # it is what killed the worker.
         suspects = [job for job in jobs if job.crashes]
         if suspects:
             self._suspect = suspects.pop(0)
@@ -206,22 +206,20 @@ class Dispatcher:
         channel_ids = worker.channel_ids()
         return not worker.session.execute(sql.unfinished(channel_ids))[0][0]
 
-    def _wait(self, worker: Worker, next_eta_s: float | None) -> None:
+    def _wait(self, session: DatabaseSession, next_eta_s: float | None) -> None:
         timeout_s = self.settings.poll_interval_s * random.uniform(0.8, 1.0)
         if next_eta_s is not None:
             timeout_s = min(timeout_s, max(0.0, next_eta_s))
-        session = worker.session
+        readable: list[DatabaseSession | socket.socket] = [session, self._wake_out]
         try:
-            ready, _, _ = select.select([session, self._wake_out], [], [], timeout_s)  # type: ignore[list-item]
+            ready, _, _ = select.select(readable, [], [], timeout_s)
         except (ValueError, OSError) as error:
             raise psycopg2.OperationalError(f"the worker's session was closed: {error}") from error
         if session in ready:
-            session.poll()  # type: ignore[attr-defined]
-        try:
+            session.poll()
+        with contextlib.suppress(BlockingIOError):
             while self._wake_out.recv(4096):
                 pass
-        except BlockingIOError:
-            pass
 
     def _leave(self, worker: Worker, pool: Pool) -> None:
         """Give back what has not begun, wait for what runs, give the rest back too."""

@@ -49,7 +49,7 @@ _ATTRIBUTE = "_connector_running_job"
 NO_RECORDS = "the records no longer exist"
 
 
-def current_job(cr) -> RunningJob | None:
+def current_job(cr: Any) -> RunningJob | None:
     """Return what runs on this cursor; it is never taken from the context, which clients can set."""
     return cr.__dict__.get(_ATTRIBUTE)
 
@@ -57,7 +57,7 @@ def current_job(cr) -> RunningJob | None:
 class RunningJob:
     """A job while it runs, as its own code sees it."""
 
-    def __init__(self, worker: Worker, claimed: Claimed, cr, started: Any, grouped: bool = False) -> None:
+    def __init__(self, worker: Worker, claimed: Claimed, cr: Any, started: Any, grouped: bool = False) -> None:
         self.id = claimed.id
         self.claimed = claimed
         self.started = started
@@ -77,7 +77,7 @@ class RunningJob:
             raise _NotInAGroup
         self._cr.flush()
         self._cr.execute(sql.save_checkpoint(self.id, text))
-        self._cr.commit()
+        self._cr.commit()  # pylint: disable=invalid-commit  # a checkpoint is what stays when the job fails
         # The row's lock ended with the transaction: take it again, or learn that somebody else has the job.
         self._cr.execute(sql.take([self.id], self._worker.id, [self.claimed.attempt]))
         if not self._cr.fetchall():
@@ -89,7 +89,7 @@ class RunningJob:
         return json.loads(row[0]) if row else None
 
 
-class _NotInAGroup(Exception):  # noqa: N818  # never seen by anybody
+class _NotInAGroup(Exception):  # never seen by anybody
     """What the job does can be done by a job that is alone in its transaction."""
 
 
@@ -98,7 +98,7 @@ class Runner:
 
     def __init__(self, dbname: str) -> None:
         self.dbname = dbname
-        self._cr = None
+        self._cr: Any = None
 
     def run(self, worker: Worker, jobs: Sequence[Claimed]) -> None:
         """Run claimed jobs and write how they ended; never raises for what a job does.
@@ -132,7 +132,7 @@ class Runner:
                     ended = cr.fetchall()
                     if not ended:
                         raise JobLostError(f"{job} was taken over while it ran")
-                    cr.commit()
+                    cr.commit()  # pylint: disable=invalid-commit  # the job's transaction is the runner's own
                     outcome = "done"
                     env.registry.signal_changes()
                     worker.ended(job, ended[0][1])
@@ -151,7 +151,7 @@ class Runner:
                         self._rollback()
         except JobLostError as error:
             _logger.warning("%s: nothing of it was committed: %s", job, error)
-        except BaseException as error:  # noqa: BLE001  # whatever a job raises must not end the worker
+        except BaseException as error:  # whatever a job raises must not end the worker
             if outcome == "done":
                 _logger.warning("%s is done, but what was to follow its commit failed: %s", job, error, exc_info=True)
             else:
@@ -183,12 +183,12 @@ class Runner:
             ended = dict(cr.fetchall())
             if len(ended) < len(jobs):
                 return False
-            cr.commit()
+            cr.commit()  # pylint: disable=invalid-commit  # the group's transaction is the runner's own
             committed = True
             env.registry.signal_changes()
             for job in jobs:
                 worker.ended(job, ended[job.id])
-        except Exception as error:  # noqa: BLE001  # each job says for itself what went wrong, when it is run alone
+        except Exception as error:  # each job says for itself what went wrong, when it is run alone
             if committed:
                 _logger.warning("jobs %s are done, but what was to follow failed: %s", ids, error, exc_info=True)
             else:
@@ -212,9 +212,9 @@ class Runner:
 
     # -- the work ------------------------------------------------------------------------------------------------------
 
-    def _environment(self, cr, row: Mapping[str, Any]):
+    def _environment(self, cr: Any, row: dict[str, Any]) -> Any:
         call = json.loads(row["call"])
-        row["call"] = call  # type: ignore[index]
+        row["call"] = call
         if row["login"] is None:
             raise PermanentError(f"user {row['user_id']} of the job does not exist any more; cancel the job")
         if not row["user_active"] and row["user_id"] != SUPERUSER_ID:
@@ -223,7 +223,7 @@ class Runner:
             )
         return api.Environment(cr, row["user_id"], call["context"], call["su"])
 
-    def _call(self, env, job: Claimed, row: Mapping[str, Any]) -> Any:
+    def _call(self, env: Any, job: Claimed, row: Mapping[str, Any]) -> Any:
         call = row["call"]
         if job.model_name not in env:
             raise PermanentError(
@@ -245,7 +245,7 @@ class Runner:
 
     # -- how it ended otherwise ----------------------------------------------------------------------------------------
 
-    def _failed(self, worker: Worker, job: Claimed, error: BaseException, env, started: Any) -> str:
+    def _failed(self, worker: Worker, job: Claimed, error: BaseException, env: Any, started: Any) -> str:
         """Write a skip, a retry or a failure after the rollback, and return what it is."""
         try:
             return self._write_failure(worker, job, error, env, started)
@@ -253,7 +253,7 @@ class Runner:
             # The worker's session is gone too: the job stays with this worker until others take it for dead.
             return f"left to be taken over, as {error!r} could not be written: {lost}"
 
-    def _write_failure(self, worker: Worker, job: Claimed, error: BaseException, env, started: Any) -> str:
+    def _write_failure(self, worker: Worker, job: Claimed, error: BaseException, env: Any, started: Any) -> str:
         if isinstance(error, SkipError):
             return "skipped" if worker.skip(job, _shorten(error.reason), started) else "lost"
         if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) and self._lost_session():
@@ -271,9 +271,9 @@ class Runner:
     def _lost_session(self) -> bool:
         return self._cr is None or self._cr.closed
 
-    def _retry_delay(self, job: Claimed, env) -> float:
+    def _retry_delay(self, job: Claimed, env: Any) -> float:
         """Return the seconds to wait after this attempt, by the method's pattern, else the default."""
-        pattern = {}
+        pattern: Mapping[int, float] = {}
         if env is not None and job.model_name in env.registry:
             pattern = method_options(env.registry[job.model_name], job.method_name).get("retry_pattern") or {}
         steps = [attempt for attempt in pattern if attempt <= job.attempt]
@@ -282,7 +282,7 @@ class Runner:
         delay = min(RETRY_MAX_S, RETRY_BASE_S * 2 ** (min(job.attempt, 30) - 1))
         return delay * random.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER)
 
-    def _language(self, worker: Worker, env) -> str:
+    def _language(self, worker: Worker, env: Any) -> str:
         """Return the language of the job: its caller's, else its user's."""
         if env is None:
             return "en_US"
@@ -302,7 +302,7 @@ class Runner:
 
     # -- the cursor ----------------------------------------------------------------------------------------------------
 
-    def _cursor(self):
+    def _cursor(self) -> Any:
         if self._cr is None or self._cr.closed:
             self.close()
             self._cr = Registry(self.dbname).cursor()

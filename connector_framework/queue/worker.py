@@ -88,8 +88,8 @@ class Worker:
         """Claim jobs that are due, most urgent first.
 
         :param limit: how many can start at once
-        :param prefetch: how many more may wait for a thread, in channels without limits: a claimed job counts there as one
-            that runs
+        :param prefetch: how many more may wait for a thread, in channels without limits: a claimed job counts there as
+            one that runs
         """
         self.tidy()
         channel_ids = self.channel_ids()
@@ -115,7 +115,10 @@ class Worker:
         return [row[0] for row in self._execute(sql.channels_by_name(self._channels))]
 
     def tidy(self) -> None:
-        """Free what waits for jobs that have ended, jobs whose time has come, and now and then what a crash left behind."""
+        """Free what waits for jobs that have ended, and jobs whose time has come.
+
+        Now and then also what a crash left behind.
+        """
         with self._lock:
             parents, self._parents = self._parents, set()
             keys, self._keys = self._keys, set()
@@ -167,7 +170,7 @@ class Worker:
         self.ended(job, False)
         return bool(rows)
 
-    def skip(self, job: Claimed, reason: str, started: Any) -> bool:
+    def skip(self, job: Claimed, reason: str | None, started: Any) -> bool:
         """End one's own job ``done`` without work; False: it is not one's own any more."""
         rows = self._execute(sql.finish([job.id], self.id, [job.attempt], [reason], [started]), durable=True)
         self.ended(job, bool(rows and rows[0][1]))
