@@ -1,9 +1,9 @@
 """Every SQL statement of the queue.
 
 Who runs what: statements on a job's *work* transaction (REPEATABLE READ) say so; all others run on a worker's own
-session, each in a short READ COMMITTED transaction. The row of a running job is locked by its work transaction from start
-to end and written by nobody else, or the final UPDATE would fail with a serialization error; so progress, checkpoints and
-heartbeats have tables of their own.
+session, each in a short READ COMMITTED transaction. The row of a running job is locked by its work transaction from
+start to end and written by nobody else, or the final UPDATE would fail with a serialization error; so progress,
+checkpoints and heartbeats have tables of their own.
 
 Times are naive UTC by the database's clock, so that the hosts' clocks do not matter.
 """
@@ -41,7 +41,8 @@ TABLES = SQL("""
     ALTER TABLE connector_job ALTER COLUMN date_enqueued SET DEFAULT (statement_timestamp() AT TIME ZONE 'utc');
     ALTER TABLE connector_job SET (
         fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000,
-        autovacuum_vacuum_insert_scale_factor = 0.1, autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0
+        autovacuum_vacuum_insert_scale_factor = 0.1, autovacuum_analyze_scale_factor = 0.05,
+        autovacuum_vacuum_cost_delay = 0
     );
     CREATE TABLE IF NOT EXISTS connector_job_dependency (
         child_id integer NOT NULL, parent_id integer NOT NULL, PRIMARY KEY (child_id, parent_id)
@@ -50,7 +51,9 @@ TABLES = SQL("""
     CREATE TABLE IF NOT EXISTS connector_job_progress (
         job_id integer PRIMARY KEY, done double precision NOT NULL, total double precision NOT NULL
     ) WITH (fillfactor = 50);
-    CREATE TABLE IF NOT EXISTS connector_job_checkpoint (job_id integer PRIMARY KEY, state text NOT NULL) WITH (fillfactor = 50);
+    CREATE TABLE IF NOT EXISTS connector_job_checkpoint (
+        job_id integer PRIMARY KEY, state text NOT NULL
+    ) WITH (fillfactor = 50);
     CREATE TABLE IF NOT EXISTS connector_job_bucket (
         channel_id integer PRIMARY KEY, tokens double precision NOT NULL, at timestamp NOT NULL
     ) WITH (fillfactor = 50);
@@ -78,7 +81,7 @@ def insert_jobs(
 
     :param rows: (call, identity key, exclusive key) of each job
     """
-    calls, identity_keys, exclusive_keys = (list(column) for column in zip(*rows))
+    calls, identity_keys, exclusive_keys = (list(column) for column in zip(*rows, strict=True))
     if eta_s is not None:
         when = SQL("t.now + %s * interval '1 second'", eta_s)
     else:
@@ -176,12 +179,12 @@ def claim(worker_id: int, limit: int, channel_ids: Sequence[int] | None = None) 
     """Claim up to ``limit`` jobs, most urgent first, where no limit is to be counted.
 
     Returns at least one row: (claimed columns or NULLs, ``limited``, ``busy``). ``limited``: channels with a limit have
-    jobs; nothing was claimed, :func:`claim_limited` is to be used, so that priorities hold over all channels. ``busy``: how
-    many were passed by for their exclusive key.
+    jobs; nothing was claimed, :func:`claim_limited` is to be used, so that priorities hold over all channels. ``busy``:
+    how many were passed by for their exclusive key.
 
-    Rows are locked FOR NO KEY UPDATE, those locked by others are skipped. Two claimers that start two jobs of one exclusive
-    key at once meet in the unique index ``_exclusive``: one gets 23505 and claims again. Index: ``_claim``, one
-    probe a channel.
+    Rows are locked FOR NO KEY UPDATE, those locked by others are skipped. Two claimers that start two jobs of one
+    exclusive key at once meet in the unique index ``_exclusive``: one gets 23505 and claims again. Index: ``_claim``,
+    one probe a channel.
     """
     return SQL(
         """
@@ -203,7 +206,8 @@ def claim(worker_id: int, limit: int, channel_ids: Sequence[int] | None = None) 
         ranked AS MATERIALIZED (SELECT c.id, c.priority, %(busy)s AS busy FROM candidates c),
         pick AS MATERIALIZED (SELECT id FROM ranked WHERE NOT busy ORDER BY priority, id LIMIT %(limit)s),
         claimed AS (
-            UPDATE connector_job j SET state = 'running', worker_id = %(worker)s, attempt = attempt + 1, date_started = %(now)s
+            UPDATE connector_job j
+               SET state = 'running', worker_id = %(worker)s, attempt = attempt + 1, date_started = %(now)s
               FROM pick WHERE j.id = pick.id RETURNING %(claimed)s)
         SELECT claimed.*, probe.limited, (SELECT count(*) FROM ranked WHERE busy) AS busy
           FROM probe LEFT JOIN claimed ON true ORDER BY claimed.priority, claimed.id
@@ -237,8 +241,10 @@ def claim_limited(worker_id: int, limit: int, channel_ids: Sequence[int] | None 
                 CASE WHEN c.paused THEN 0 ELSE %(limit)s END,
                 CASE WHEN c.capacity > 0 THEN greatest(0, c.capacity - coalesce(running.n, 0)) ELSE %(limit)s END,
                 CASE WHEN c.rate_limit > 0 THEN floor(least(greatest(1, c.rate_limit), coalesce(b.tokens, 1)
-                     + c.rate_limit * extract(epoch FROM %(clock)s - coalesce(b.at, %(clock)s))))::int ELSE %(limit)s END) AS room
-              FROM connector_job_channel c LEFT JOIN running USING (id) LEFT JOIN connector_job_bucket b ON b.channel_id = c.id),
+                     + c.rate_limit * extract(epoch FROM %(clock)s - coalesce(b.at, %(clock)s))))::int
+                     ELSE %(limit)s END) AS room
+              FROM connector_job_channel c
+              LEFT JOIN running USING (id) LEFT JOIN connector_job_bucket b ON b.channel_id = c.id),
         leaves AS MATERIALIZED (
             SELECT r.id, r.ancestors, (SELECT min(p.room) FROM room p WHERE p.id = ANY(r.ancestors)) AS room
               FROM room r WHERE r.wanted),
@@ -258,13 +264,16 @@ def claim_limited(worker_id: int, limit: int, channel_ids: Sequence[int] | None 
         pick AS MATERIALIZED (SELECT id FROM fitting ORDER BY priority, id LIMIT %(limit)s),
         spent AS (
             INSERT INTO connector_job_bucket AS b (channel_id, tokens, at)
-            SELECT a.id, 1 - count(*), %(clock)s FROM pick JOIN candidates USING (id), unnest(candidates.ancestors) a(id)
+            SELECT a.id, 1 - count(*), %(clock)s
+              FROM pick JOIN candidates USING (id), unnest(candidates.ancestors) a(id)
               JOIN connector_job_channel c ON c.id = a.id AND c.rate_limit > 0 GROUP BY a.id
             ON CONFLICT (channel_id) DO UPDATE SET at = excluded.at, tokens = greatest(0, excluded.tokens - 1 + (
-                SELECT least(greatest(1, c.rate_limit), b.tokens + c.rate_limit * extract(epoch FROM excluded.at - b.at))
+                SELECT least(greatest(1, c.rate_limit),
+                             b.tokens + c.rate_limit * extract(epoch FROM excluded.at - b.at))
                   FROM connector_job_channel c WHERE c.id = b.channel_id))),
         claimed AS (
-            UPDATE connector_job j SET state = 'running', worker_id = %(worker)s, attempt = attempt + 1, date_started = %(now)s
+            UPDATE connector_job j
+               SET state = 'running', worker_id = %(worker)s, attempt = attempt + 1, date_started = %(now)s
               FROM pick WHERE j.id = pick.id RETURNING %(claimed)s)
         SELECT claimed.*, true AS limited, (SELECT count(*) FROM ranked WHERE busy) AS busy
           FROM (SELECT 1) one LEFT JOIN claimed ON true ORDER BY claimed.priority, claimed.id
@@ -292,7 +301,8 @@ def park() -> SQL:
         """
         SELECT pg_advisory_xact_lock(%s, %s);
         UPDATE connector_job SET hold = 'key' WHERE id IN (
-            SELECT j.id FROM (SELECT exclusive_key FROM connector_job WHERE state = 'running' AND exclusive_key IS NOT NULL) k
+            SELECT j.id FROM (
+                SELECT exclusive_key FROM connector_job WHERE state = 'running' AND exclusive_key IS NOT NULL) k
              CROSS JOIN LATERAL (
                 SELECT id FROM connector_job
                  WHERE state = 'pending' AND hold IS NULL AND exclusive_key = k.exclusive_key
@@ -361,8 +371,8 @@ def unfinished(channel_ids: Sequence[int] | None = None) -> SQL:
 def take(job_ids: Sequence[int], worker_id: int, attempts: Sequence[int]) -> SQL:
     """Lock the rows of one's own running jobs and load their calls; no row: it belongs to somebody else now.
 
-    The first statement of the work transaction, so its snapshot is younger than the claim. FOR NO KEY UPDATE: while this
-    session lives, nobody takes the job over (takers skip locked rows) and the same job never runs twice at a time.
+    The first statement of the work transaction, so its snapshot is younger than the claim. FOR NO KEY UPDATE: while
+    this session lives, nobody takes the job over (takers skip locked rows) and the same job never runs twice at a time.
     By the primary key: ``IS TRUE`` keeps the planner from the index of running jobs, in which entries come and go.
     """
     return SQL(
@@ -372,7 +382,7 @@ def take(job_ids: Sequence[int], worker_id: int, attempts: Sequence[int]) -> SQL
             WHERE (j.worker_id = %s AND j.state = 'running') IS TRUE
               FOR NO KEY UPDATE OF j""",
         _UTC_NOW,
-        SQL(", ").join(SQL("(%s, %s)", *pair) for pair in zip(job_ids, attempts)),
+        SQL(", ").join(SQL("(%s, %s)", *pair) for pair in zip(job_ids, attempts, strict=True)),
         worker_id,
     )
 
@@ -384,7 +394,10 @@ def finish(
     results: Sequence[str | None],
     started: Sequence[Any],
 ) -> SQL:
-    """Write ``done`` in the work transaction for jobs that are still one's own; returns (id, had dependents) of these."""
+    """Write ``done`` in the work transaction for jobs that are still one's own.
+
+    Returns (id, had dependents) of these.
+    """
     return SQL(
         """UPDATE connector_job j
               SET state = 'done', worker_id = NULL, date_started = o.started, date_done = %(now)s, result = o.result,
@@ -395,7 +408,8 @@ def finish(
         RETURNING j.id, EXISTS (SELECT 1 FROM connector_job_dependency d WHERE d.parent_id = j.id)""",
         now=_UTC_NOW,
         rows=SQL(", ").join(
-            SQL("(%s, %s, %s::text, %s::timestamp)", *row) for row in zip(job_ids, attempts, results, started)
+            SQL("(%s, %s, %s::text, %s::timestamp)", *row)
+            for row in zip(job_ids, attempts, results, started, strict=True)
         ),
         worker=worker_id,
     )
@@ -403,7 +417,8 @@ def finish(
 
 def save_checkpoint(job_id: int, state: str) -> SQL:
     return SQL(
-        "INSERT INTO connector_job_checkpoint VALUES (%s, %s) ON CONFLICT (job_id) DO UPDATE SET state = excluded.state",
+        "INSERT INTO connector_job_checkpoint VALUES (%s, %s)"
+        " ON CONFLICT (job_id) DO UPDATE SET state = excluded.state",
         job_id,
         state,
     )
@@ -481,7 +496,8 @@ def fail(job_id: int, worker_id: int, attempt: int, *, error: dict[str, Any], st
         """UPDATE connector_job j
               SET state = 'failed', worker_id = NULL, date_done = %(now)s,
                   date_started = coalesce(%(started)s::timestamp, date_started),
-                  duration_s = extract(epoch FROM %(now)s - coalesce(%(started)s::timestamp, date_started)), result = NULL, %(what)s
+                  duration_s = extract(epoch FROM %(now)s - coalesce(%(started)s::timestamp, date_started)),
+                  result = NULL, %(what)s
             WHERE %(owned)s RETURNING id""",
         now=_UTC_NOW,
         started=started,
@@ -509,7 +525,8 @@ def release_dependents(parent_ids: Sequence[int] | None = None) -> SQL:
     """Make waiting jobs pending whose parents are all done; returns their ids.
 
     Never in a work transaction: of two parents that end at once each would see the other unfinished. After the later
-    commit both are seen. A parent that was deleted counts as done. Children that an enqueuer holds are left to the sweep.
+    commit both are seen. A parent that was deleted counts as done. Children that an enqueuer holds are left to the
+    sweep.
 
     :param parent_ids: those that have just ended; None: look at every waiting job (the sweep)
     """
@@ -595,14 +612,15 @@ def unregister_worker(worker_id: int) -> SQL:
 def dead_workers(lease_s: float) -> SQL:
     """Return the ids of dead workers, and of workers that jobs name and that are not there any more.
 
-    Dead: nobody holds its lock and it was silent for a moment, or it was silent for the whole lease. Both locks tried here
-    are of the transaction and end with the statement; somebody else at it is good enough.
+    Dead: nobody holds its lock and it was silent for a moment, or it was silent for the whole lease. Both locks tried
+    here are of the transaction and end with the statement; somebody else at it is good enough.
     """
     return SQL(
         """SELECT id FROM (
                SELECT w.id FROM connector_worker w
                 WHERE w.last_seen < %(now)s - %(moment)s * interval '1 second'
-                  AND (w.last_seen < %(now)s - %(lease)s * interval '1 second' OR pg_try_advisory_xact_lock(%(worker)s, w.id))
+                  AND (w.last_seen < %(now)s - %(lease)s * interval '1 second'
+                       OR pg_try_advisory_xact_lock(%(worker)s, w.id))
                UNION
                SELECT j.worker_id FROM connector_job j WHERE j.state = 'running' AND NOT EXISTS (
                    SELECT 1 FROM connector_worker w WHERE w.id = j.worker_id)) d
@@ -624,7 +642,8 @@ def end_silent_sessions(worker_ids: Sequence[int], lease_s: float) -> SQL:
     return SQL(
         """SELECT pg_terminate_backend(l.pid)
              FROM connector_job j JOIN connector_worker w ON w.id = j.worker_id
-             JOIN pg_locks l ON l.locktype = 'transactionid' AND l.transactionid = j.xmax AND l.mode = 'ExclusiveLock' AND l.granted
+             JOIN pg_locks l ON l.locktype = 'transactionid' AND l.transactionid = j.xmax
+                  AND l.mode = 'ExclusiveLock' AND l.granted
             WHERE j.state = 'running' AND j.worker_id = ANY(%s) AND w.last_seen < %s - %s * interval '1 second'""",
         list(worker_ids),
         _UTC_NOW,
@@ -636,7 +655,8 @@ def end_session_of(job_ids: Sequence[int]) -> SQL:
     """Cut the sessions that run these jobs: their work is rolled back, their rows are free."""
     return SQL(
         """SELECT pg_terminate_backend(l.pid) FROM connector_job j
-             JOIN pg_locks l ON l.locktype = 'transactionid' AND l.transactionid = j.xmax AND l.mode = 'ExclusiveLock' AND l.granted
+             JOIN pg_locks l ON l.locktype = 'transactionid' AND l.transactionid = j.xmax
+                  AND l.mode = 'ExclusiveLock' AND l.granted
             WHERE j.state = 'running' AND j.id = ANY(%s) AND l.pid <> pg_backend_pid()""",
         list(job_ids),
     )
@@ -826,8 +846,9 @@ def channels_by_name(names: Sequence[str]) -> SQL:
 def look() -> SQL:
     """Return (neutralized, addons are being changed, jobs are claimable, seconds until the next eta or NULL).
 
-    One trip that an idle worker makes each poll interval, and the only one. ORDER BY keeps the planner on the small indexes: it
-    takes what is pending for a quarter of the table and would read all of history to find the first such row.
+    One trip that an idle worker makes each poll interval, and the only one. ORDER BY keeps the planner on the small
+    indexes: it takes what is pending for a quarter of the table and would read all of history to find the first such
+    row.
     """
     return SQL(
         """SELECT coalesce((SELECT value FROM ir_config_parameter WHERE key = 'database.is_neutralized'), '') <> '',
@@ -843,7 +864,10 @@ def look() -> SQL:
 
 
 def addon_installed() -> SQL:
-    """Tell whether the database has the queue; the name of the table is looked up, so that a database without is no error."""
+    """Tell whether the database has the queue.
+
+    The name of the table is looked up, so that a database without is no error.
+    """
     return SQL("SELECT to_regclass('connector_worker') IS NOT NULL AND to_regclass('connector_job_bucket') IS NOT NULL")
 
 
