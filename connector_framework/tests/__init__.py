@@ -21,6 +21,7 @@ from . import test_mappings_properties
 from . import test_mappings_records
 from . import test_adapters_exchanges
 from . import test_queue_browser
+from . import test_queue_model
 from . import test_queue_process
 from . import test_binding_model
 from . import test_backend_mixin
@@ -36,3 +37,9 @@ from . import test_readme
 from . import test_synchronizers_conflict
 from . import test_binding_uninstall
 from . import test_binding_tab
+from . import test_references_registry
+from . import test_references_resolution
+from . import test_references_installed
+from . import test_references_reload
+from . import test_references_properties
+from . import test_references_work
