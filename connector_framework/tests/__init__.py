@@ -9,6 +9,7 @@ from . import test_events_registry
 from . import test_events_orm
 from . import test_events_change
 from . import test_events_situations
+from . import test_events_docs
 from . import test_mappings_children
 from . import test_mappings_datatypes
 from . import test_mappings_direct

@@ -1,0 +1,267 @@
+"""The queue against a naive model of it: random sequences of everything that can happen to jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from odoo.exceptions import UserError
+from odoo.tests import TransactionCase, tagged
+
+from ..queue.worker import Worker
+from .common import _TestSession
+
+_ERROR = {"exc_type": "X", "exc_message": "x", "exc_info": None, "user_message": None}
+CHANNELS = ("root", "root.a", "root.a.b", "root.c")
+
+
+@dataclass
+class ModelJob:
+    id: int
+    priority: int
+    channel: str
+    identity: str | None
+    exclusive: str | None
+    parents: list[int]
+    state: str = "pending"
+    attempt: int = 0
+    worker: int | None = None
+
+
+@dataclass
+class Model:
+    """What the documentation says, with lists and loops."""
+
+    jobs: dict[int, ModelJob] = field(default_factory=dict)
+    paused: set[str] = field(default_factory=set)
+    capacity: dict[str, int] = field(default_factory=dict)
+
+    def above(self, channel):
+        words = channel.split(".")
+        return [".".join(words[: i + 1]) for i in range(len(words))]
+
+    def twin(self, job):
+        return next(
+            (
+                other
+                for other in self.jobs.values()
+                if job.identity
+                and other.identity == job.identity
+                and other is not job
+                and other.state in ("waiting", "pending")
+            ),
+            None,
+        )
+
+    def to_pending(self, job):
+        job.worker = None
+        job.state = "cancelled" if self.twin(job) else "pending"
+        if job.state == "cancelled":
+            self.cancel_children(job)
+
+    def release(self):
+        for job in self.jobs.values():
+            if job.state == "waiting" and all(self.jobs[p].state == "done" for p in job.parents):
+                job.state = "pending"
+
+    def cancel_children(self, job):
+        for child in self.jobs.values():
+            if child.state == "waiting" and job.id in child.parents:
+                child.state = "cancelled"
+                self.cancel_children(child)
+
+    def claimable(self, limit):
+        """Return the ids of what a claim gives, in order."""
+        running = [job for job in self.jobs.values() if job.state == "running"]
+        used = {c: sum(c in self.above(job.channel) for job in running) for c in CHANNELS}
+        keys = {job.exclusive for job in running if job.exclusive}
+        picked = []
+        for job in sorted(self.jobs.values(), key=lambda job: (job.priority, job.id)):
+            if job.state != "pending" or len(picked) == limit:
+                continue
+            above = self.above(job.channel)
+            if any(c in self.paused for c in above) or job.exclusive in keys:
+                continue
+            if any(self.capacity.get(c) and used[c] >= self.capacity[c] for c in above):
+                continue
+            picked.append(job.id)
+            keys |= {job.exclusive} - {None}
+            for c in above:
+                used[c] += 1
+        return picked
+
+
+_number = st.integers(0, 30)
+_steps = st.lists(
+    st.one_of(
+        st.tuples(
+            st.just("enqueue"),
+            st.sampled_from((5, 10, 10, 20)),
+            st.sampled_from(CHANNELS),
+            st.sampled_from((None, None, "i1", "i2")),
+            st.sampled_from((None, None, "e1", "e2")),
+            st.lists(_number, max_size=2),
+        ),
+        st.tuples(st.just("claim"), st.integers(1, 4), st.integers(0, 1)),
+        st.tuples(st.sampled_from(("finish", "fail", "retry", "give_back")), _number),
+        st.tuples(st.sampled_from(("cancel", "requeue", "done")), _number),
+        st.tuples(st.just("crash"), st.integers(0, 1)),
+        st.tuples(st.sampled_from(("pause", "resume")), st.sampled_from(CHANNELS)),
+        st.tuples(st.just("capacity"), st.sampled_from(CHANNELS), st.integers(0, 2)),
+    ),
+    min_size=5,
+    max_size=40,
+)
+
+
+@tagged("post_install", "-at_install", "transaction")
+class TestQueueModel(TransactionCase):
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+    @given(_steps)
+    def test_model(self, steps):
+        """After each step the states, attempts and claims are those of the model."""
+        with self.enter_registry_test_mode(), self.env.cr.savepoint() as savepoint:
+            self.play(steps)
+            savepoint.close(rollback=True)
+        self.env.invalidate_all()
+
+    def play(self, steps):
+        self.env.cr.execute("DELETE FROM connector_job")
+        for name in CHANNELS:
+            self.env["connector.job.channel"]._ensure(name)
+        self.channels = {c.name: c for c in self.env["connector.job.channel"].search([("name", "in", CHANNELS)])}
+        self.model = Model()
+        session = _TestSession(self.registry)
+        self.workers = [Worker(session), Worker(session)]
+        self.env.invalidate_all()
+        for step in steps:
+            getattr(self, f"do_{step[0]}", self.do_on_job)(*step)
+            self.compare(step, steps)
+
+    def compare(self, step, steps):
+        self.env.cr.execute("SELECT id, state, attempt FROM connector_job ORDER BY id")
+        real = self.env.cr.fetchall()
+        model = [(job.id, job.state, job.attempt) for job in self.model.jobs.values()]
+        self.assertEqual(real, sorted(model), f"after {step} of {steps}")
+
+    def pick(self, number, *states):
+        found = [job for job in self.model.jobs.values() if not states or job.state in states]
+        return found[number % len(found)] if found else None
+
+    def tidy(self):
+        for worker in self.workers:
+            worker.tidy()
+        self.workers[0].sweep()
+        self.model.release()
+
+    def do_enqueue(self, _name, priority, channel, identity, exclusive, numbers):
+        parents = sorted({job.id for number in numbers if (job := self.pick(number))})
+        records = self.env["res.lang"].as_job(
+            priority=priority,
+            channel=channel,
+            identity_key=identity,
+            exclusive_key=exclusive,
+            after=self.env["connector.job"].browse(parents) if parents else None,
+        )
+        job_id = records.exists().id
+        job = ModelJob(job_id, priority, channel, identity, exclusive, parents)
+        twin = self.model.twin(job)
+        if twin:
+            self.assertEqual(job_id, twin.id)
+            return
+        self.assertNotIn(job_id, self.model.jobs)
+        self.model.jobs[job_id] = job
+        if any(self.model.jobs[p].state != "done" for p in parents):
+            job.state = "waiting"
+            if any(self.model.jobs[p].state == "cancelled" for p in parents):
+                job.state = "cancelled"
+        self.tidy()
+
+    def do_claim(self, _name, limit, which):
+        worker = self.workers[which]
+        self.tidy()
+        expected = self.model.claimable(limit)
+        claimed = worker.claim(limit)
+        self.assertEqual([job.id for job in claimed], expected)
+        for claim in claimed:
+            job = self.model.jobs[claim.id]
+            job.state, job.worker, job.claim = "running", which, claim
+            job.attempt += 1
+
+    def do_on_job(self, name, number):
+        getattr(self, f"{'act' if name in ('cancel', 'requeue', 'done') else 'end'}")(name, number)
+        self.tidy()
+
+    def end(self, name, number):
+        job = self.pick(number, "running")
+        if job is None:
+            return
+        worker = self.workers[job.worker]
+        if name == "finish":
+            worker.skip(job.claim, "ok", None)
+            job.state, job.worker = "done", None
+        elif name == "fail":
+            worker.fail(job.claim, _ERROR)
+            job.state, job.worker = "failed", None
+        elif name == "retry":
+            worker.retry(job.claim, 0, True, _ERROR)
+            self.model.to_pending(job)
+        else:
+            worker.give_back([job.claim])
+            job.attempt -= 1
+            worker.ended(job.claim, False)
+            self.model.to_pending(job)
+
+    def act(self, name, number):
+        job = self.pick(number, "waiting", "pending", "done", "failed", "cancelled")
+        if job is None:
+            return
+        record = self.env["connector.job"].browse(job.id)
+        allowed = {
+            "cancel": ("waiting", "pending", "failed"),
+            "requeue": ("failed", "cancelled", "done"),
+            "done": ("waiting", "pending", "failed"),
+        }[name]
+        if job.state not in allowed:
+            with self.assertRaises(UserError):
+                getattr(record, f"action_{name}")()
+            return
+        getattr(record, f"action_{name}")()
+        if name == "cancel":
+            job.state = "cancelled"
+            self.model.cancel_children(job)
+        elif name == "requeue":
+            job.attempt = 0
+            self.model.to_pending(job)
+        else:
+            job.state = "done"
+
+    def do_crash(self, _name, which):
+        self.env.cr.execute("DELETE FROM connector_worker WHERE id = %s", [self.workers[which].id])
+        other = self.workers[1 - which]
+        other.reap(30)
+        for job in sorted(self.model.jobs.values(), key=lambda job: job.id):
+            if job.state == "running" and job.worker == which:
+                if job.attempt >= 5:
+                    job.state, job.worker = "failed", None
+                else:
+                    self.model.to_pending(job)
+        self.workers[which] = Worker(_TestSession(self.registry))
+        self.tidy()
+
+    def do_pause(self, _name, channel):
+        self.channels[channel].action_pause()
+        self.env.flush_all()
+        self.model.paused.add(channel)
+
+    def do_resume(self, _name, channel):
+        self.channels[channel].action_resume()
+        self.env.flush_all()
+        self.model.paused.discard(channel)
+
+    def do_capacity(self, _name, channel, capacity):
+        self.channels[channel].capacity = capacity
+        self.env.flush_all()
+        self.model.capacity[channel] = capacity
