@@ -1,12 +1,14 @@
-from . import base_events
-from . import base_job
-from . import job_channel
-from . import job
-from . import worker
-from . import adapter_state
-from . import exchange
-from . import ir_model
-from . import stream
-from . import backend
-from . import binding
-from . import binding_tab
+from . import (
+    adapter_state,
+    backend,
+    base_events,
+    base_job,
+    binding,
+    binding_tab,
+    exchange,
+    ir_model,
+    job,
+    job_channel,
+    stream,
+    worker,
+)

@@ -299,7 +299,7 @@ class Base(models.AbstractModel):
                 (bindings if is_binding else todo).append(found)
         for found in bindings:
             # One of them may have gone along with another one, e.g. a line with its order.
-            found.with_context(self.env.context).exists().unlink()
+            found.with_env(self.sudo().env).exists().unlink()
 
     @api.model
     @ormcache(cache="stable")

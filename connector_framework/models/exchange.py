@@ -37,14 +37,14 @@ class ConnectorExchange(models.Model):
     error = fields.Text(readonly=True)
 
     backend_model = fields.Char(readonly=True)
-    backend_id = fields.Many2oneReference("Backend", model_field="backend_model", readonly=True)
+    backend_id = fields.Many2oneReference(model_field="backend_model", readonly=True)
     backend_name = fields.Char(readonly=True, help="The backend's name at that time.")
     company_id = fields.Many2one("res.company", readonly=True)
     model_name = fields.Char("Model", readonly=True, help="The model that the call was about.")
-    record_id = fields.Many2oneReference("Record", model_field="model_name", readonly=True)
+    record_id = fields.Many2oneReference(model_field="model_name", readonly=True)
     external_id = fields.Char("External ID", readonly=True)
     # No foreign keys: an exchange outlives what it is about, and writing it locks nothing of a running job.
-    job_id = fields.Integer("Job", readonly=True, aggregator=None)
+    job_id = fields.Integer(readonly=True, aggregator=None)
 
     _date_idx = models.Index("(date)")
     _record_idx = models.Index("(model_name, record_id) WHERE record_id IS NOT NULL")

@@ -48,7 +48,7 @@ class ConnectorJob(models.Model):
     timeout_s = fields.Float("Timeout (s)", readonly=True, aggregator=None)
     user_id = _Many2one("res.users", readonly=True)
     company_id = _Many2one("res.company", readonly=True)
-    worker_id = fields.Integer("Worker", readonly=True, aggregator=None)
+    worker_id = fields.Integer(readonly=True, aggregator=None)
     date_enqueued = fields.Datetime(readonly=True)
     date_started = fields.Datetime(readonly=True)
     date_done = fields.Datetime("Ended", readonly=True)
@@ -138,8 +138,8 @@ class ConnectorJob(models.Model):
     def action_requeue(self):
         """Run failed, cancelled and done jobs again, with all their attempts.
 
-        What waited for a job that was done already is not run again. A job whose identity key a waiting or pending one has
-        taken meanwhile ends cancelled.
+        What waited for a job that was done already is not run again. A job whose identity key a waiting or pending one
+        has taken meanwhile ends cancelled.
 
         :raises UserError: when a job is in another state; nothing is changed
         """
