@@ -37,7 +37,7 @@ def _explain(mapper: Mapper, map_record: MapRecord, for_create: bool, binding: A
             elif isinstance(step, Method):
                 _explain_method(mapper, step, map_record, answer)
             else:
-                _explain_children(mapper, step, map_record, answer)
+                _explain_children(mapper, step, map_record, for_create, options, answer)
         _explain_finalize(mapper, map_record, answer)
     finally:
         mapper._current = before
@@ -86,14 +86,15 @@ def _explain_method(mapper: Mapper, step: Method, map_record: MapRecord, answer:
         answer[target] = {**entry, "value": value}
 
 
-def _explain_children(mapper: Mapper, step: Children, map_record: MapRecord, answer: Answer) -> None:
+def _explain_children(
+    mapper: Mapper, step: Children, map_record: MapRecord, for_create: bool, options: dict[str, Any], answer: Answer
+) -> None:
     entry = _entry(step.owner, source=step.key, model=step.model_name, children=[])
     try:
         items = step.read(map_record.source)
         if items is MISSING:
             entry["note"] = "not in the source"
         else:
-            _, for_create, _, _, options = mapper._current
             child_mapper = mapper._child_mapper(step)
             for item in mapper._items(items):
                 child = child_mapper.map_record(item, parent=map_record)

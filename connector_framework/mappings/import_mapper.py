@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from odoo.fields import Command
 
@@ -54,7 +54,7 @@ class ImportMapper(Mapper):
 
     def _map_children(self, step: Children, map_record: MapRecord, items: Any) -> list[Any]:
         _, _, _, binding, options = self._current  # type: ignore[misc]
-        mapper = self._child_mapper(step)
+        mapper = cast(ImportMapper, self._child_mapper(step))  # of this direction
         known = _known_lines(binding, step.target, mapper.model) if binding else None
         commands: list[Any] = []
         errors: FieldErrors | None = None

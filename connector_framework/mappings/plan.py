@@ -100,7 +100,7 @@ class Plan:
         entries: list[Direct | Children] = []
         marks: dict[str, tuple[Mark, type]] = {}
         for owner in reversed(cls.__mro__):
-            own = [self._direct(owner, *pair) for pair in self._declared(owner, "direct", 2)]
+            own: list[Direct | Children] = [self._direct(owner, *pair) for pair in self._declared(owner, "direct", 2)]
             own += [self._children(owner, *triple) for triple in self._declared(owner, "children", 3)]
             redefined = {entry.target for entry in own}
             entries = [entry for entry in entries if entry.target not in redefined] + own
@@ -123,7 +123,7 @@ class Plan:
         if not isinstance(source, str | Modifier):
             raise self._error(f"direct: {source!r} is neither a source key nor a modifier", owner)
         modifier = source if isinstance(source, Modifier) else None
-        key = modifier.key if modifier else source
+        key = source.key if isinstance(source, Modifier) else source
         self._check_source(key, owner)
         self._check_target(target, owner)
         function = _chain([part.function(target) for part in modifier.chain()]) if modifier else None
