@@ -30,9 +30,14 @@ class Connector(Command):
     def _work(self, options):
         import dataclasses
 
-        from odoo.addons.connector_framework.queue.settings import load_settings
-        from odoo.addons.connector_framework.queue.supervisor import Supervisor
         from odoo.service import server
+
+        # Odoo loads this file as odoo.cli.connector, from where a relative import does not lead to the addon.
+        # pylint: disable-next=odoo-addons-relative-import
+        from odoo.addons.connector_framework.queue.settings import load_settings
+
+        # pylint: disable-next=odoo-addons-relative-import
+        from odoo.addons.connector_framework.queue.supervisor import Supervisor
 
         server.load_server_wide_modules()
         settings = load_settings()
