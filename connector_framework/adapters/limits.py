@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from psycopg2.errors import DeadlockDetected, SerializationFailure
-
 from odoo.tools import SQL
+from psycopg2.errors import DeadlockDetected, SerializationFailure
 
 __all__ = ["Circuit", "Limits"]
 
