@@ -42,8 +42,8 @@ class _TestSession:
 def drain_jobs(case, limit: int | None = None, channel: str | None = None) -> int:
     """Run all due jobs inside the transaction of a test case, those that they enqueue included; return how many ran.
 
-    What the test has changed so far is flushed first, as a commit would: observers of ``on_record_change`` have run when the
-    first job is claimed. A job's commit and rollback are savepoints of the test's transaction.
+    What the test has changed so far is flushed first, as a commit would: observers of ``on_record_change`` have run
+    when the first job is claimed. A job's commit and rollback are savepoints of the test's transaction.
 
     :param case: a running ``TransactionCase`` (or ``HttpCase``)
     :param limit: how many jobs at most
@@ -124,7 +124,10 @@ class JobTrap:
             raise AssertionError(f"enqueued although it should not be: {found[0]}")
 
     def run(self) -> int:
-        """Run what was enqueued and did not run yet, and what that enqueues, in the caller's transaction; return how many."""
+        """Run what was enqueued and did not run yet, and what that enqueues, in the caller's transaction.
+
+        :return: how many ran
+        """
         count = 0
         for job in self.jobs:  # grows while it runs
             if not job.ran:
@@ -137,8 +140,8 @@ class JobTrap:
 def trap_jobs(env) -> Iterator[JobTrap]:
     """Collect the jobs that are enqueued inside instead of storing them.
 
-    Options and arguments are checked as ever, identity keys absorb as ever. ``as_job().method()`` returns a job record that is
-    not saved.
+    Options and arguments are checked as ever, identity keys absorb as ever. ``as_job().method()`` returns a job record
+    that is not saved.
     """
     trap = JobTrap()
     env.cr.flush()
@@ -150,7 +153,7 @@ def trap_jobs(env) -> Iterator[JobTrap]:
         options = {**declared, **{name: value for name, value in enqueuer.options.items() if value is not None}}
         rows = enqueuer._rows(getattr(model_class, method_name), calls, options)
         jobs = records.env["connector.job"]
-        for (part, args, kwargs), (call, identity_key, exclusive_key) in zip(calls, rows):
+        for (part, args, kwargs), (call, identity_key, exclusive_key) in zip(calls, rows, strict=True):
             if identity_key and any(
                 job.options.get("identity_key") == identity_key and not job.ran for job in trap.jobs
             ):

@@ -15,9 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import psycopg2
-
 import odoo
+import psycopg2
 from odoo import SUPERUSER_ID, api, sql_db
 from odoo.modules.registry import Registry
 from odoo.service import db
@@ -135,7 +134,7 @@ class ProcessCase(BaseCase):
         self.addCleanup(self._end_processes)
         self._connection = psycopg2.connect(**sql_db.connection_info_for(self.dbname)[1])
         self._connection.autocommit = True
-        self.addCleanup(lambda: self._connection.close())
+        self.addCleanup(self._connection.close)
         self.sql(
             "TRUNCATE connector_job, connector_worker, queue_probe_effect, queue_probe_run, connector_job_dependency"
         )

@@ -12,7 +12,6 @@ from typing import ClassVar
 from unittest.mock import patch
 
 import requests
-
 from odoo.tests import tagged
 from odoo.tests.common import BaseCase, _super_send
 

@@ -51,7 +51,7 @@ class TestImports(BaseCase):
 
     def test_packages_say_what_they_are(self):
         """Each package opens with a docstring and lists its public names, which exist."""
-        import importlib  # noqa: PLC0415
+        import importlib
 
         for package in ALLOWED:
             with self.subTest(package=package):
@@ -88,7 +88,10 @@ class TestPrivate(TransactionCase):
         self.assertGreater(seen, 5)
 
     def test_names_are_not_the_incumbents(self):
-        """No model, field, method or context key bears a name of OCA's queue_job and connector: both can live together."""
+        """No model, field, method or context key bears a name of OCA's queue_job and connector.
+
+        Both can live together.
+        """
         theirs = {"queue.job", "queue.job.channel", "queue.job.function", "connector.backend", "connector.checkpoint"}
         theirs |= {"external.binding", "collection.base", "component.builder", "connector.config.settings"}
         self.assertFalse(theirs & set(self.registry))

@@ -136,7 +136,7 @@ class TestMappingsInheritance(MappingCase):
             @mapping
             @changed_by("b")
             def x(self, record):
-                return {"x": "own", **{"from_base": super().x(record)["x"]}}
+                return {"x": "own", "from_base": super().x(record)["x"]}
 
         mapper = self.mapper(Mapper)
         self.assertEqual(mapper.map_record({}).values(), {"x": "own", "from_base": "base"})

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import threading
 
-from psycopg2.errors import SerializationFailure
-
 from odoo.tests import tagged
 from odoo.tools import mute_logger
+from psycopg2.errors import SerializationFailure
 
 from ..queue import sql
 from ..queue.session import DatabaseSession
@@ -25,9 +24,10 @@ class TestQueueConcurrency(ProcessCase):
         return worker
 
     def second_enqueuer(self, env, outcome):
-        """Store a job of the same key in a thread, in a transaction that has begun; its id, or its error, is the outcome.
+        """Store a job of the same key in a thread, in a transaction that has begun.
 
-        The environment is made by the caller: Odoo's lock on the registries is held by the thread that runs the tests.
+        Its id, or its error, is the outcome. The environment is made by the caller: Odoo's lock on the registries is
+        held by the thread that runs the tests.
         """
 
         def enqueue():
@@ -46,7 +46,7 @@ class TestQueueConcurrency(ProcessCase):
         return self.sql("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'")
 
     def test_identity_first_commits(self):
-        """The second caller waits for the first one's commit, gets a serialization failure, and absorbs when run again."""
+        """The second caller waits for the first one's commit, fails to serialize, and absorbs when run again."""
         outcome = []
         with self.environment() as env, self.environment() as other:
             thread = self.second_enqueuer(other, outcome)
@@ -74,7 +74,7 @@ class TestQueueConcurrency(ProcessCase):
         self.assertEqual(self.states(), {"pending": 1})
 
     def test_found_job_is_not_claimed(self):
-        """A job that an enqueuer has found by its key is not claimed before that transaction ends: it sees the change."""
+        """A job that an enqueuer has found by its key is claimed after that transaction only: it sees the change."""
         self.enqueue("effect", [("a",)], identity_key="same")
         worker = self.worker()
         with self.environment() as env:
@@ -140,7 +140,7 @@ class TestQueueConcurrency(ProcessCase):
                     env.cr.commit()
             except SerializationFailure:
                 env.cr.rollback()
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:
                 errors.append(error)
 
         with self.environment() as env, self.environment() as other:
@@ -185,7 +185,8 @@ class TestQueuePlans(ProcessCase):
                                           date_enqueued, date_done, exclusive_key, identity_key, hold, eta, worker_id)
                SELECT CASE WHEN i % 2 = 0 THEN 'pending' ELSE 'done' END, 10, c.id, c.name, 0, 5, 0, '{}', now(),
                       CASE WHEN i % 2 = 1 THEN now() END, CASE WHEN i % 10 = 0 THEN 'key ' || i END,
-                      CASE WHEN i % 10 = 2 THEN 'id ' || i END, CASE WHEN i % 10 = 4 THEN 'eta' END, now() + interval '1 day', NULL
+                      CASE WHEN i % 10 = 2 THEN 'id ' || i END, CASE WHEN i % 10 = 4 THEN 'eta' END,
+                      now() + interval '1 day', NULL
                  FROM generate_series(1, 200000) i, connector_job_channel c WHERE c.name = 'root'"""
         )
         self.sql("VACUUM ANALYZE connector_job")

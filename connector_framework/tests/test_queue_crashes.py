@@ -93,7 +93,7 @@ class TestCrashes(ProcessCase):
         self.assertEqual(self.effects(), 0)
 
     def test_frozen_worker(self):
-        """A worker that is frozen for longer than its lease loses its job; thawed, it commits nothing and works again."""
+        """A worker frozen for longer than its lease loses its job; thawed, it commits nothing and works again."""
         frozen = self.start_worker("--threads=1", lease_s=4)
         self.enqueue("effect", [("a", 1.0)])
         wait_until(lambda: self.sql("SELECT 1 FROM connector_worker WHERE running = 1"), 10)

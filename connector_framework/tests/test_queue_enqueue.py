@@ -18,7 +18,7 @@ class TestEnqueue(TransactionCase):
         self.partner = self.env["res.partner"].create({"name": "Job"})
 
     def test_defaults(self):
-        """A job without options: pending, priority 10, channel root, 5 attempts, described by its method's docstring."""
+        """A job without options: pending, priority 10, channel root, 5 attempts, its method's docstring as name."""
         job = self.partner.as_job().write({"ref": "1"})
         self.assertEqual(
             (job.state, job.priority, job.channel, job.max_attempts, job.attempt), ("pending", 10, "root", 5, 0)
@@ -215,7 +215,7 @@ class TestAccess(TransactionCase):
         cls.partner = cls.env["res.partner"].create({"name": "Job"})
 
     def test_own_jobs(self):
-        """A plain user sees his own jobs alone; a connector user those of his companies; the call is for managers alone."""
+        """A plain user sees his own jobs alone, a connector user those of his companies; the call is for managers."""
         mine = self.partner.with_user(self.plain).as_job().write({})
         other = self.partner.as_job().write({"api_key": "s3cret"})
         self.assertEqual(mine.with_user(self.plain).search([("id", "in", (mine + other).ids)]), mine)

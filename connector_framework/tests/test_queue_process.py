@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import time
@@ -15,7 +16,7 @@ from .process_case import ProcessCase
 @tagged("post_install", "-at_install", "process")
 class TestWorkers(ProcessCase):
     def test_pending_survives_and_kill_loses_nothing(self):
-        """Jobs enqueued while no worker lives are run later; a worker killed in the middle loses none and doubles none."""
+        """Jobs enqueued while no worker lives run later; a worker killed in the middle loses none and doubles none."""
         self.enqueue("effect", [(f"k{i}", 0.02) for i in range(300)])
         worker = self.start_worker()
         wait_until(lambda: self.effects() > 30, 20)
@@ -134,7 +135,7 @@ class TestWorkers(ProcessCase):
         self.wait_states(60, done=120)
         spans = self.sql("SELECT key, started, ended FROM queue_probe_run WHERE key NOT LIKE 'free%%' ORDER BY started")
         self.assertEqual([span[0] for span in spans], [str(i) for i in range(60)])
-        self.assertTrue(all(one[2] <= other[1] for one, other in zip(spans, spans[1:])))
+        self.assertTrue(all(one[2] <= other[1] for one, other in itertools.pairwise(spans)))
 
     def test_group_commit(self):
         """Jobs of a method with group_commit share transactions; one that fails changes nothing for the others."""

@@ -68,7 +68,7 @@ class TestRpc(ProcessCase):
             return json.loads(answer.read())
 
     def test_clients(self):
-        """Nobody stores a job or runs the queue, managers included; only managers act on jobs; each protocol is the same."""
+        """Nobody stores a job or runs the queue, not even managers; only managers act on jobs; all protocols agree."""
         self.sql("UPDATE connector_job_channel SET paused = true WHERE name = 'root'")
         protocols = (self.call_xmlrpc, self.call_jsonrpc, self.call_json2)
         closed = [

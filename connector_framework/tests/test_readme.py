@@ -37,7 +37,7 @@ class _Acme(BaseHTTPRequestHandler):
 @tagged("post_install", "-at_install", "process")
 class TestReadme(ProcessCase):
     def test_first_connector(self):
-        """The addon is installed, imports each customer once, changes nothing the second time, and takes what changed."""
+        """The addon installs, imports each customer once, changes nothing the second time, and takes what changed."""
         if not README.exists():
             self.skipTest("the addon was installed without the README beside it")
         blocks = dict(_BLOCK.findall(README.read_text()))
@@ -62,7 +62,10 @@ class TestReadme(ProcessCase):
             f"{{'name': 'ACME', 'url': 'http://127.0.0.1:{server.server_port}'}})\n"
             "backend.action_import()\nenv.cr.commit()\nenv['connector.job'].run_pending()\n"
         )
-        partners = "SELECT external_id, p.name, p.email, p.city FROM acme_partner a JOIN res_partner p ON p.id = a.odoo_id ORDER BY 1"
+        partners = (
+            "SELECT external_id, p.name, p.email, p.city"
+            " FROM acme_partner a JOIN res_partner p ON p.id = a.odoo_id ORDER BY 1"
+        )
         self.run_shell(script)
         expected = [(str(i), f"Customer {i}", f"c{i}@example.com", "Bern") for i in range(5)]
         self.assertEqual(self.sql(partners), expected)

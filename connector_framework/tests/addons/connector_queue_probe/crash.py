@@ -1,11 +1,13 @@
-"""Crash once at a chosen point of a worker: ``CONNECTOR_PROBE_CRASH=point:flag file``, armed while the file is there."""
+"""Crash once at a chosen point of a worker.
+
+``CONNECTOR_PROBE_CRASH=point:flag file`` names the point; it is armed while the file is there.
+"""
 
 import functools
 import os
 import signal
 
 import psycopg2
-
 from odoo import sql_db
 
 from odoo.addons.connector_framework.queue import current_job
