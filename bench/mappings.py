@@ -30,7 +30,7 @@ from typing import Any
 # A sibling of this file may be called like a module of the standard library.
 sys.path[:] = [path for path in sys.path if Path(path or ".").resolve() != Path(__file__).resolve().parent]
 
-import odoo.init  # noqa: F401
+import odoo.init
 from odoo.fields import Command
 
 import odoo.addons
