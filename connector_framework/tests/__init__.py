@@ -1,46 +1,48 @@
-from . import test_house
-from . import test_adapters_failures
-from . import test_adapters_limits
-from . import test_queue_arguments
-from . import test_queue_enqueue
-from . import test_queue_rpc
-from . import test_queue_run
-from . import test_events_registry
-from . import test_events_orm
-from . import test_events_change
-from . import test_events_situations
-from . import test_events_docs
-from . import test_mappings_children
-from . import test_mappings_datatypes
-from . import test_mappings_direct
-from . import test_mappings_errors
-from . import test_mappings_guide
-from . import test_mappings_links
-from . import test_mappings_merge_split
-from . import test_mappings_methods
-from . import test_mappings_properties
-from . import test_mappings_records
-from . import test_adapters_exchanges
-from . import test_queue_browser
-from . import test_queue_model
-from . import test_queue_process
-from . import test_binding_model
-from . import test_backend_mixin
-from . import test_synchronizers_importer
-from . import test_synchronizers_exporter
-from . import test_synchronizers_consumers
-from . import test_synchronizers_batch
-from . import test_binders_binder
-from . import test_synchronizers_concurrency
-from . import test_queue_concurrency
-from . import test_queue_crashes
-from . import test_readme
-from . import test_synchronizers_conflict
-from . import test_binding_uninstall
-from . import test_binding_tab
-from . import test_references_registry
-from . import test_references_resolution
-from . import test_references_installed
-from . import test_references_reload
-from . import test_references_properties
-from . import test_references_work
+from . import (
+    test_adapters_exchanges,
+    test_adapters_failures,
+    test_adapters_limits,
+    test_backend_mixin,
+    test_binders_binder,
+    test_binding_model,
+    test_binding_tab,
+    test_binding_uninstall,
+    test_events_change,
+    test_events_docs,
+    test_events_orm,
+    test_events_registry,
+    test_events_situations,
+    test_house,
+    test_mappings_children,
+    test_mappings_datatypes,
+    test_mappings_direct,
+    test_mappings_errors,
+    test_mappings_guide,
+    test_mappings_links,
+    test_mappings_merge_split,
+    test_mappings_methods,
+    test_mappings_properties,
+    test_mappings_records,
+    test_queue_arguments,
+    test_queue_browser,
+    test_queue_concurrency,
+    test_queue_crashes,
+    test_queue_enqueue,
+    test_queue_model,
+    test_queue_process,
+    test_queue_rpc,
+    test_queue_run,
+    test_readme,
+    test_references_installed,
+    test_references_properties,
+    test_references_registry,
+    test_references_reload,
+    test_references_resolution,
+    test_references_work,
+    test_synchronizers_batch,
+    test_synchronizers_concurrency,
+    test_synchronizers_conflict,
+    test_synchronizers_consumers,
+    test_synchronizers_exporter,
+    test_synchronizers_importer,
+)
