@@ -1,5 +1,4 @@
 #!/usr/bin/env python3
-# ruff: noqa: E402
 """Compare a mapper with a function written by hand for the same mapping.
 
 10 000 records through 25 fields: 12 direct, 7 with modifiers (two of them many2ones), 6 by methods, and two lists of

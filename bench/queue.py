@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Compare the queue with OCA's queue_job 19.0, on the same Odoo, the same PostgreSQL, in one run.
 
-For each: jobs stored one by one and in bulk, and empty jobs run per second, each on a server of its own with its default
-way of running jobs: here the threaded server with its worker, there four prefork workers and the channel ``root:4`` that
-its documentation recommends. The rounds alternate, the ratio is that of the medians. A bare loop of psycopg2 that claims,
-commits and updates the same number of rows, and the disk's time for a durable commit, say how much of it is PostgreSQL.
+For each: jobs stored one by one and in bulk, and empty jobs run per second, each on a server of its own with its
+default way of running jobs: here the threaded server with its worker, there four prefork workers and the channel
+``root:4`` that its documentation recommends. The rounds alternate, the ratio is that of the medians. A bare loop of
+psycopg2 that claims, commits and updates the same number of rows, and the disk's time for a durable commit, say how
+much of it is PostgreSQL.
 
-Both databases are copies of the one that ``script/bench`` names, so this addon is installed in the peer's too, where its
-worker looks at an empty queue once a second.
+Both databases are copies of the one that ``script/bench`` names, so this addon is installed in the peer's too, where
+its worker looks at an empty queue once a second.
 """
 
 from __future__ import annotations
@@ -57,7 +58,11 @@ single_s = timed(single)
 bulk_s = timed(bulk)
 print("RESULT", json.dumps({{"single": {singles} / single_s, "bulk": {jobs} / bulk_s}}))
 """
-OURS = {"single": "model.as_job().exists()", "bulk": 'model.as_job().map("exists", [()] * {jobs})', "table": "connector_job"}
+OURS = {
+    "single": "model.as_job().exists()",
+    "bulk": 'model.as_job().map("exists", [()] * {jobs})',
+    "table": "connector_job",
+}
 THEIRS = {
     "single": "model.with_delay().exists()",
     "bulk": "[model.with_delay().exists() for _ in range({jobs})]",
@@ -68,7 +73,9 @@ THEIRS = {
 class Contender:
     """One queue on a database of its own."""
 
-    def __init__(self, name: str, module: str, code: dict[str, str], addons: str, server_args: list[str], extra: str = ""):
+    def __init__(
+        self, name: str, module: str, code: dict[str, str], addons: str, server_args: list[str], extra: str = ""
+    ):
         self.name = name
         self.module = module
         self.code = code
@@ -82,7 +89,9 @@ class Contender:
         lines = [line for line in options.splitlines() if not line.startswith(("http_port", "max_cron_threads"))]
         lines = [f"{line},{addons}" if line.startswith("addons_path") and addons else line for line in lines]
         self.port = _free_port()
-        self.config.write_text("\n".join([*lines, f"http_port = {self.port}", "max_cron_threads = 0", extra.format(port=self.port)]))
+        self.config.write_text(
+            "\n".join([*lines, f"http_port = {self.port}", "max_cron_threads = 0", extra.format(port=self.port)])
+        )
         self.config.chmod(0o600)
 
     def odoo(self, *args: str) -> list[str]:
@@ -157,11 +166,18 @@ class Contender:
 
 def bare_loop(database: str, jobs: int) -> float:
     """Return how many rows a second bare psycopg2 claims, takes, and sets to done, with as many sessions."""
-    _sql(database, "DROP TABLE IF EXISTS bench_bare; CREATE TABLE bench_bare (id serial PRIMARY KEY, state text, call text)")
-    _sql(database, f"INSERT INTO bench_bare (state, call) SELECT 'pending', repeat('x', 160) FROM generate_series(1, {jobs})")
+    _sql(
+        database,
+        "DROP TABLE IF EXISTS bench_bare; CREATE TABLE bench_bare (id serial PRIMARY KEY, state text, call text)",
+    )
+    _sql(
+        database,
+        f"INSERT INTO bench_bare (state, call) SELECT 'pending', repeat('x', 160) FROM generate_series(1, {jobs})",
+    )
     _sql(database, "CREATE INDEX ON bench_bare (id) WHERE state = 'pending'")
     claim = """UPDATE bench_bare SET state = 'running' WHERE id IN (
-        SELECT id FROM bench_bare WHERE state = 'pending' ORDER BY id LIMIT 10 FOR NO KEY UPDATE SKIP LOCKED) RETURNING id"""
+        SELECT id FROM bench_bare WHERE state = 'pending' ORDER BY id LIMIT 10 FOR NO KEY UPDATE SKIP LOCKED)
+        RETURNING id"""
 
     def work() -> None:
         claimer, worker = psycopg2.connect(dbname=database), psycopg2.connect(dbname=database)
@@ -175,7 +191,9 @@ def bare_loop(database: str, jobs: int) -> float:
                 if not ids:
                     break
                 for (job_id,) in ids:
-                    works.execute("SELECT call FROM bench_bare WHERE id = %s AND state = 'running' FOR NO KEY UPDATE", [job_id])
+                    works.execute(
+                        "SELECT call FROM bench_bare WHERE id = %s AND state = 'running' FOR NO KEY UPDATE", [job_id]
+                    )
                     works.execute("UPDATE bench_bare SET state = 'done' WHERE id = %s AND state = 'running'", [job_id])
                     worker.commit()
         claimer.close()
@@ -242,7 +260,10 @@ def main() -> None:
         (Contender("connector_framework", "connector_framework", OURS, "", []), options.jobs)
     ]
     if not options.no_peer:
-        extra = "server_wide_modules = base,rpc,web,queue_job\n[queue_job]\nchannels = root:4\nhost = 127.0.0.1\nport = {port}\n"
+        extra = (
+            "server_wide_modules = base,rpc,web,queue_job\n"
+            "[queue_job]\nchannels = root:4\nhost = 127.0.0.1\nport = {port}\n"
+        )
         peer = Contender("OCA queue_job", "queue_job", THEIRS, install_peer(), ["--workers=4"], extra)
         contenders.append((peer, options.peer_jobs))
     figures: dict[str, dict[str, list[float]]] = {}
@@ -269,7 +290,11 @@ def _report(figures: dict[str, dict[str, list[float]]], bare: list[float], commi
     print(f"\nper second, median of {len(bare)} rounds (lowest to highest); {os.cpu_count()} processors")
     print(f"a durable commit takes {commit:.2f} ms\n")
     print(f"{'':24}{'connector_framework':>30}{'OCA queue_job':>30}{'ratio':>8}")
-    for name, label in (("one by one", "jobs stored one by one"), ("in bulk", "jobs stored in bulk"), ("run", "empty jobs run")):
+    for name, label in (
+        ("one by one", "jobs stored one by one"),
+        ("in bulk", "jobs stored in bulk"),
+        ("run", "empty jobs run"),
+    ):
         row = f"{label:24}{_figure(ours[name]):>30}"
         if theirs:
             row += f"{_figure(theirs[name]):>30}{median(ours[name]) / median(theirs[name]):>7.1f}x"
