@@ -117,7 +117,7 @@ class Changes:
         """
         assert self.writer is not None
         env = self.writer.env
-        pending = set()
+        pending: set[str] = set()
         for ids_by_field in (env.transaction.tocompute, env.transaction.field_dirty):
             pending.update(field.model_name for field, ids in ids_by_field.items() if ids)
         for model in (env[model_name] for model_name in pending):

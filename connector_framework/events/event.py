@@ -240,4 +240,5 @@ class Event:
     @property
     def is_muted(self) -> bool:
         """Whether all consumers are muted in this thread."""
-        return any(event is self and who is None for event, who in _muted.get())
+        muted = _muted.get()
+        return bool(muted) and any(event is self and who is None for event, who in muted)

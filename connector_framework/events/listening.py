@@ -46,7 +46,7 @@ def _bindings(model: Any) -> Iterator[tuple[str, str]]:
     for child_name in sorted(model._inherits_children):
         child = model.env[child_name]
         link = child._inherits[model._name]
-        if getattr(child, "_is_connector_binding", False):
+        if getattr(child, "_is_connector_binding", False) and not child._abstract:
             yield child_name, link
         for grandchild_name, path in _bindings(child):
             yield grandchild_name, f"{path}.{link}"

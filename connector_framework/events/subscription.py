@@ -60,7 +60,7 @@ class Subscription:
 
         :param in_every_model: whether the model is one of those that "every model" means
         """
-        keys = [model_name] if model_name in self.models else []
+        keys: list[str | None] = [model_name] if model_name in self.models else []
         if None in self.models and in_every_model and model_name not in self.left:
             keys.append(None)
         if not keys:

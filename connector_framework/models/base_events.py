@@ -39,14 +39,16 @@ class Base(models.AbstractModel):
             return super().unlink()
 
     def _write_multi(self, vals_list):
-        super()._write_multi(vals_list)
+        result = super()._write_multi(vals_list)
         heard = listening(self)
         if heard is not None and heard.collects:
             orm.columns_flushed(self, vals_list)
+        return result
 
     def _compute_field_value(self, field):
-        super()._compute_field_value(field)
+        result = super()._compute_field_value(field)
         if field.store:
             heard = listening(self)
             if heard is not None and heard.collects:
                 orm.recomputed(self, field)
+        return result

@@ -36,6 +36,22 @@ class TestChange(EventCase):
         self.assertEqual([records for records, _fields in found], [expected_records])
         return found[0][1]
 
+    def alias(self):
+        """Return an alias domain and an alias, whose full name is recomputed when the domain's name changes."""
+        domain = self.env["mail.alias.domain"].create({"name": "before.example.com"})
+        alias = self.env["mail.alias"].create(
+            {
+                "alias_name": "events",
+                "alias_domain_id": domain.id,
+                "alias_model_id": self.env["ir.model"]._get_id("res.partner"),
+            }
+        )
+        return domain, alias
+
+    def pending(self, record, field):
+        """Tell whether a field of a record is still to be recomputed."""
+        return record in self.env.records_to_compute(record._fields[field])
+
     # -- what --
 
     def test_before_the_commit(self):
@@ -99,16 +115,8 @@ class TestChange(EventCase):
     def test_computed_on_other_model(self):
         """A field that a write on another model recomputes is reported, in the environment of that write."""
         user = new_test_user(self.env, "events_user", groups="base.group_system")
+        domain, alias = self.alias()
         changed = self.changes("mail.alias")
-        domain = self.env["mail.alias.domain"].create({"name": "before.example.com"})
-        alias = self.env["mail.alias"].create(
-            {
-                "alias_name": "events",
-                "alias_domain_id": domain.id,
-                "alias_model_id": self.env["ir.model"]._get_id("res.partner"),
-            }
-        )
-        changed()
         domain.with_user(user).name = "after.example.com"
         ((records, fields),) = changed()
         self.assertIn(alias, records)
@@ -251,29 +259,46 @@ class TestChange(EventCase):
 
     def test_origin_of_what_was_pending(self):
         """What was pending before an origin began to write does not become the origin's when it flushes."""
-        self.company.name = "Renamed"
-        with_origin = self.two.with_context(connector_origin=ORIGIN)
+        domain, alias = self.alias()
+        changed = self.changes("mail.alias")
+        domain.name = "after.example.com"
+        self.assertTrue(self.pending(alias, "alias_full_name"))
+        with_origin = self.one.with_context(connector_origin=ORIGIN)
         with_origin.ref = "x"
         with_origin.env.flush_all()
-        found = {records.env.context.get("connector_origin"): fields for records, fields in self.changed()}
-        self.assertIn("complete_name", found[None])
-        self.assertEqual(found[ORIGIN], {"ref"})
+        ((records, fields),) = changed()
+        self.assertEqual((records.env.context.get("connector_origin"), fields), (None, {"alias_full_name"}))
 
-    def test_origin_within(self):
+    def within(self, action):
+        """Rename the company with an origin; the action runs early in the ORM's own write."""
+        Partner = type(self.env["res.partner"])
+        modified = Partner.modified
+
+        def act(records, *args, before=False, **kwargs):
+            if before and records == self.company:
+                action()
+            return modified(records, *args, before=before, **kwargs)
+
+        with patch.object(Partner, "modified", act):
+            self.company.with_context(connector_origin=ORIGIN).write({"name": "Renamed"})
+
+    def test_origin_around(self):
         """A write of nobody within a write of an origin does not take over what the outer one makes recompute."""
         category = self.env["res.partner.category"].create({"name": "A"})
-        Partner = type(self.env["res.partner"])
-        validate = Partner._validate_fields
+        self.within(lambda: category.write({"name": "B"}))
+        self.env.flush_all()
+        self.assertEqual(category.name, "B")
+        found = self.changed()
+        self.assertEqual([records.env.context.get("connector_origin") for records, _fields in found], [ORIGIN])
+        self.assertIn("complete_name", found[0][1])
 
-        def write_another(records, *args):
-            if records.env.context.get("connector_origin"):
-                category.name = "B"
-            return validate(records, *args)
-
-        with patch.object(Partner, "_validate_fields", write_another):
-            self.company.with_context(connector_origin=ORIGIN).write({"name": "Renamed"})
-        origins = {records.env.context.get("connector_origin") for records, _fields in self.changed()}
-        self.assertEqual(origins, {ORIGIN})
+    def test_origin_within(self):
+        """And what the inner one makes recompute is not the outer one's."""
+        domain, _alias = self.alias()
+        changed = self.changes("mail.alias")
+        self.within(lambda: domain.write({"name": "after.example.com"}))
+        ((records, fields),) = changed()
+        self.assertEqual((records.env.context.get("connector_origin"), fields), (None, {"alias_full_name"}))
 
     def test_origin_from_json(self):
         """An origin that came as a JSON list is the same as the tuple."""

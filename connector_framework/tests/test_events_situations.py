@@ -104,8 +104,11 @@ class TestEventSituations(EventCase):
             lambda records, fields: self.partner.write({"comment": "changed"}),
             "res.partner.category",
         )
+        calls = self.listen(on_record_change, "res.partner.category")
         result = Category.load(["name", "color"], [["Good", "1"], ["Bad", "no number"]])
         self.assertFalse(result["ids"])
+        self.assertTrue(calls)
+        self.assertFalse(calls[0][0].exists())
         self.env.cr.flush()
         self.assertFalse(self.partner.comment)
 
@@ -351,10 +354,12 @@ class TestEventSituations(EventCase):
         self.assertEqual(came(), [("unlink", "res.partner.category", parent.ids, None)])
 
     def test_sql(self):
-        """Raw SQL: nothing."""
+        """Raw SQL: nothing; ``_write``, below write: a change."""
         came = self.log("res.partner")
         self.env.cr.execute("UPDATE res_partner SET ref = 'x' WHERE id = %s", [self.partner.id])
         self.assertEqual(came(), [])
+        self.partner._write({"ref": "x"})
+        self.assertEqual(came(), [("change", "res.partner", self.partner.ids, {"ref"})])
 
     def test_savepoint(self):
         """A savepoint that is rolled back: create, write and unlink have fired, the change does not."""
@@ -367,7 +372,10 @@ class TestEventSituations(EventCase):
 @tagged("post_install", "-at_install", "plain")
 class TestBindingPaths(BaseCase):
     def test_over_another_model(self):
-        """A binding of a variant reports what changes on the template: by the path from the one to the other."""
+        """A binding of a variant reports what changes on the template, by the path from the one to the other.
+
+        An abstract model that bindings share has no records to report.
+        """
 
         class Env(dict):
             def add(self, name, inherits, children, binding=False):
@@ -376,11 +384,13 @@ class TestBindingPaths(BaseCase):
                     _inherits=inherits,
                     _inherits_children=set(children),
                     _is_connector_binding=binding,
+                    _abstract=name == "mixin",
                     env=self,
                 )
 
         env = Env()
-        env.add("template", {}, ["variant", "binding.template"])
+        env.add("template", {}, ["variant", "binding.template", "mixin"])
+        env.add("mixin", {"template": "odoo_id"}, [], True)
         env.add("variant", {"template": "tmpl_id"}, ["binding.variant"])
         env.add("binding.template", {"template": "odoo_id"}, [], True)
         env.add("binding.variant", {"variant": "odoo_id"}, [], True)
