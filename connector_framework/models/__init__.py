@@ -9,6 +9,7 @@ from . import (
     ir_model,
     job,
     job_channel,
+    reference_class,
     stream,
     worker,
 )

@@ -28,6 +28,7 @@ from . import (
     test_queue_concurrency,
     test_queue_crashes,
     test_queue_enqueue,
+    test_queue_hosting,
     test_queue_model,
     test_queue_process,
     test_queue_rpc,
@@ -46,3 +47,4 @@ from . import (
     test_synchronizers_exporter,
     test_synchronizers_importer,
 )
+from . import test_references_view
