@@ -25,6 +25,8 @@ class Settings:
     stop_timeout_s: float = 30.0
     #: Seconds without a sign of life after which a worker counts as dead, where nothing says so earlier.
     lease_s: float = 30.0
+    #: Seconds between two looks for new databases.
+    discover_interval_s: float = 60.0
     #: Bearer token of the metrics; none: there are none.
     metrics_token: str = ""
 

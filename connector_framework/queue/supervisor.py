@@ -19,9 +19,6 @@ __all__ = ["Supervisor"]
 
 _logger = logging.getLogger(__name__)
 
-#: Seconds between two looks for new databases.
-LOOK_S = 60.0
-
 
 def served_databases() -> list[str]:
     """Return the databases that this process serves, as Odoo's own cron does."""
@@ -66,7 +63,7 @@ class Supervisor:
                 for _dispatcher, thread in list(self._dispatchers.values()):
                     thread.join()
                 return
-            self._look.wait(LOOK_S)
+            self._look.wait(self.settings.discover_interval_s)
 
     def look(self) -> None:
         """Start a dispatcher for each database that has the addon and none yet."""

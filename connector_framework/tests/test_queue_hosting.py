@@ -1,0 +1,199 @@
+"""Servers that restart, databases that come and go, code that changes, poolers in between."""
+
+from __future__ import annotations
+
+import os
+import time
+import unittest
+
+import psycopg2
+from odoo import sql_db
+from odoo.tests import tagged
+
+from .common import wait_until
+from .own_cluster import OwnCluster, PgBouncer, binaries, pgbouncer
+from .process_case import PROBE, ProcessCase, _postgres, drop_database, odoo_command
+
+
+@tagged("post_install", "-at_install", "process")
+class TestDatabases(ProcessCase):
+    """A worker without a database named serves all that its role owns."""
+
+    role = f"connector_probe_{os.getpid()}"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        with _postgres() as cursor:
+            cursor.execute(f'CREATE ROLE "{cls.role}" LOGIN SUPERUSER')
+            cursor.execute(f'ALTER DATABASE "{cls.dbname}" OWNER TO "{cls.role}"')
+        cls.addClassCleanup(cls.drop_role)
+
+    @classmethod
+    def drop_role(cls):
+        drop_database(cls.dbname)
+        with _postgres() as cursor:
+            cursor.execute(f'DROP ROLE "{cls.role}"')
+
+    def start_all(self):
+        command = self.worker_command(discover_interval_s=1)
+        position = command.index("-d")
+        command = [c for c in command[:position] + command[position + 2 :] if not c.startswith("--db_user")]
+        return self.spawn(*command, f"--db_user={self.role}", "-d", "")
+
+    def test_databases_come_and_go(self):
+        """A new database is found, one without the addon left alone, a dropped one forgotten; the others go on."""
+        plain, late = f"{self.dbname}_plain", f"{self.dbname}_late"
+        self.addCleanup(drop_database, late)
+        with _postgres() as cursor:
+            cursor.execute(f'CREATE DATABASE "{plain}" OWNER "{self.role}" TEMPLATE template0')
+        process = self.start_all()
+        self.enqueue("effect", [("first",)])
+        self.wait_states(20, done=1)
+        with _postgres() as cursor:
+            cursor.execute(f'CREATE DATABASE "{late}" OWNER "{self.role}" TEMPLATE "{self._templates[self.modules]}"')
+        connection = psycopg2.connect(**sql_db.connection_info_for(late)[1])
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """INSERT INTO connector_job (state, priority, channel_id, channel, attempt, max_attempts, crashes,
+                                              user_id, call, model_name, method_name)
+                   SELECT 'pending', 10, id, name, 0, 5, 0, 1, %s, 'queue.probe', 'effect'
+                     FROM connector_job_channel WHERE name = 'root'""",
+                ['{"ids": [], "args": ["late"], "kwargs": {}, "context": {}, "su": true}'],
+            )
+
+            def is_done():
+                cursor.execute("SELECT key FROM queue_probe_effect")
+                return cursor.fetchall() == [("late",)]
+
+            wait_until(is_done, 30, self.logs)
+        connection.close()
+        began = time.monotonic()
+        drop_database(late)
+        with _postgres() as cursor:
+            cursor.execute(f'DROP DATABASE "{plain}"')
+        self.assertLess(time.monotonic() - began, 10)
+        self.enqueue("effect", [("second",)])
+        self.wait_states(20, done=2)
+        self.assertIsNone(process.popen.poll())
+
+
+@tagged("post_install", "-at_install", "process")
+class TestUpgrade(ProcessCase):
+    def test_upgrade_in_another_process(self):
+        """While addons are upgraded no job starts, none fails, and the new code is loaded before the next one."""
+        worker = self.start_worker()
+        self.enqueue("effect", [("before",)])
+        self.wait_states(20, done=1)
+        upgrade = self.spawn(*odoo_command("-d", self.dbname, "-u", PROBE, "--stop-after-init", "--no-http"))
+        number = 1
+        while upgrade.popen.poll() is None:
+            self.enqueue("effect", [(f"during {number}",)])
+            number += 1
+            time.sleep(0.2)
+        self.assertEqual(upgrade.popen.returncode, 0, self.logs())
+        self.enqueue("effect", [("after",)])
+        self.wait_states(30, done=number + 1)
+        self.assertIn("Reloading the model registry", worker.log.read_text())
+        self.assertEqual(self.sql("SELECT DISTINCT attempt FROM connector_job"), [(1,)])
+
+    def test_nothing_starts(self):
+        """A shell, an installation and a run that stops after its start run no job."""
+        self.enqueue("effect", [("never",)])
+        for args in (("-u", PROBE, "--stop-after-init", "--no-http"), ("--stop-after-init", "--no-http")):
+            process = self.spawn(*odoo_command("-d", self.dbname, *args))
+            self.assertEqual(process.wait(120), 0, self.logs())
+        shell = self.spawn(*odoo_command("shell", "-d", self.dbname, "--no-http"))
+        self.assertEqual(shell.wait(60), 0, self.logs())
+        self.assertEqual(self.states(), {"pending": 1})
+        self.assertEqual(self.sql("SELECT count(*) FROM connector_worker"), [(0,)])
+
+
+class OwnServerCase(ProcessCase):
+    """A test with a PostgreSQL server of its own."""
+
+    @classmethod
+    def setUpClass(cls):
+        if binaries() is None:
+            raise unittest.SkipTest("PostgreSQL's server programs are not in /usr/lib/postgresql")
+        super().setUpClass()
+        cls.cluster = OwnCluster()
+        cls.addClassCleanup(cls.cluster.close)
+        cls.cluster.copy_database(sql_db.connection_info_for(cls.dbname)[1], cls.dbname)
+
+    def setUp(self):
+        super().setUp()
+        self.connect()
+
+    def connect(self):
+        self._connection.close()
+        self._connection = psycopg2.connect(host=self.cluster.host, user=self.cluster.user, dbname=self.dbname)
+        self._connection.autocommit = True
+
+    def store(self, count, sleep_s=0.0):
+        """Store jobs without Odoo, which has this server not in its configuration."""
+        self.sql(
+            """INSERT INTO connector_job (state, priority, channel_id, channel, attempt, max_attempts, crashes,
+                                          user_id, call, model_name, method_name)
+               SELECT 'pending', 10, c.id, c.name, 0, 0, 0, 1,
+                      json_build_object('ids', '[]'::json, 'args', json_build_array('k' || i, %s), 'kwargs', '{}'::json,
+                                        'context', '{}'::json, 'su', true)::text, 'queue.probe', 'effect'
+                 FROM connector_job_channel c, generate_series(1, %s) i WHERE c.name = 'root'""",
+            sleep_s,
+            count,
+        )
+
+    def start_there(self, host, port, *args, **settings):
+        command = [
+            c
+            for c in self.worker_command(*args, **settings)
+            if not c.startswith(("--db_host", "--db_port", "--db_user"))
+        ]
+        return self.spawn(*command, f"--db_host={host}", f"--db_port={port}", f"--db_user={self.cluster.user}")
+
+
+@tagged("post_install", "-at_install", "process")
+class TestServerRestarts(OwnServerCase):
+    def test_restarts(self):
+        """PostgreSQL is restarted twice in the middle, once in order and once by a crash: each effect exactly once."""
+        self.store(600, 0.02)
+        workers = [self.start_there(self.cluster.host, self.cluster.port) for _ in range(2)]
+        for mode in ("fast", "immediate"):
+            done = self.states().get("done", 0)
+            wait_until(lambda done=done: self.states().get("done", 0) > done + 50, 60, self.logs)
+            self.cluster.stop(mode)
+            time.sleep(0.5)
+            self.cluster.start()
+            self.connect()
+        self.wait_states(120, done=600)
+        self.assertEqual(self.effects(), 600)
+        self.assertEqual([worker.popen.poll() for worker in workers], [None, None])
+
+
+@tagged("post_install", "-at_install", "process")
+class TestPgBouncer(OwnServerCase):
+    @classmethod
+    def setUpClass(cls):
+        if pgbouncer() is None:
+            raise unittest.SkipTest("pgbouncer is not installed")
+        super().setUpClass()
+
+    def test_transaction_mode(self):
+        """Through PgBouncer in transaction mode every effect happens exactly once, also when a worker is killed."""
+        bouncer = PgBouncer(self.cluster)
+        self.addCleanup(bouncer.close)
+        self.store(400, 0.02)
+        victim = self.start_there(bouncer.host, bouncer.port, lease_s=5)
+        self.start_there(bouncer.host, bouncer.port, lease_s=5)
+        wait_until(lambda: self.states().get("done", 0) > 60, 60, self.logs)
+        victim.kill()
+        self.wait_states(90, done=400)
+        self.assertEqual(self.effects(), 400)
+        self.store_one_more()
+
+    def store_one_more(self):
+        """A job that comes while all is idle is found by the poll."""
+        self.sql("DELETE FROM queue_probe_effect")
+        self.store(1)
+        self.wait_states(10, done=401)
