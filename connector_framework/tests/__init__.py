@@ -48,3 +48,4 @@ from . import (
     test_synchronizers_importer,
 )
 from . import test_references_view
+from . import test_references_guide
