@@ -79,7 +79,7 @@ class RunningJob:
         self._cr.execute(sql.save_checkpoint(self.id, text))
         self._cr.commit()  # pylint: disable=invalid-commit  # a checkpoint is what stays when the job fails
         # The row's lock ended with the transaction: take it again, or learn that somebody else has the job.
-        self._cr.execute(sql.take([self.id], self._worker.id, [self.claimed.attempt]))
+        self._cr.execute(sql.take([self.id], self._worker.id, [self.claimed.attempt], _version(self._cr)))
         if not self._cr.fetchall():
             raise JobLostError(f"{self.claimed} was taken over after its checkpoint")
 
@@ -119,7 +119,7 @@ class Runner:
             for left in reversed(range(MAX_TRIES)):
                 cr = self._cursor()
                 try:
-                    cr.execute(sql.take([job.id], worker.id, [job.attempt]), log_exceptions=False)
+                    cr.execute(sql.take([job.id], worker.id, [job.attempt], _version(cr)), log_exceptions=False)
                     row = cr.dictfetchone()
                     if row is None:
                         _logger.info("%s belongs to another worker now, it is left alone", job)
@@ -168,7 +168,7 @@ class Runner:
         committed = False
         try:
             cr = self._cursor()
-            cr.execute(sql.take(ids, worker.id, attempts), log_exceptions=False)
+            cr.execute(sql.take(ids, worker.id, attempts, _version(cr)), log_exceptions=False)
             rows = {row["id"]: row for row in cr.dictfetchall()}
             results, started = [], []
             for job in jobs:
@@ -341,6 +341,10 @@ def _user_message(error: BaseException, lang: str) -> str | None:
         text = error.user_message
         return text._translate(lang) if isinstance(text, LazyGettext) else str(text)
     return str(error) if isinstance(error, UserError) else None
+
+
+def _version(cr: Any) -> int:
+    return cr.connection.server_version
 
 
 def _chained(error: BaseException, cause: BaseException) -> BaseException:

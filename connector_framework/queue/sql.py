@@ -368,15 +368,20 @@ def unfinished(channel_ids: Sequence[int] | None = None) -> SQL:
 # -- run (in the work transaction) -------------------------------------------------------------------------------------
 
 
-def take(job_ids: Sequence[int], worker_id: int, attempts: Sequence[int]) -> SQL:
+def take(job_ids: Sequence[int], worker_id: int, attempts: Sequence[int], server_version: int) -> SQL:
     """Lock the rows of one's own running jobs and load their calls; no row: it belongs to somebody else now.
 
     The first statement of the work transaction, so its snapshot is younger than the claim. FOR NO KEY UPDATE: while
     this session lives, nobody takes the job over (takers skip locked rows) and the same job never runs twice at a time.
     By the primary key: ``IS TRUE`` keeps the planner from the index of running jobs, in which entries come and go.
+
+    :param server_version: as psycopg2 tells it. From PostgreSQL 14 on, a server that is busy for a client which has died
+        notices, so that its locks do not last as long as its query
     """
+    notice = "SET LOCAL client_connection_check_interval = 500; " if server_version >= 140_000 else ""
     return SQL(
-        """SELECT j.id, j.call, j.user_id, coalesce(u.active, false) AS user_active, u.login, %s AS started
+        notice
+        + """SELECT j.id, j.call, j.user_id, coalesce(u.active, false) AS user_active, u.login, %s AS started
              FROM (VALUES %s) o(id, attempt)
              JOIN connector_job j ON j.id = o.id AND j.attempt = o.attempt LEFT JOIN res_users u ON u.id = j.user_id
             WHERE (j.worker_id = %s AND j.state = 'running') IS TRUE

@@ -92,6 +92,7 @@ class Worker:
             one that runs
         """
         self.tidy()
+        self._execute(sql.release_due())
         channel_ids = self.channel_ids()
         if channel_ids == []:
             return []
@@ -126,7 +127,6 @@ class Worker:
             self._execute(sql.release_dependents(sorted(parents)))
         if keys:
             self._execute(sql.unpark(keys))
-        self._execute(sql.release_due())
         if time.monotonic() >= self._next_sweep:
             self.sweep()
 

@@ -113,6 +113,22 @@ class TestCrashes(ProcessCase):
             lambda: f"the thawed worker did not come back: {self.logs()}",
         )
 
+    def test_killed_in_a_query(self):
+        """Killed while PostgreSQL runs a long query for it: run again long before that query would have ended."""
+        worker = self.start_worker("--threads=1")
+        self.enqueue("query", [("a", 60)])
+        wait_until(
+            lambda: self.sql(
+                "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%%pg_sleep(60)%%' AND pid <> pg_backend_pid()"
+            ),
+            10,
+        )
+        self.start_worker("--threads=1")
+        worker.kill()
+        wait_until(
+            lambda: self.sql("SELECT 1 FROM connector_job WHERE state = 'running' AND attempt = 2"), 15, self.logs
+        )
+
     def test_wake_is_lost(self):
         """A commit whose wake never comes is found by the next poll."""
         self.start_worker()
