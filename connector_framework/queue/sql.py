@@ -375,8 +375,8 @@ def take(job_ids: Sequence[int], worker_id: int, attempts: Sequence[int], server
     this session lives, nobody takes the job over (takers skip locked rows) and the same job never runs twice at a time.
     By the primary key: ``IS TRUE`` keeps the planner from the index of running jobs, in which entries come and go.
 
-    :param server_version: as psycopg2 tells it. From PostgreSQL 14 on, a server that is busy for a client which has died
-        notices, so that its locks do not last as long as its query
+    :param server_version: as psycopg2 tells it. From PostgreSQL 14 on, a server that is busy for a client which has
+        died notices, so that its locks do not last as long as its query
     """
     notice = "SET LOCAL client_connection_check_interval = 500; " if server_version >= 140_000 else ""
     return SQL(
