@@ -34,11 +34,13 @@ from . import (
     test_queue_rpc,
     test_queue_run,
     test_readme,
+    test_references_guide,
     test_references_installed,
     test_references_properties,
     test_references_registry,
     test_references_reload,
     test_references_resolution,
+    test_references_view,
     test_references_work,
     test_synchronizers_batch,
     test_synchronizers_concurrency,
@@ -47,5 +49,3 @@ from . import (
     test_synchronizers_exporter,
     test_synchronizers_importer,
 )
-from . import test_references_view
-from . import test_references_guide
