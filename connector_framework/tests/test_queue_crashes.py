@@ -136,7 +136,7 @@ class TestCrashes(ProcessCase):
             env["queue.probe"].as_job().effect("a")
             env.cr.flush()
             env.cr.postcommit.clear()
-        self.wait_states(5, done=1)
+        self.wait_states(20, done=1)
 
     def test_parents_end_at_once(self):
         """Children of two parents that end at the same time are released once, all of them."""
@@ -175,11 +175,13 @@ class TestCrashes(ProcessCase):
         self.enqueue("effect", [(f"s{i}", 0.01) for i in range(500)], max_attempts=0, priority=9)
         chance = random.Random(7)
         workers = [self.spawn(*self.worker_command()) for _ in range(3)]
-        kills, deadline = 0, time.monotonic() + 240
+        kills, done, deadline = 0, 0, time.monotonic() + 400
         while self.states() != {"done": 5000}:
             self.assertLess(time.monotonic(), deadline, f"{self.states()} after {kills} kills; {self.logs()}")
             time.sleep(1)
-            if self.sql("SELECT 1 FROM connector_job WHERE state = 'done' LIMIT 1"):
+            # On a slow machine a new worker takes longer than a second to begin: leave it the time to do something.
+            if self.states().get("done", 0) > done + 100:
+                done = self.states()["done"]
                 victim = chance.randrange(3)
                 workers[victim].kill()
                 kills += 1

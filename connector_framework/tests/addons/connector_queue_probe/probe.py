@@ -83,6 +83,16 @@ class QueueProbe(models.AbstractModel):
             raise ValueError(key)
 
     @api.private
+    @job_options(group_commit=20)
+    def nothing(self):
+        """Do nothing, together with others."""
+
+    @api.private
+    def pause(self, sleep_s):
+        """Wait, as for the answer of another system."""
+        time.sleep(sleep_s)
+
+    @api.private
     def spin(self):
         """Never return, without touching the database."""
         while True:

@@ -1,0 +1,11 @@
+from odoo.addons.connector_reference_probe import Mapper, PartnerMapper, probe
+
+
+@probe(replacing=PartnerMapper)
+class MorePartnerMapper(PartnerMapper):
+    pass
+
+
+@probe
+class OrderMapper(Mapper):
+    _apply_on = "probe.order"
