@@ -49,3 +49,4 @@ from . import (
     test_synchronizers_exporter,
     test_synchronizers_importer,
 )
+from . import test_references_databases

@@ -1,0 +1,80 @@
+"""One process that serves two databases with different addons."""
+
+from __future__ import annotations
+
+import subprocess
+
+from odoo import SUPERUSER_ID, api
+from odoo.modules.registry import Registry
+from odoo.tests import tagged
+
+from ..exceptions import NoUnitError
+from .process_case import ProcessCase, odoo_command
+
+BASE = "connector_reference_probe"
+MORE = "connector_reference_probe_more"
+
+
+@tagged("post_install", "-at_install", "process")
+class TestTwoDatabases(ProcessCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.with_base, cls.with_more = cls.dbname, cls.make_database()
+        cls.odoo(cls.with_base, "-i", BASE)
+        cls.odoo(cls.with_more, "-i", MORE)
+
+    @classmethod
+    def odoo(cls, dbname, *args, script=None):
+        """Run a script in the shell of a database, or else an installation; return what it prints."""
+        command = ["shell", "-d", dbname] if script else ["-d", dbname, "--stop-after-init"]
+        done = subprocess.run(
+            odoo_command(*command, "--no-http", *args),
+            input=script or "",
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        if done.returncode:
+            raise AssertionError(done.stderr[-3000:])
+        return done.stdout
+
+    def test_two_databases(self):
+        """Each database has the classes of its addons; where the other is not installed, the replaced one is back."""
+        with self.environment():
+            pass  # The probes' folder is known to this process from now on.
+        with Registry(self.with_more).cursor() as more_cr, Registry(self.with_base).cursor() as base_cr:
+            from odoo.addons.connector_reference_probe import Mapper, probe
+
+            def found(env, model_name):
+                return probe.get_class(Mapper, model_name, env).__name__
+
+            more, base = (api.Environment(cr, SUPERUSER_ID, {}) for cr in (more_cr, base_cr))
+            for _ in range(2):  # The second time from memory.
+                self.assertEqual(found(more, "probe.partner"), "MorePartnerMapper")
+                self.assertEqual(found(base, "probe.partner"), "PartnerMapper")
+                self.assertEqual(found(more, "probe.order"), "OrderMapper")
+                with self.assertRaisesRegex(NoUnitError, f"addon {MORE} is not installed here"):
+                    found(base, "probe.order")
+            seen = base["connector.reference.class"].search([("service", "=", "reference probe")])
+            self.assertEqual(
+                {row.class_name: row.state for row in seen},
+                {"PartnerMapper": "own", "MorePartnerMapper": "not_installed", "OrderMapper": "not_installed"},
+            )
+
+    def test_uninstalling(self):
+        """What an addon replaced is back when it is uninstalled, in the process that does it and without a restart."""
+        script = f"""
+from odoo.addons.connector_reference_probe import Mapper, probe
+def used():
+    return probe.get_class(Mapper, "probe.partner", env).__name__
+print("USED", used())
+env["ir.module.module"].search([("name", "=", "{MORE}")]).button_immediate_uninstall()
+print("USED", used())
+env["ir.module.module"].search([("name", "=", "{MORE}")]).button_immediate_install()
+print("USED", used())
+"""
+        printed = self.odoo(self.with_more, script=script)
+        used = [line.split()[1] for line in printed.splitlines() if line.startswith("USED ")]
+        self.assertEqual(used, ["MorePartnerMapper", "PartnerMapper", "MorePartnerMapper"])
