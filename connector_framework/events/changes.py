@@ -6,13 +6,15 @@ savepoint is rolled back, so what is rolled back is forgotten.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from .listening import listening
 from .savepoints import SavepointWatch
 
-__all__ = ["SILENT", "Change", "Changes", "Writer", "changes_of", "known_changes"]
+__all__ = ["SILENT", "Change", "Changes", "Writer", "Writing", "changes_of", "known_changes"]
 
 _KEY = "connector_framework.events.changes"
 
@@ -27,39 +29,54 @@ class Writer(NamedTuple):
     origin: Any  # what ``connector_origin`` says, None without, or SILENT
 
 
+class Writing(AbstractContextManager[None]):
+    """Know in whose name the ORM writes while a create, write or unlink runs.
+
+    What comes after the call is still this writer's, as is what it made necessary to recompute; unless there is another
+    call around it, which then goes on.
+    """
+
+    __slots__ = ("_outer", "_token", "cr", "writer")
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+        self.cr = writer.env.cr
+
+    def __enter__(self) -> None:
+        self._outer = _open.get()
+        changes_of(self.cr).resume(self.writer)
+        self._token = _open.set(self)
+
+    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+        _open.reset(self._token)
+        outer = self._outer
+        if outer is not None and outer.cr is self.cr:
+            # After an error the transaction may be broken, and is about to be rolled back: flush nothing.
+            changes_of(self.cr).resume(outer.writer, settle=exc_type is None)
+
+
+# The innermost call that runs in this thread.
+_open: ContextVar[Writing | None] = ContextVar("writing", default=None)
+
+
 class Change:
     """What happened to the records of one model, from one origin.
 
     :ivar env: of the first writer
-    :ivar ids: the records
-    :ivar fields: the records by name of the field that changed
+    :ivar ids: all the records
+    :ivar fields: the names of all the fields that changed
     """
 
     __slots__ = ("env", "fields", "ids")
 
-    def __init__(self, env: Any) -> None:
+    def __init__(self, env: Any, ids: Iterable[int] = (), fields: Iterable[str] = ()) -> None:
         self.env = env
-        self.ids: set[int] = set()
-        self.fields: dict[str, set[int]] = {}
+        self.ids = set(ids)
+        self.fields = set(fields)
 
-    def add(self, ids: Collection[int], fields: Iterable[str]) -> None:
+    def add(self, ids: Iterable[int], fields: Iterable[str]) -> None:
         self.ids.update(ids)
-        for name in fields:
-            known = self.fields.get(name)
-            if known is None:
-                self.fields[name] = set(ids)
-            else:
-                known.update(ids)
-
-    def absorb(self, later: Change) -> None:
-        self.ids |= later.ids
-        for name, ids in later.fields.items():
-            self.fields.setdefault(name, set()).update(ids)
-
-    def copy(self) -> Change:
-        change = Change(self.env)
-        change.absorb(self)
-        return change
+        self.fields.update(fields)
 
 
 Segment = dict[tuple[str, Any], Change]  # by model and origin
@@ -76,8 +93,9 @@ class Changes:
         self._segments: list[Segment] = [{}]
         self._marks: list[tuple[str, int]] = []  # the open savepoints, with the first segment after each
         self._watch: SavepointWatch | None = None
-        self._writing = 0  # how many calls of create, write and unlink are going on, one within the other
-        self.writer: Writer | None = None
+        open_call = _open.get()
+        # A savepoint in the middle of a write delivers and empties the data; the write goes on.
+        self.writer: Writer | None = open_call.writer if open_call is not None and open_call.cr is cr else None
         self.scheduled = False
         self.waited = False
         self.rounds = 0
@@ -85,29 +103,21 @@ class Changes:
     def __deepcopy__(self, memo: Any) -> Changes:
         # Odoo's TransactionCase copies the data of the precommit callbacks before each test.
         changes = Changes(self._cr)
-        changes._segments = [{key: change.copy() for key, change in segment.items()} for segment in self._segments]
+        changes._segments = [
+            {key: Change(change.env, change.ids, change.fields) for key, change in segment.items()}
+            for segment in self._segments
+        ]
         changes._marks = list(self._marks)
         changes.writer, changes.scheduled = self.writer, self.scheduled
         return changes
 
     # -- who writes --
 
-    def begin(self, writer: Writer) -> Writer | None:
-        """Note that a create, write or unlink begins; return who wrote before."""
-        before = self.writer
-        if before is not None and before.origin != writer.origin:
+    def resume(self, writer: Writer, settle: bool = True) -> None:
+        """Note that what is written and recomputed from now on is the writer's."""
+        if settle and self.writer is not None and self.writer.origin != writer.origin:
             self.settle()
         self.writer = writer
-        self._writing += 1
-        return before
-
-    def end(self, before: Writer | None, failed: bool) -> None:
-        """Note that it has ended: a call around it goes on in the name of who wrote before."""
-        self._writing -= 1
-        if self._writing and before is not None:
-            if self.writer is not None and self.writer.origin != before.origin and not failed:
-                self.settle()
-            self.writer = before
 
     def settle(self) -> None:
         """Recompute and flush what is pending, in the name of who caused it.
@@ -127,7 +137,7 @@ class Changes:
 
     # -- what is written --
 
-    def add(self, model_name: str, ids: Collection[int], fields: Iterable[str], writer: Writer) -> None:
+    def add(self, model_name: str, ids: Iterable[int], fields: Iterable[str], writer: Writer) -> None:
         """Note that fields of records were written."""
         if self._watch is None:
             self._watch = SavepointWatch(self, self._cr)
@@ -136,15 +146,6 @@ class Changes:
         if change is None:
             change = segment[model_name, writer.origin] = Change(writer.env)
         change.add(ids, fields)
-
-    def written(self, model_name: str, field: str) -> list[set[int]]:
-        """Return sets of the records of which the field is noted already, from any origin."""
-        return [
-            change.fields[field]
-            for segment in self._segments
-            for (model, _origin), change in segment.items()
-            if model == model_name and field in change.fields
-        ]
 
     def take(self) -> Segment:
         """Return all that is pending, by model and origin, and forget it."""
@@ -191,7 +192,7 @@ class Changes:
 def _absorb(segment: Segment, later: Segment) -> None:
     for key, change in later.items():
         if key in segment:
-            segment[key].absorb(change)
+            segment[key].add(change.ids, change.fields)
         else:
             segment[key] = change
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from odoo.tools.misc import clean_context
 
 from ..exceptions import ConnectorError
-from .changes import Changes, Segment, known_changes
+from .changes import Change, Changes, Segment, known_changes
 from .listening import listening
 from .records import on_record_change
 from .subscription import name_of
@@ -107,14 +107,12 @@ def _add_bindings(pending: Segment) -> None:
             ]
             if not inherited:
                 continue
-            ids = set().union(*(change.fields[name] for name in inherited))
             # Of every company, whatever the writer may see: the other system has to know.
-            bound = binding.sudo().with_context(active_test=False).search([(path, "in", sorted(ids))], order="id")
+            bound = (
+                binding.sudo().with_context(active_test=False).search([(path, "in", sorted(change.ids))], order="id")
+            )
             if bound:
-                key = (binding_name, origin)
-                if key not in pending:
-                    pending[key] = type(change)(change.env)
-                pending[key].add(bound._ids, inherited)
+                pending.setdefault((binding_name, origin), Change(change.env)).add(bound._ids, inherited)
 
 
 def _endless(deliveries: list[Delivery]) -> str:

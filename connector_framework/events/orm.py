@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from .changes import SILENT, Changes, Writer, changes_of
+from .changes import SILENT, Writer, Writing, changes_of
 from .delivery import schedule
 from .listening import Listening
 from .records import on_record_change, on_record_create, on_record_unlink, on_record_write
@@ -27,21 +27,7 @@ def _writer(env: Any) -> Writer:
 
 def writing(heard: Listening, env: Any) -> AbstractContextManager[None]:
     """Know in whose name the ORM writes, as what it makes necessary to recompute has the same origin."""
-    return _Writing(env) if heard.tracks else _NOBODY
-
-
-class _Writing(AbstractContextManager[None]):
-    __slots__ = ("_before", "_changes", "_env")
-
-    def __init__(self, env: Any) -> None:
-        self._env = env
-
-    def __enter__(self) -> None:
-        self._changes: Changes = changes_of(self._env.cr)
-        self._before = self._changes.begin(_writer(self._env))
-
-    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
-        self._changes.end(self._before, failed=exc_type is not None)
+    return Writing(_writer(env)) if heard.tracks else _NOBODY
 
 
 _NOBODY = nullcontext()
@@ -76,35 +62,25 @@ def unlinking(heard: Listening, records: Any) -> None:
 
 
 def columns_flushed(records: Any, vals_list: list[dict[str, Any]]) -> None:
-    """Collect the columns that are flushed without having been written by name: the recomputed ones."""
-    ids_by_field: dict[str, list[int]] = {}
-    for id_, vals in zip(records._ids, vals_list, strict=True):
-        for name in vals:
-            ids_by_field.setdefault(name, []).append(id_)
-    _collect_recomputed(records, ids_by_field)
+    """Collect the columns that are flushed: those that were recomputed, besides those that were written by name."""
+    ids = [id_ for id_, vals in zip(records._ids, vals_list, strict=True) if not _OWN.issuperset(vals)]
+    _collect_recomputed(records, ids, {name for vals in vals_list for name in vals} - _OWN)
 
 
 def recomputed(records: Any, field: Any) -> None:
     """Collect the stored many2many fields that were recomputed: they have no column that would be flushed."""
     relations = [f.name for f in records.pool.field_computed[field] if f.store and not f.column_type]
     if relations:
-        ids = [id_ for id_ in records._ids if id_]
-        _collect_recomputed(records, dict.fromkeys(relations, ids))
+        _collect_recomputed(records, [id_ for id_ in records._ids if id_], relations)
 
 
-def _collect_recomputed(records: Any, ids_by_field: dict[str, list[int]]) -> None:
+def _collect_recomputed(records: Any, ids: list[int], names: Iterable[str]) -> None:
     changes = changes_of(records.env.cr)
+    # Not who flushes: before another origin writes, all is flushed in the name of the one before.
     writer = changes.writer or _writer(records.env)
-    if writer.origin is SILENT:
-        return
-    for name, ids in ids_by_field.items():
-        if name in _OWN:
-            continue
-        known = changes.written(records._name, name)
-        new = [id_ for id_ in ids if not any(id_ in written_ids for written_ids in known)]
-        if new:
-            changes.add(records._name, new, (name,), writer)
-            schedule(changes, records.env.cr)
+    if ids and writer.origin is not SILENT:
+        changes.add(records._name, ids, names, writer)
+        schedule(changes, records.env.cr)
 
 
 def _collect(records: Any, names: Iterable[str], created: bool = False) -> None:

@@ -51,4 +51,5 @@ class SavepointWatch:
 
     def stop(self) -> None:
         # A new list: this one may be in the middle of being walked through.
-        self._thread.query_hooks = [hook for hook in self._thread.query_hooks if hook is not self]  # type: ignore[attr-defined]
+        hooks = getattr(self._thread, "query_hooks", ())
+        self._thread.query_hooks = [hook for hook in hooks if hook is not self]  # type: ignore[attr-defined]

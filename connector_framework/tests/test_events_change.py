@@ -300,6 +300,21 @@ class TestChange(EventCase):
         ((records, fields),) = changed()
         self.assertEqual((records.env.context.get("connector_origin"), fields), (None, {"alias_full_name"}))
 
+    def test_origin_over_a_savepoint(self):
+        """A savepoint in the middle of a write delivers, and what comes after it still has the write's origin."""
+
+        def savepoint():
+            self.env["res.partner.category"].with_context(connector_origin=OTHER).create({"name": "Before"})
+            with self.env.cr.savepoint():
+                self.env["res.partner.category"].with_context(connector_origin=OTHER).create({"name": "Inside"})
+
+        self.one.ref = "x"
+        self.within(savepoint)
+        self.env.flush_all()
+        found = {records.env.context.get("connector_origin"): fields for records, fields in self.changed()}
+        self.assertEqual(set(found), {None, ORIGIN})
+        self.assertLessEqual({"name", "complete_name"}, found[ORIGIN])
+
     def test_origin_from_json(self):
         """An origin that came as a JSON list is the same as the tuple."""
         self.one.with_context(connector_origin=list(ORIGIN)).ref = "x"
