@@ -48,11 +48,12 @@ class Writing(AbstractContextManager[None]):
         self._token = _open.set(self)
 
     def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+        changes = changes_of(self.cr)  # a new one, in this writer's name, if a savepoint inside has emptied the data
         _open.reset(self._token)
         outer = self._outer
         if outer is not None and outer.cr is self.cr:
             # After an error the transaction may be broken, and is about to be rolled back: flush nothing.
-            changes_of(self.cr).resume(outer.writer, settle=exc_type is None)
+            changes.resume(outer.writer, settle=exc_type is None)
 
 
 # The innermost call that runs in this thread.

@@ -315,6 +315,20 @@ class TestChange(EventCase):
         self.assertEqual(set(found), {None, ORIGIN})
         self.assertLessEqual({"name", "complete_name"}, found[ORIGIN])
 
+    def test_origin_over_a_savepoint_without_writes(self):
+        """The same if nothing is written in the savepoint, and nobody else writes before the flush."""
+
+        def savepoint():
+            with self.env.cr.savepoint():
+                pass
+
+        self.one.ref = "x"
+        self.within(savepoint)
+        self.env.flush_all()
+        found = {records.env.context.get("connector_origin"): fields for records, fields in self.changed()}
+        self.assertEqual((set(found), found[None]), ({None, ORIGIN}, {"ref"}))
+        self.assertIn("complete_name", found[ORIGIN])
+
     def test_origin_from_json(self):
         """An origin that came as a JSON list is the same as the tuple."""
         self.one.with_context(connector_origin=list(ORIGIN)).ref = "x"
