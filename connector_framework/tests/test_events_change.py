@@ -269,18 +269,19 @@ class TestChange(EventCase):
         ((records, fields),) = changed()
         self.assertEqual((records.env.context.get("connector_origin"), fields), (None, {"alias_full_name"}))
 
-    def within(self, action):
-        """Rename the company with an origin; the action runs early in the ORM's own write."""
-        Partner = type(self.env["res.partner"])
-        modified = Partner.modified
+    def within(self, action, record=None):
+        """Rename a record (the company) with an origin; the action runs early in the ORM's own write."""
+        record = self.company if record is None else record
+        Model = type(record)
+        modified = Model.modified
 
         def act(records, *args, before=False, **kwargs):
-            if before and records == self.company:
+            if before and records == record:
                 action()
             return modified(records, *args, before=before, **kwargs)
 
-        with patch.object(Partner, "modified", act):
-            self.company.with_context(connector_origin=ORIGIN).write({"name": "Renamed"})
+        with patch.object(Model, "modified", act):
+            record.with_context(connector_origin=ORIGIN).write({"name": "renamed.example.com"})
 
     def test_origin_around(self):
         """A write of nobody within a write of an origin does not take over what the outer one makes recompute."""
@@ -316,18 +317,20 @@ class TestChange(EventCase):
         self.assertLessEqual({"name", "complete_name"}, found[ORIGIN])
 
     def test_origin_over_a_savepoint_without_writes(self):
-        """The same if nothing is written in the savepoint, and nobody else writes before the flush."""
+        """The same if nothing is written in the savepoint, and somebody else flushes."""
+        domain, alias = self.alias()
+        changed = self.changes("mail.alias")
 
         def savepoint():
             with self.env.cr.savepoint():
                 pass
 
-        self.one.ref = "x"
-        self.within(savepoint)
+        alias.alias_defaults = "{}"
+        self.within(savepoint, domain)
+        self.assertTrue(self.pending(alias, "alias_full_name"))
         self.env.flush_all()
-        found = {records.env.context.get("connector_origin"): fields for records, fields in self.changed()}
-        self.assertEqual((set(found), found[None]), ({None, ORIGIN}, {"ref"}))
-        self.assertIn("complete_name", found[ORIGIN])
+        found = {records.env.context.get("connector_origin"): fields for records, fields in changed()}
+        self.assertEqual(found, {None: {"alias_defaults"}, ORIGIN: {"alias_full_name"}})
 
     def test_origin_from_json(self):
         """An origin that came as a JSON list is the same as the tuple."""
