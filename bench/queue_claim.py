@@ -51,7 +51,8 @@ def main() -> None:
             jobs = worker.claim(10)
             took.append((time.perf_counter() - began) * 1000)
             ids, attempts = [job.id for job in jobs], [job.attempt for job in jobs]
-            worker.session.execute(statements.finish(ids, worker.id, attempts, [None] * len(ids), [None] * len(ids)))
+            none = [None] * len(ids)
+            worker.session.execute(statements.FINISH.query(ids, attempts, none, none, worker.id))
         worker.close()
         median = statistics.median(took)
         smallest = smallest or median

@@ -29,6 +29,7 @@ from ..exceptions import (
 from . import sql
 from .arguments import decode
 from .options import method_options
+from .prepared import UNPREPARED, forget
 from .worker import Claimed, Worker
 
 __all__ = ["Runner", "RunningJob", "current_job"]
@@ -79,7 +80,7 @@ class RunningJob:
         self._cr.execute(sql.save_checkpoint(self.id, text))
         self._cr.commit()  # pylint: disable=invalid-commit  # a checkpoint is what stays when the job fails
         # The row's lock ended with the transaction: take it again, or learn that somebody else has the job.
-        self._cr.execute(sql.take([self.id], self._worker.id, [self.claimed.attempt], _version(self._cr)))
+        sql.TAKE.run(self._cr, [self.id], [self.claimed.attempt], self._worker.id)
         if not self._cr.fetchall():
             raise JobLostError(f"{self.claimed} was taken over after its checkpoint")
 
@@ -119,7 +120,7 @@ class Runner:
             for left in reversed(range(MAX_TRIES)):
                 cr = self._cursor()
                 try:
-                    cr.execute(sql.take([job.id], worker.id, [job.attempt], _version(cr)), log_exceptions=False)
+                    sql.TAKE.run(cr, [job.id], [job.attempt], worker.id)
                     row = cr.dictfetchone()
                     if row is None:
                         _logger.info("%s belongs to another worker now, it is left alone", job)
@@ -128,7 +129,7 @@ class Runner:
                     setattr(cr, _ATTRIBUTE, RunningJob(worker, job, cr, started))
                     result = self._call(env, job, row)
                     cr.flush()
-                    cr.execute(sql.finish([job.id], worker.id, [job.attempt], [_shorten(result)], [started]))
+                    sql.FINISH.run(cr, [job.id], [job.attempt], [_shorten(result)], [started], worker.id)
                     ended = cr.fetchall()
                     if not ended:
                         raise JobLostError(f"{job} was taken over while it ran")
@@ -137,6 +138,8 @@ class Runner:
                     env.registry.signal_changes()
                     worker.ended(job, ended[0][1])
                     return
+                except UNPREPARED as error:
+                    _logger.debug("%s: statements cannot be prepared on this connection: %s", job, error)
                 except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as error:
                     if not left:
                         raise RetryableError(f"{type(error).__name__} {MAX_TRIES} times: {error}") from error
@@ -168,7 +171,7 @@ class Runner:
         committed = False
         try:
             cr = self._cursor()
-            cr.execute(sql.take(ids, worker.id, attempts, _version(cr)), log_exceptions=False)
+            sql.TAKE.run(cr, ids, attempts, worker.id)
             rows = {row["id"]: row for row in cr.dictfetchall()}
             results, started = [], []
             for job in jobs:
@@ -179,7 +182,7 @@ class Runner:
                 setattr(cr, _ATTRIBUTE, RunningJob(worker, job, cr, started[-1], grouped=True))
                 results.append(_shorten(self._call(env, job, row)))
                 cr.flush()
-            cr.execute(sql.finish(ids, worker.id, attempts, results, started))
+            sql.FINISH.run(cr, ids, attempts, results, started, worker.id)
             ended = dict(cr.fetchall())
             if len(ended) < len(jobs):
                 return False
@@ -306,6 +309,9 @@ class Runner:
         if self._cr is None or self._cr.closed:
             self.close()
             self._cr = Registry(self.dbname).cursor()
+            forget(self._cr)
+            self._cr.execute(sql.work_session(self._cr.connection.server_version))
+            self._cr.commit()  # pylint: disable=invalid-commit  # settings of the session, on the runner's own cursor
         return self._cr
 
     def _rollback(self) -> None:
@@ -341,10 +347,6 @@ def _user_message(error: BaseException, lang: str) -> str | None:
         text = error.user_message
         return text._translate(lang) if isinstance(text, LazyGettext) else str(text)
     return str(error) if isinstance(error, UserError) else None
-
-
-def _version(cr: Any) -> int:
-    return cr.connection.server_version
 
 
 def _chained(error: BaseException, cause: BaseException) -> BaseException:

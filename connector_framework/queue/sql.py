@@ -15,6 +15,8 @@ from typing import Any
 
 from odoo.tools import SQL
 
+from .prepared import Prepared
+
 #: First key of the advisory locks: a worker that lives holds (WORKER_LOCK, its id) on its session.
 WORKER_LOCK = 1_668_247_154
 #: (QUEUE_LOCK, CLAIM): one claim at a time where limits are counted; (QUEUE_LOCK, PARK): parking against unparking;
@@ -368,56 +370,45 @@ def unfinished(channel_ids: Sequence[int] | None = None) -> SQL:
 # -- run (in the work transaction) -------------------------------------------------------------------------------------
 
 
-def take(job_ids: Sequence[int], worker_id: int, attempts: Sequence[int], server_version: int) -> SQL:
-    """Lock the rows of one's own running jobs and load their calls; no row: it belongs to somebody else now.
+#: Lock the rows of one's own running jobs and load their calls; no row: it belongs to somebody else now.
+#:
+#: The first statement of the work transaction, so its snapshot is younger than the claim. FOR NO KEY UPDATE: while this
+#: session lives, nobody takes the job over (takers skip locked rows) and the same job never runs twice at a time. By
+#: the primary key: ``IS TRUE`` keeps the planner from the index of running jobs, in which entries come and go.
+#: Parameters: ids, attempts, worker.
+TAKE = Prepared(
+    "connector_take",
+    f"""SELECT j.id, j.call, j.user_id, coalesce(u.active, false) AS user_active, u.login, {_UTC_NOW.code} AS started
+          FROM unnest(%s::int[], %s::int[]) o(id, attempt)
+          JOIN connector_job j ON j.id = o.id AND j.attempt = o.attempt LEFT JOIN res_users u ON u.id = j.user_id
+         WHERE (j.worker_id = %s AND j.state = 'running') IS TRUE
+           FOR NO KEY UPDATE OF j""",
+)
 
-    The first statement of the work transaction, so its snapshot is younger than the claim. FOR NO KEY UPDATE: while
-    this session lives, nobody takes the job over (takers skip locked rows) and the same job never runs twice at a time.
-    By the primary key: ``IS TRUE`` keeps the planner from the index of running jobs, in which entries come and go.
+#: Write ``done`` in the work transaction for jobs that are still one's own; returns (id, had dependents) of these.
+#: Parameters: ids, attempts, results, times of start, worker.
+FINISH = Prepared(
+    "connector_finish",
+    f"""UPDATE connector_job j
+           SET state = 'done', worker_id = NULL, result = o.result,
+               date_started = o.started, date_done = {_UTC_NOW.code},
+               duration_s = extract(epoch FROM {_UTC_NOW.code} - o.started),
+               exc_type = NULL, exc_message = NULL, exc_info = NULL, user_message = NULL
+          FROM unnest(%s::int[], %s::int[], %s::text[], %s::timestamp[]) o(id, attempt, result, started)
+         WHERE j.id = o.id AND j.attempt = o.attempt AND (j.worker_id = %s AND j.state = 'running') IS TRUE
+     RETURNING j.id, EXISTS (SELECT 1 FROM connector_job_dependency d WHERE d.parent_id = j.id)""",
+)
 
-    :param server_version: as psycopg2 tells it. From PostgreSQL 14 on, a server that is busy for a client which has
-        died notices, so that its locks do not last as long as its query
+
+def work_session(server_version: int) -> SQL:
+    """Set up a session for work, of which nobody knows what is prepared on it: the pool has reset it, or not.
+
+    Its prepared statements are planned once for all parameters, which PostgreSQL by itself would not do for these.
+    From PostgreSQL 14 on, a server that is busy for a client which has died notices: its locks do not last as long as
+    its query.
     """
-    notice = "SET LOCAL client_connection_check_interval = 500; " if server_version >= 140_000 else ""
-    return SQL(
-        notice
-        + """SELECT j.id, j.call, j.user_id, coalesce(u.active, false) AS user_active, u.login, %s AS started
-             FROM (VALUES %s) o(id, attempt)
-             JOIN connector_job j ON j.id = o.id AND j.attempt = o.attempt LEFT JOIN res_users u ON u.id = j.user_id
-            WHERE (j.worker_id = %s AND j.state = 'running') IS TRUE
-              FOR NO KEY UPDATE OF j""",
-        _UTC_NOW,
-        SQL(", ").join(SQL("(%s, %s)", *pair) for pair in zip(job_ids, attempts, strict=True)),
-        worker_id,
-    )
-
-
-def finish(
-    job_ids: Sequence[int],
-    worker_id: int,
-    attempts: Sequence[int],
-    results: Sequence[str | None],
-    started: Sequence[Any],
-) -> SQL:
-    """Write ``done`` in the work transaction for jobs that are still one's own.
-
-    Returns (id, had dependents) of these.
-    """
-    return SQL(
-        """UPDATE connector_job j
-              SET state = 'done', worker_id = NULL, date_started = o.started, date_done = %(now)s, result = o.result,
-                  duration_s = extract(epoch FROM %(now)s - o.started),
-                  exc_type = NULL, exc_message = NULL, exc_info = NULL, user_message = NULL
-             FROM (VALUES %(rows)s) o(id, attempt, result, started)
-            WHERE j.id = o.id AND j.attempt = o.attempt AND (j.worker_id = %(worker)s AND j.state = 'running') IS TRUE
-        RETURNING j.id, EXISTS (SELECT 1 FROM connector_job_dependency d WHERE d.parent_id = j.id)""",
-        now=_UTC_NOW,
-        rows=SQL(", ").join(
-            SQL("(%s, %s, %s::text, %s::timestamp)", *row)
-            for row in zip(job_ids, attempts, results, started, strict=True)
-        ),
-        worker=worker_id,
-    )
+    notice = "; SET client_connection_check_interval = 500" if server_version >= 140_000 else ""
+    return SQL("DEALLOCATE ALL; SET plan_cache_mode = force_generic_plan" + notice)
 
 
 def save_checkpoint(job_id: int, state: str) -> SQL:

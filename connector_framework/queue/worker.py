@@ -172,7 +172,7 @@ class Worker:
 
     def skip(self, job: Claimed, reason: str | None, started: Any) -> bool:
         """End one's own job ``done`` without work; False: it is not one's own any more."""
-        rows = self._execute(sql.finish([job.id], self.id, [job.attempt], [reason], [started]), durable=True)
+        rows = self._execute(sql.FINISH.query([job.id], [job.attempt], [reason], [started], self.id), durable=True)
         self.ended(job, bool(rows and rows[0][1]))
         return bool(rows)
 

@@ -32,13 +32,16 @@ class TestBindingTab(TransactionCase):
         arch = etree.fromstring(self.env[model].with_user(user).get_view(view_id, "form")["arch"])
         return arch.xpath("//page[@name='connector_bindings']")
 
+    def shown(self, page):
+        """Return this test's bindings on a page; a connector that is installed too has its own there."""
+        names = [field.get("name") for field in page.xpath("./field")]
+        return [name for name in names if name.startswith("test_")]
+
     def test_one_tab(self):
         """All bindings of a record are in one tab of its form, read only, and no view was made for it."""
         (page,) = self.pages(self.user)
-        self.assertEqual(
-            [field.get("name") for field in page.xpath("./field")], ["test_bind_ids", "test_address_bind_ids"]
-        )
-        self.assertEqual([field.get("readonly") for field in page.xpath("./field")], ["1", "1"])
+        self.assertEqual(self.shown(page), ["test_bind_ids", "test_address_bind_ids"])
+        self.assertEqual({field.get("readonly") for field in page.xpath("./field")}, {"1"})
 
     def test_for_connector_users(self):
         """Who is no connector user does not see it."""
@@ -61,7 +64,7 @@ class TestBindingTab(TransactionCase):
             }
         )
         (page,) = self.pages(self.user, view_id=view.id)
-        self.assertEqual([field.get("name") for field in page.xpath("./field")], ["test_address_bind_ids"])
+        self.assertEqual(self.shown(page), ["test_address_bind_ids"])
 
     def test_models_without_bindings(self):
         """Other models' forms are not touched."""

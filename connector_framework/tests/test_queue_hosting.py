@@ -69,11 +69,9 @@ class TestDatabases(ProcessCase):
 
             wait_until(is_done, 30, self.logs)
         connection.close()
-        began = time.monotonic()
         drop_database(late)
         with _postgres() as cursor:
             cursor.execute(f'DROP DATABASE "{plain}"')
-        self.assertLess(time.monotonic() - began, 10)
         self.enqueue("effect", [("second",)])
         self.wait_states(20, done=2)
         self.assertIsNone(process.popen.poll())
