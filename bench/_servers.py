@@ -58,6 +58,13 @@ def create_database(name: str, modules: str, config: Path, log: Path) -> None:
         subprocess.run(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, check=True)
 
 
+def worker_args(config: Path, database: str, *args: str) -> list[str]:
+    """Return the arguments of ``odoo connector worker`` for a database."""
+    lines = config.read_text().splitlines()
+    addons = next(line.split("=", 1)[1].strip() for line in lines if line.startswith("addons_path"))
+    return [f"--addons-path={addons}", "connector", "worker", "-c", str(config), "-d", database, *args]
+
+
 @contextmanager
 def process(args: list[str], log: Path) -> Iterator[subprocess.Popen]:
     """Run an Odoo command for a while, and end it and all that came of it."""
@@ -95,10 +102,11 @@ def percentile(values: list[float], share: float) -> float:
 
 
 STORE = """
-    INSERT INTO connector_job (state, priority, channel_id, channel, attempt, max_attempts, crashes, user_id, call, model_name, method_name)
+    INSERT INTO connector_job (state, priority, channel_id, channel, attempt, max_attempts, crashes, user_id, call,
+                               model_name, method_name)
     SELECT 'pending', 10, c.id, c.name, 0, 5, 0, 1,
-           json_build_object('ids', '[]'::json, 'args', %s::json, 'kwargs', '{}'::json, 'context', '{}'::json, 'su', true)::text,
-           %s, %s
+           json_build_object('ids', '[]'::json, 'args', %s::json, 'kwargs', '{}'::json, 'context', '{}'::json,
+                             'su', true)::text, %s, %s
       FROM connector_job_channel c, generate_series(1, %s) WHERE c.name = 'root'"""
 
 

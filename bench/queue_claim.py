@@ -1,30 +1,34 @@
 #!/usr/bin/env python3
 """Measure what a claim costs, with little and much waiting and with a long history.
 
-The worker's own statements on its own session claim ten jobs and finish them; no Odoo runs. Before each case the table is
-vacuumed, so that what is measured is the size and not the leavings of the case before. Goal: within 1.5 of the smallest.
+The worker's own statements on its own session claim ten jobs and finish them; no Odoo runs. Before each case the table
+is vacuumed, so that what is measured is the size and not the leavings of the case before. Goal: within 1.5 of the
+smallest.
 """
 
 from __future__ import annotations
 
 import os
-import statistics
 import sys
-import time
-from pathlib import Path
 
-import odoo.addons
-import odoo.init  # noqa: F401
+import _servers
+
+# A file here has the name of a module of the standard library.
+sys.path.remove(os.path.dirname(os.path.abspath(__file__)))
+
+import statistics
+import time
+
+import odoo.init
 from odoo.tools import config
 
-ROOT = Path(__file__).resolve().parents[1]
-odoo.addons.__path__.append(str(ROOT))
+import odoo.addons
 
-from odoo.addons.connector_framework.queue import sql as statements  # noqa: E402
-from odoo.addons.connector_framework.queue.session import DatabaseSession  # noqa: E402
-from odoo.addons.connector_framework.queue.worker import Worker  # noqa: E402
+odoo.addons.__path__.append(str(_servers.ROOT))
 
-import _servers  # noqa: E402
+from odoo.addons.connector_framework.queue import sql as statements
+from odoo.addons.connector_framework.queue.session import DatabaseSession
+from odoo.addons.connector_framework.queue.worker import Worker
 
 DATABASE = "bench_claim"
 CASES = [(1_000, 0), (100_000, 0), (1_000_000, 0), (1_000, 1_000_000), (100_000, 1_000_000)]

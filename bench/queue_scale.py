@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Measure what more worker processes and more threads bring.
 
-Empty jobs a second with 1, 2 and 4 worker processes of 4 threads, and with ``synchronous_commit`` off for the cluster, to
-see what the disk takes; jobs that wait 50 ms, as a call to an API does, with 1, 4 and 16 threads; empty jobs of a method with
-``group_commit=20``; statements, durable commits and bytes of WAL a job.
+Empty jobs a second with 1, 2 and 4 worker processes of 4 threads, and with ``synchronous_commit`` off for the cluster,
+to see what the disk takes; jobs that wait 50 ms, as a call to an API does, with 1, 4 and 16 threads; empty jobs of a
+method with ``group_commit=20``; statements, durable commits and bytes of WAL a job.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ DATABASE = "bench_scale"
 
 def rate(config: Path, log: Path, jobs: int, processes: int, threads: int) -> float:
     """Run what is stored and return the jobs a second between a tenth and nine tenths of it."""
-    addons = next(line.split("=", 1)[1].strip() for line in config.read_text().splitlines() if line.startswith("addons_path"))
-    args = [f"--addons-path={addons}", "connector", "worker", "-c", str(config), "-d", DATABASE, f"--threads={threads}"]
-    count = "SELECT count(*) FILTER (WHERE state = 'done'), extract(epoch FROM clock_timestamp())::float FROM connector_job"
+    args = _servers.worker_args(config, DATABASE, f"--threads={threads}", "--log-level=warn")
+    count = """SELECT count(*) FILTER (WHERE state = 'done'), extract(epoch FROM clock_timestamp())::float
+                 FROM connector_job"""
     first = last = None
     with ExitStack() as stack:
         for _ in range(processes):
-            stack.enter_context(_servers.process([*args, "--log-level=warn"], log))
+            stack.enter_context(_servers.process(args, log))
 
         def is_over() -> bool:
             nonlocal first, last
@@ -85,7 +85,10 @@ def main() -> None:
         "SELECT sum(calls)::float FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid WHERE d.datname = %s",
         DATABASE,
     )[0][0]
-    print(f"a job of {done}: {calls / done:.1f} statements, {(after[1] - before[1]) / done:.2f} syncs of the WAL,", end=" ")
+    print(
+        f"a job of {done}: {calls / done:.1f} statements, {(after[1] - before[1]) / done:.2f} syncs of the WAL,",
+        end=" ",
+    )
     print(f"{(after[0] - before[0]) / done:,.0f} bytes of WAL (the cluster's, registry loading included)")
     _servers.sql("postgres", f'DROP DATABASE IF EXISTS "{DATABASE}" WITH (FORCE)')
 

@@ -23,6 +23,5 @@
     ],
     "assets": {"web.assets_backend": ["connector_framework/static/src/**/*"]},
     "post_load": "post_load",
-    "installable": True,
     "application": True,
 }
