@@ -98,7 +98,6 @@ class _Enqueuer:
         values = {
             "common": {
                 "state": "waiting" if waiting else "pending",
-                "name": options.get("description") or _first_line(method) or method_name,
                 "model_name": self.records._name,
                 "method_name": method_name,
                 "priority": options.get("priority", DEFAULT_PRIORITY),
@@ -127,10 +126,11 @@ class _Enqueuer:
         return env["connector.job"].browse(ids)
 
     def _rows(self, method: Callable[..., Any], calls: list[_Call], options: Mapping[str, Any]) -> list[_Row]:
-        """Return (call, identity key, exclusive key) of each call."""
+        """Return (call, identity key, exclusive key, description) of each call."""
         env = self.records.env
         context = _kept_context(env, options.get("keep_context") or ())
         names = _Parameters(method)
+        default_description = _first_line(method) or method.__name__
         rows: list[_Row] = []
         for records, args, kwargs in calls:
             call = {
@@ -142,7 +142,8 @@ class _Enqueuer:
             }
             identity_key = _key(options.get("identity_key"), records, args, kwargs)
             exclusive_key = _key(options.get("exclusive_key"), records, args, kwargs)
-            rows.append((dumps(call), identity_key, exclusive_key))
+            description = _key(options.get("description"), records, args, kwargs) or default_description
+            rows.append((dumps(call), identity_key, exclusive_key, description))
         return rows
 
     def _insert(self, rows: list[_Row], values: dict[str, Any]) -> tuple[list[int], list[int]]:
@@ -201,7 +202,7 @@ class _Enqueuer:
 
 # Records, positional arguments and named ones.
 _Call = tuple[Any, tuple[Any, ...], dict[str, Any]]
-_Row = tuple[str, "str | None", "str | None"]
+_Row = tuple[str, "str | None", "str | None", str]
 
 
 class _Parameters:

@@ -26,7 +26,7 @@ OPTIONS: dict[str, _Types] = {
     "exclusive_key": (str, Callable),
     "after": (object,),
     "timeout_s": _NUMBER,
-    "description": (str,),
+    "description": (str, Callable),
     "keep_context": (Iterable,),
     "split": (int,),
 }

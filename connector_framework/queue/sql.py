@@ -74,16 +74,16 @@ def insert_jobs(
     eta: Any,
     max_attempts: int | None,
     timeout_s: float | None,
-    rows: Sequence[tuple[str, str | None, str | None]],
+    rows: Sequence[tuple[str, str | None, str | None, str]],
 ) -> SQL:
     """Store jobs that differ in their call and keys alone; returns (id, identity_key) of those stored, in order.
 
     A job whose identity key is taken by a waiting or pending one is left out, decided by the unique index. Returns
     nothing at all when the channel does not exist.
 
-    :param rows: (call, identity key, exclusive key) of each job
+    :param rows: (call, identity key, exclusive key, description) of each job
     """
-    calls, identity_keys, exclusive_keys = (list(column) for column in zip(*rows, strict=True))
+    calls, identity_keys, exclusive_keys, names = (list(column) for column in zip(*rows, strict=True))
     if eta_s is not None:
         when = SQL("t.now + %s * interval '1 second'", eta_s)
     else:
@@ -91,15 +91,15 @@ def insert_jobs(
     return SQL(
         """
         INSERT INTO connector_job (%(columns)s, hold, eta, channel_id, channel, max_attempts, timeout_s,
-                                   attempt, crashes, call, identity_key, exclusive_key)
+                                   attempt, crashes, call, identity_key, exclusive_key, name)
         SELECT %(values)s,
                CASE WHEN %(when)s > t.now THEN 'eta' END, %(when)s, c.id, c.name,
                coalesce(%(max_attempts)s, c.max_attempts, 5), coalesce(%(timeout_s)s, nullif(c.timeout_s, 0)),
-               0, 0, j.call, j.identity_key, j.exclusive_key
+               0, 0, j.call, j.identity_key, j.exclusive_key, j.name
           FROM connector_job_channel c
          CROSS JOIN (SELECT %(now)s AS now) t
-         CROSS JOIN unnest(%(calls)s::text[], %(identity_keys)s::text[], %(exclusive_keys)s::text[])
-               WITH ORDINALITY j(call, identity_key, exclusive_key, n)
+         CROSS JOIN unnest(%(calls)s::text[], %(identity_keys)s::text[], %(exclusive_keys)s::text[], %(names)s::text[])
+               WITH ORDINALITY j(call, identity_key, exclusive_key, name, n)
          WHERE c.name = %(channel)s
          ORDER BY j.n
         ON CONFLICT DO NOTHING
@@ -115,6 +115,7 @@ def insert_jobs(
         calls=calls,
         identity_keys=identity_keys,
         exclusive_keys=exclusive_keys,
+        names=names,
     )
 
 

@@ -103,7 +103,14 @@ class BatchImporter(Synchronizer):
 
     def _enqueue(self, ids: Sequence[Any], progress: dict[str, Any]) -> None:
         """Enqueue a job for each record, unless one is waiting for it already."""
-        options = {"priority": self._priority(progress), "channel": self._channel()}
+        label = self.env["ir.model"]._get(self.model._name).name
+        options = {
+            "priority": self._priority(progress),
+            "channel": self._channel(),
+            "description": lambda records, backend, external_id: self.env._(
+                "Import %(model)s %(external_id)s", model=label, external_id=as_text(external_id)
+            ),
+        }
         self.model.as_job(identity_key=_identity_key, **options).map(
             "import_record", [(self.backend, external_id) for external_id in ids]
         )

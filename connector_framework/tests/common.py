@@ -153,7 +153,7 @@ def trap_jobs(env) -> Iterator[JobTrap]:
         options = {**declared, **{name: value for name, value in enqueuer.options.items() if value is not None}}
         rows = enqueuer._rows(getattr(model_class, method_name), calls, options)
         jobs = records.env["connector.job"]
-        for (part, args, kwargs), (call, identity_key, exclusive_key) in zip(calls, rows, strict=True):
+        for (part, args, kwargs), (call, identity_key, exclusive_key, _name) in zip(calls, rows, strict=True):
             if identity_key and any(
                 job.options.get("identity_key") == identity_key and not job.ran for job in trap.jobs
             ):

@@ -44,6 +44,12 @@ class TestEnqueue(TransactionCase):
             (3, "root.a.b", 0, "i", "e", 1.5, "D"),
         )
 
+    def test_description(self):
+        """The description may be worked out from the call, as keys may."""
+        jobs = self.env["res.partner"].as_job(description=lambda records, name: f"Make {name}")
+        jobs = jobs.map("name_create", [("a",), ("b",)])
+        self.assertEqual(jobs.sorted("id").mapped("name"), ["Make a", "Make b"])
+
     def test_channel_created(self):
         """An unknown channel is made, with those above it."""
         self.partner.as_job(channel="root.new.deep").write({})
