@@ -34,7 +34,6 @@ from . import (
     test_queue_rpc,
     test_queue_run,
     test_readme,
-    test_references_databases,
     test_references_guide,
     test_references_installed,
     test_references_properties,
@@ -49,4 +48,5 @@ from . import (
     test_synchronizers_consumers,
     test_synchronizers_exporter,
     test_synchronizers_importer,
+    test_two_databases,
 )

@@ -1,5 +1,7 @@
 from odoo.addons.connector_reference_probe import Mapper, PartnerMapper, probe
 
+from . import heard
+
 
 @probe(replacing=PartnerMapper)
 class MorePartnerMapper(PartnerMapper):

@@ -63,12 +63,35 @@ class TestTwoDatabases(ProcessCase):
                 {"PartnerMapper": "own", "MorePartnerMapper": "not_installed", "OrderMapper": "not_installed"},
             )
 
+    def test_events(self):
+        """A consumer hears of the database that has its addon, and of no other that the same process serves."""
+        with self.environment():
+            pass
+        with Registry(self.with_more).cursor() as more_cr, Registry(self.with_base).cursor() as base_cr:
+            from odoo.addons.connector_framework.events import on_record_create
+            from odoo.addons.connector_reference_probe_more.heard import heard, partner_created
+
+            more, base = (api.Environment(cr, SUPERUSER_ID, {}) for cr in (more_cr, base_cr))
+            heard.clear()
+            for _ in range(2):
+                base["res.partner"].create({"name": "unheard"})
+                more["res.partner"].create([{"name": "heard"}, {"name": "too"}])
+            self.assertEqual(heard, [(self.with_more, ["heard", "too"])] * 2)
+            self.assertIn(partner_created, on_record_create.consumers(more, "res.partner"))
+            self.assertNotIn(partner_created, on_record_create.consumers(base, "res.partner"))
+            more_cr.rollback()
+            base_cr.rollback()
+
     def test_uninstalling(self):
-        """What an addon replaced is back when it is uninstalled, in the process that does it and without a restart."""
+        """Uninstalled, an addon's consumers are silent and what it replaced is back, in that process and at once."""
         script = f"""
 from odoo.addons.connector_reference_probe import Mapper, probe
+from odoo.addons.connector_reference_probe_more.heard import heard
 def used():
-    return probe.get_class(Mapper, "probe.partner", env).__name__
+    heard.clear()
+    env["res.partner"].create({{"name": "x"}})
+    env.cr.rollback()
+    return probe.get_class(Mapper, "probe.partner", env).__name__ + " " + str(len(heard))
 print("USED", used())
 env["ir.module.module"].search([("name", "=", "{MORE}")]).button_immediate_uninstall()
 print("USED", used())
@@ -76,5 +99,5 @@ env["ir.module.module"].search([("name", "=", "{MORE}")]).button_immediate_insta
 print("USED", used())
 """
         printed = self.odoo(self.with_more, script=script)
-        used = [line.split()[1] for line in printed.splitlines() if line.startswith("USED ")]
-        self.assertEqual(used, ["MorePartnerMapper", "PartnerMapper", "MorePartnerMapper"])
+        used = [line.split()[1:] for line in printed.splitlines() if line.startswith("USED ")]
+        self.assertEqual(used, [["MorePartnerMapper", "1"], ["PartnerMapper", "0"], ["MorePartnerMapper", "1"]])
