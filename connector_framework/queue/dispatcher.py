@@ -179,7 +179,7 @@ class Dispatcher:
             worker.give_back(suspects)
             jobs = [job for job in jobs if not job.crashes]
         pool.submit(worker, jobs)
-        return len(jobs) > max(0, free)
+        return self._suspect is not None or len(jobs) > max(0, free)
 
     def _group_size(self, job: Claimed) -> int:
         """Return how many jobs of this job's method may share a transaction."""
