@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, NoReturn
 from urllib.parse import urljoin, urlsplit
 
@@ -137,6 +139,19 @@ class HttpAdapter(Adapter):
         for session in sessions.values():
             session.close()
 
+    # The clock of the other system
+
+    def server_time(self) -> datetime | None:
+        """Return what time the last answer in this work session was made at, naive UTC; None if it did not say.
+
+        It is the other system's time, in whole seconds: what a stream of its dates of change goes by.
+        """
+        date = self.work.shared.get("adapter.date")
+        try:
+            return parsedate_to_datetime(date).astimezone(timezone.utc).replace(tzinfo=None) if date else None
+        except ValueError:
+            return None
+
     # One request
 
     def _send(
@@ -167,6 +182,7 @@ class HttpAdapter(Adapter):
         if failure is not None or answer is None:
             self._raise_transport(failure, f"{verb} {url}")
         call.response = answer.body
+        self.work.shared["adapter.date"] = answer.headers.get("Date")
         if answer.status == 401 and renew and self._renew_auth():
             return self._send(verb, url, call, headers=headers, renew=False, **content)
         self._raise_for_status(answer, verb)

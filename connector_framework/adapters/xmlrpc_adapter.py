@@ -34,14 +34,16 @@ class XmlRpcAdapter(HttpAdapter):
     #: Methods whose result is a secret itself, a session id: it is shown nowhere.
     _secret_results: ClassVar[frozenset[str]] = frozenset({"login"})
 
-    def _call(self, method: str, *params: Any) -> Any:
+    def _call(self, method: str, *params: Any, path: str = "") -> Any:
         """Call a remote procedure and return its result.
 
+        :param path: below the backend's URL and ``_path``, where the API has several endpoints
         :raises PermanentError: for a fault that ``_fault_errors`` does not name, and for what XML-RPC cannot carry
         """
         body = self._dump(method, params)
-        url = self._endpoint()
-        with self._outside_call(self._call_label(method, params), self._path, params) as call:
+        url = self._endpoint(path)
+        shown = f"{self._path.rstrip('/')}/{path}" if path else self._path
+        with self._outside_call(self._call_label(method, params), shown, params) as call:
             answer = self._send(
                 "POST", url, call, data=body, headers={"Content-Type": "text/xml", "Accept": "text/xml"}
             )

@@ -1,6 +1,7 @@
 from . import (
     test_adapters_exchanges,
     test_adapters_failures,
+    test_adapters_http,
     test_adapters_limits,
     test_backend_mixin,
     test_binders_binder,
