@@ -129,7 +129,7 @@ class Dispatcher:
         while not self._stopping.is_set():
             if self._lost.is_set():
                 raise psycopg2.OperationalError("the worker's session was lost")
-            neutralized, changing, claimable, next_eta_s = worker.session.execute(sql.look())[0]
+            neutralized, changing, claimable, next_eta_s = worker.session.execute(sql.look(), often=True)[0]
             if neutralized:
                 _logger.info("database %s is neutralized, no job is run", self.dbname)
                 return False
@@ -142,15 +142,20 @@ class Dispatcher:
                 claimable = True
             more = False
             if not self._is_blocked(changing):
-                more = self._claim(worker, pool, claimable or (next_eta_s is not None and next_eta_s <= 0))
+                due = next_eta_s is not None and next_eta_s <= 0
+                more = self._claim(worker, pool, claimable or due, due)
             if self.drain and not more and pool.idle and not self._suspect and self._is_drained(worker):
                 return False
             if not more:
                 self._wait(session, next_eta_s)
         return False
 
-    def _claim(self, worker: Worker, pool: Pool, claimable: bool) -> bool:
-        """Claim what can start, hand it over, and tell whether there may be more."""
+    def _claim(self, worker: Worker, pool: Pool, claimable: bool, due: bool) -> bool:
+        """Claim what can start, hand it over, and tell whether there may be more.
+
+        :param claimable: whether there is anything to claim
+        :param due: whether the time of a job has come
+        """
         if self._alone and not pool.idle:
             return False
         self._alone = False
@@ -170,7 +175,7 @@ class Dispatcher:
         registry = Registry(self.dbname).check_signaling()
         if not registry.ready:
             return False
-        jobs = worker.claim(max(0, free), ahead)
+        jobs = worker.claim(max(0, free), ahead, due)
         # A job that a worker died with runs alone here, with nothing else claimed, so that it takes no other along if
         # it is what killed the worker.
         suspects = [job for job in jobs if job.crashes]

@@ -23,7 +23,7 @@ STALE_AFTER_S = 2.0
 #: A thread without work for so long ends and gives its database connection back.
 IDLE_S = 60.0
 #: Jobs are claimed ahead as long as all that is ahead is begun within this time, and at most so many.
-AHEAD_S, AHEAD_MAX = 0.2, 8
+AHEAD_S, AHEAD_MAX = 0.2, 32
 
 
 @dataclass(eq=False)
@@ -190,9 +190,10 @@ class Pool:
             self._slots.discard(slot)
             self._average_s += ((time.monotonic() - slot.began) / len(slot.jobs) - self._average_s) * 0.1
             self._condition.notify_all()
-            retired = slot.retired
-        self._changed()
-        return retired
+            plenty = len(self._queue) > self.size
+        if not plenty or slot.worker.untidy:
+            self._changed()
+        return slot.retired
 
 
 def _go_together(job: Claimed, other: Claimed) -> bool:

@@ -25,8 +25,8 @@ class Prepared:
         self.text = text
         count = text.count("%s")
         numbered = text % tuple(f"${number}" for number in range(1, count + 1))
-        self._prepare = f"PREPARE {name} AS {numbered}"
-        self._execute = f"EXECUTE {name} ({', '.join(['%s'] * count)})"
+        self.preparation = f"PREPARE {name} AS {numbered}"
+        self.execution = f"EXECUTE {name}" + (f" ({', '.join(['%s'] * count)})" if count else "")
         self._name = name
 
     def query(self, *params: Any) -> SQL:
@@ -42,9 +42,9 @@ class Prepared:
         known = cr.connection.__dict__.setdefault(_ATTRIBUTE, set())
         try:
             if None not in known and self._name not in known:
-                cr.execute(self._prepare, log_exceptions=False)
+                cr.execute(self.preparation, log_exceptions=False)
                 known.add(self._name)
-            cr.execute(self.text if None in known else self._execute, params, log_exceptions=False)
+            cr.execute(self.text if None in known else self.execution, params, log_exceptions=False)
         except UNPREPARED:
             known.add(None)
             raise

@@ -12,6 +12,7 @@ from odoo.sql_db import connection_info_for
 from odoo.tools import SQL
 
 from . import sql
+from .prepared import UNPREPARED, Prepared
 
 __all__ = ["DatabaseSession", "Session"]
 
@@ -24,14 +25,23 @@ _KEEPALIVE = {
     "tcp_user_timeout": 20_000,
 }
 
+# Of the transaction, not of the session, which a pooler may hand to somebody else. The planner takes the statements of
+# the queue for larger than they are: compiling one takes a hundred times as long as running it.
+_SETTINGS = "SET LOCAL jit = off; SET LOCAL plan_cache_mode = force_generic_plan; "
+_ASYNC = "SET LOCAL synchronous_commit = off; "
+
 
 class Session(Protocol):
     """What the queue needs of a session."""
 
-    def execute(self, query: SQL, durable: bool = False) -> list[tuple[Any, ...]]:
+    def execute(
+        self, query: SQL, *, first: SQL | None = None, durable: bool = False, often: bool = False
+    ) -> list[tuple[Any, ...]]:
         """Run a statement in a transaction of its own and return its rows.
 
+        :param first: a statement of the same transaction, and of a snapshot of its own
         :param durable: wait for the disk; a claim that a crash of PostgreSQL loses never happened, a failure is news
+        :param often: it comes again and again with other values: let the server plan it once
         """
 
     def close(self) -> None: ...
@@ -50,14 +60,37 @@ class DatabaseSession:
         self._connection.autocommit = True
         self._lock = threading.Lock()
         self._on_notify = on_notify
+        #: What is prepared, by its text; None: this connection is not one server session, nothing can be.
+        self._prepared: dict[str, Prepared] | None = {}
 
-    def execute(self, query: SQL, durable: bool = False) -> list[tuple[Any, ...]]:
+    def execute(
+        self, query: SQL, *, first: SQL | None = None, durable: bool = False, often: bool = False
+    ) -> list[tuple[Any, ...]]:
+        prefix = SQL(_SETTINGS if durable else _SETTINGS + _ASYNC)
+        if first:
+            prefix = SQL("%s%s; ", prefix, first)
+        params = [*prefix.params, *query.params] or None
         with self._lock, self._connection.cursor() as cursor:
-            code = query.code if durable else "SET LOCAL synchronous_commit = off; " + query.code
-            cursor.execute(code, query.params or None)
+            try:
+                code = self._prepare(cursor, query) if often else query.code
+                cursor.execute(prefix.code + code, params)
+            except UNPREPARED:
+                self._prepared = None
+                cursor.execute(prefix.code + query.code, params)
             rows = cursor.fetchall() if cursor.description else []
         self._deliver()
         return rows
+
+    def _prepare(self, cursor: Any, query: SQL) -> str:
+        """Return what runs a statement that the server plans once, for any values."""
+        if self._prepared is None:
+            return query.code
+        statement = self._prepared.get(query.code)
+        if statement is None:
+            statement = Prepared(f"connector_{len(self._prepared)}", query.code)
+            cursor.execute(statement.preparation)
+            self._prepared[query.code] = statement
+        return statement.execution
 
     def listen(self) -> None:
         """Be told when jobs are there; through a pooler that swaps sessions it comes to nothing, and polling does."""

@@ -211,7 +211,7 @@ def claim(worker_id: int, limit: int, channel_ids: Sequence[int] | None = None) 
         claimed AS (
             UPDATE connector_job j
                SET state = 'running', worker_id = %(worker)s, attempt = attempt + 1, date_started = %(now)s
-              FROM pick WHERE j.id = pick.id RETURNING %(claimed)s)
+             WHERE j.id = ANY(ARRAY(SELECT id FROM pick)) RETURNING %(claimed)s)
         SELECT claimed.*, probe.limited, (SELECT count(*) FROM ranked WHERE busy) AS busy
           FROM probe LEFT JOIN claimed ON true ORDER BY claimed.priority, claimed.id
         """,
@@ -225,16 +225,20 @@ def claim(worker_id: int, limit: int, channel_ids: Sequence[int] | None = None) 
     )
 
 
+def lock_claims() -> SQL:
+    """Wait for one's turn to count and claim: a statement of its own, so that the claim's snapshot is younger."""
+    return SQL("SELECT pg_advisory_xact_lock(%s, %s)", QUEUE_LOCK, CLAIM)
+
+
 def claim_limited(worker_id: int, limit: int, channel_ids: Sequence[int] | None = None) -> SQL:
     """Claim up to ``limit`` jobs over all channels, counting capacities and rates; same columns as :func:`claim`.
 
-    Counting and skipping locked rows do not go together, so claims take turns: the advisory lock is a statement of its
-    own, and the snapshot of the next one is younger than the lock. Both travel in one string, one transaction. A job
-    counts in its channel and in each channel above. A rate is a token bucket of one second's worth.
+    Counting and skipping locked rows do not go together, so claims take turns: see :func:`lock_claims`, to be run in
+    the same transaction before. A job counts in its channel and in each channel above. A rate is a token bucket of one
+    second's worth.
     """
     return SQL(
         """
-        SELECT pg_advisory_xact_lock(%(lock)s, %(claim)s);
         WITH running AS MATERIALIZED (
             SELECT a.id, sum(r.n)::int AS n
               FROM (SELECT channel_id, count(*) AS n FROM connector_job WHERE state = 'running' GROUP BY channel_id) r
@@ -277,12 +281,10 @@ def claim_limited(worker_id: int, limit: int, channel_ids: Sequence[int] | None 
         claimed AS (
             UPDATE connector_job j
                SET state = 'running', worker_id = %(worker)s, attempt = attempt + 1, date_started = %(now)s
-              FROM pick WHERE j.id = pick.id RETURNING %(claimed)s)
+             WHERE j.id = ANY(ARRAY(SELECT id FROM pick)) RETURNING %(claimed)s)
         SELECT claimed.*, true AS limited, (SELECT count(*) FROM ranked WHERE busy) AS busy
           FROM (SELECT 1) one LEFT JOIN claimed ON true ORDER BY claimed.priority, claimed.id
         """,
-        lock=QUEUE_LOCK,
-        claim=CLAIM,
         ancestors=_ANCESTORS,
         in_channels=_in_channels(channel_ids),
         limit=limit,

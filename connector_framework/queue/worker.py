@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,7 +75,7 @@ class Worker:
     def close(self) -> None:
         """Give everything back and leave."""
         try:
-            self._repeat(lambda: sql.give_back(self.id, started=True))
+            self._repeat(sql.give_back(self.id, started=True))
             self.session.execute(sql.unregister_worker(self.id))
         except psycopg2.Error as error:
             _logger.warning("worker %s could not say goodbye, others will notice: %s", self.id, error)
@@ -84,15 +84,22 @@ class Worker:
 
     # -- claim ---------------------------------------------------------------------------------------------------------
 
-    def claim(self, limit: int, prefetch: int = 0) -> list[Claimed]:
+    @property
+    def untidy(self) -> bool:
+        """Whether a job has ended since the last look that others may have waited for."""
+        return bool(self._parents or self._keys)
+
+    def claim(self, limit: int, prefetch: int = 0, due: bool = True) -> list[Claimed]:
         """Claim jobs that are due, most urgent first.
 
         :param limit: how many can start at once
         :param prefetch: how many more may wait for a thread, in channels without limits: a claimed job counts there as
             one that runs
+        :param due: whether the time of a job may have come since the last claim
         """
         self.tidy()
-        self._execute(sql.release_due())
+        if due:
+            self._execute(sql.release_due())
         channel_ids = self.channel_ids()
         if channel_ids == []:
             return []
@@ -105,9 +112,10 @@ class Worker:
 
     def _claim(self, limit: int, prefetch: int, channel_ids: list[int] | None) -> tuple[list[Claimed], int]:
         """Claim, and return what was claimed and how many were passed by for their exclusive key."""
-        rows = self._repeat(lambda: sql.claim(self.id, limit + prefetch, channel_ids))
+        rows = self._repeat(sql.claim(self.id, limit + prefetch, channel_ids), often=True)
         if rows[0][-2]:
-            rows = self._repeat(lambda: sql.claim_limited(self.id, limit, channel_ids))
+            counting = sql.claim_limited(self.id, limit, channel_ids)
+            rows = self._repeat(counting, first=sql.lock_claims(), often=True)
         return [Claimed(*row[:-2]) for row in rows if row[0] is not None], rows[0][-1]
 
     def channel_ids(self) -> list[int] | None:
@@ -141,7 +149,7 @@ class Worker:
         """Put claimed jobs back; unless they had started, the attempt does not count."""
         ids = [job.id for job in jobs]
         if ids:
-            self._repeat(lambda: sql.give_back(self.id, ids, started=started))
+            self._repeat(sql.give_back(self.id, ids, started=started))
 
     # -- end -----------------------------------------------------------------------------------------------------------
 
@@ -156,7 +164,7 @@ class Worker:
     def retry(self, job: Claimed, retry_after_s: float, count_attempt: bool, error: dict[str, Any]) -> bool:
         """Put one's own job back for later; False: it is not one's own any more."""
         rows = self._repeat(
-            lambda: sql.retry(
+            sql.retry(
                 job.id, self.id, job.attempt, retry_after_s=retry_after_s, count_attempt=count_attempt, error=error
             ),
             durable=True,
@@ -180,11 +188,11 @@ class Worker:
 
     def beat(self, running: int = 0, stopping: bool = False) -> bool:
         """Say that the worker lives; False: it was declared dead, its jobs are others' now."""
-        return bool(self._execute(sql.beat(self.id, running, stopping)))
+        return bool(self._execute(sql.beat(self.id, running, stopping), often=True))
 
     def reap(self, lease_s: float) -> int:
         """Put back the jobs of dead workers, or fail those without an attempt left; return how many."""
-        dead = [row[0] for row in self._execute(sql.dead_workers(lease_s))]
+        dead = [row[0] for row in self._execute(sql.dead_workers(lease_s), often=True)]
         if not dead:
             return 0
         self._execute(sql.end_silent_sessions(dead, lease_s))
@@ -195,20 +203,20 @@ class Worker:
             )
         back = [job_id for job_id, state, _key in rows if state == "running"]
         if back:
-            self._repeat(lambda: sql.give_back_reaped(back), durable=True)
+            self._repeat(sql.give_back_reaped(back), durable=True)
         with self._lock:
             self._keys.update(key for _id, _state, key in rows if key)
         self._execute(sql.forget_workers(dead))
         return len(rows)
 
-    def _execute(self, query: SQL, durable: bool = False) -> list[tuple[Any, ...]]:
-        return self.session.execute(query, durable)
+    def _execute(self, query: SQL, **how: Any) -> list[tuple[Any, ...]]:
+        return self.session.execute(query, **how)
 
-    def _repeat(self, make_query: Callable[[], SQL], durable: bool = False) -> list[tuple[Any, ...]]:
+    def _repeat(self, query: SQL, **how: Any) -> list[tuple[Any, ...]]:
         """Run a statement that may meet another one in a unique index, again until it does not."""
         for left in reversed(range(_TRIES)):
             try:
-                return self.session.execute(make_query(), durable)
+                return self.session.execute(query, **how)
             except UniqueViolation:
                 if not left:
                     raise

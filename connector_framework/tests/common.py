@@ -30,8 +30,10 @@ class _TestSession:
     def __init__(self, registry) -> None:
         self._registry = registry
 
-    def execute(self, query, durable=False):
+    def execute(self, query, *, first=None, durable=False, often=False):
         with self._registry.cursor() as cr:
+            if first:
+                cr.execute(first)
             cr.execute(query, log_exceptions=False)
             return cr.fetchall() if cr.description else []
 

@@ -10,6 +10,7 @@ from odoo.tools import mute_logger
 from psycopg2.errors import SerializationFailure
 
 from ..queue import sql
+from ..queue.prepared import Prepared
 from ..queue.session import DatabaseSession
 from ..queue.worker import Worker
 from .common import wait_until
@@ -174,6 +175,10 @@ class TestQueueConcurrency(ProcessCase):
             )
 
 
+#: Planned once for any values, so that is the plan to look at.
+PREPARED = {"claim", "claim_limited", "look", "dead_workers", "take", "take several", "finish"}
+
+
 @tagged("post_install", "-at_install", "concurrency")
 class TestQueuePlans(ProcessCase):
     """With 100 000 jobs pending and as many done, no hot statement reads the table through or sorts what waits."""
@@ -225,11 +230,15 @@ class TestQueuePlans(ProcessCase):
         if text.startswith("SELECT pg_advisory"):
             lock, text = text.split(";", 1)
             params = params[lock.count("%s") :]
+        prepared = Prepared("tried", text)
         with self._connection.cursor() as cursor:
-            cursor.execute("BEGIN")
+            cursor.execute("BEGIN; SET LOCAL plan_cache_mode = force_generic_plan")
+            if name in PREPARED:
+                cursor.execute(prepared.preparation)
+                text = prepared.execution
             cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {text}", params)
             plan = cursor.fetchone()[0]
-            cursor.execute("ROLLBACK")
+            cursor.execute("ROLLBACK; DEALLOCATE ALL")
         plan = json.loads(plan) if isinstance(plan, str) else plan
         for node in self.nodes(plan[0]["Plan"]):
             read = node["Actual Rows"] * node["Actual Loops"] + node.get("Rows Removed by Filter", 0)
