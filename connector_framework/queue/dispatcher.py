@@ -18,6 +18,7 @@ from psycopg2 import errorcodes
 from . import sql, wake
 from .options import method_options
 from .pool import STALE_AFTER_S, Pool, Slot
+from .runner import retry_delay
 from .session import DatabaseSession
 from .settings import Settings
 from .worker import Claimed, Worker
@@ -275,5 +276,5 @@ class Dispatcher:
         if job.exhausted:
             worker.fail(job, error)
         else:
-            worker.retry(job, 10.0 * 2 ** min(job.attempt - 1, 8), True, error)
+            worker.retry(job, retry_delay(job, Registry(self.dbname)), True, error)
         pool.retire(slot)

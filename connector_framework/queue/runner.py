@@ -32,7 +32,7 @@ from .options import method_options
 from .prepared import UNPREPARED, forget
 from .worker import Claimed, Worker
 
-__all__ = ["Runner", "RunningJob", "current_job"]
+__all__ = ["Runner", "RunningJob", "current_job", "retry_delay"]
 
 _logger = logging.getLogger(__name__)
 
@@ -265,7 +265,7 @@ class Runner:
         if isinstance(error, RetryableError) and not (error.count_attempt and job.exhausted):
             delay = error.retry_after_s
             if delay is None:
-                delay = self._retry_delay(job, env)
+                delay = retry_delay(job, None if env is None else env.registry)
             written, outcome = worker.retry(job, delay, error.count_attempt, what), f"tried again in {delay:.0f} s"
         else:
             written, outcome = worker.fail(job, what, started), "failed"
@@ -273,17 +273,6 @@ class Runner:
 
     def _lost_session(self) -> bool:
         return self._cr is None or self._cr.closed
-
-    def _retry_delay(self, job: Claimed, env: Any) -> float:
-        """Return the seconds to wait after this attempt, by the method's pattern, else the default."""
-        pattern: Mapping[int, float] = {}
-        if env is not None and job.model_name in env.registry:
-            pattern = method_options(env.registry[job.model_name], job.method_name).get("retry_pattern") or {}
-        steps = [attempt for attempt in pattern if attempt <= job.attempt]
-        if steps:
-            return float(pattern[max(steps)])
-        delay = min(RETRY_MAX_S, RETRY_BASE_S * 2 ** (min(job.attempt, 30) - 1))
-        return delay * random.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER)
 
     def _language(self, worker: Worker, env: Any) -> str:
         """Return the language of the job: its caller's, else its user's."""
@@ -339,6 +328,18 @@ class Runner:
         cr.__dict__.pop(_ATTRIBUTE, None)
         cr.cache.clear()
         cr.transaction = None
+
+
+def retry_delay(job: Claimed, registry: Any) -> float:
+    """Return the seconds to wait after this attempt, by the method's pattern, else the default."""
+    pattern: Mapping[int, float] = {}
+    if registry is not None and job.model_name in registry:
+        pattern = method_options(registry[job.model_name], job.method_name).get("retry_pattern") or {}
+    steps = [attempt for attempt in pattern if attempt <= job.attempt]
+    if steps:
+        return float(pattern[max(steps)])
+    delay = min(RETRY_MAX_S, RETRY_BASE_S * 2 ** (min(job.attempt, 30) - 1))
+    return delay * random.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER)
 
 
 def _user_message(error: BaseException, lang: str) -> str | None:
