@@ -520,6 +520,17 @@ def give_back(worker_id: int, job_ids: Sequence[int] | None = None, *, started: 
     )
 
 
+def fail_interrupted(worker_id: int) -> SQL:
+    """Fail the jobs of a worker that stops before their last attempt has ended; returns (id,)."""
+    return SQL(
+        """UPDATE connector_job SET state = 'failed', worker_id = NULL, date_done = %s, exc_type = 'WorkerStopped',
+                  exc_message = 'the worker was stopped before this last attempt had ended'
+            WHERE state = 'running' AND worker_id = %s AND max_attempts > 0 AND attempt >= max_attempts RETURNING id""",
+        _UTC_NOW,
+        worker_id,
+    )
+
+
 def release_dependents(parent_ids: Sequence[int] | None = None) -> SQL:
     """Make waiting jobs pending whose parents are all done; returns their ids.
 

@@ -75,6 +75,7 @@ class Worker:
     def close(self) -> None:
         """Give everything back and leave."""
         try:
+            self._execute(sql.fail_interrupted(self.id), durable=True)
             self._repeat(sql.give_back(self.id, started=True))
             self.session.execute(sql.unregister_worker(self.id))
         except psycopg2.Error as error:
