@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..exceptions import ConcurrentUpdateError
 from . import conflict
 from .synchronizer import Synchronizer, digest
 
@@ -82,7 +81,7 @@ class Exporter(Synchronizer):
     def _lock_binding(self) -> None:
         """Lock the binding until the end of the transaction, so that no other process exports it."""
         if not self.binding.try_lock_for_update(allow_referencing=True):
-            raise ConcurrentUpdateError(f"another process is changing {self.binding}")
+            raise self._concurrent(f"another process is changing {self.binding}")
 
     def _export_dependencies(self) -> None:
         """Export what the record refers to, by :meth:`export_dependency`."""

@@ -44,12 +44,15 @@ class Synchronizer(ConnectorUnit):
         )
         taken = [name for (name,) in self.env.cr.fetchall()]
         if taken:
-            raise ConcurrentUpdateError(
+            raise self._concurrent(
                 f"another process is at the same time at: {', '.join(taken)} of {self.model._name},"
-                f" {backend.display_name}",
-                # The other one takes about as long as a job does; not all that wait come back at once.
-                retry_after_s=random.uniform(1, 4),
+                f" {backend.display_name}"
             )
+
+    def _concurrent(self, message: str) -> ConcurrentUpdateError:
+        """Return the error of who meets another process."""
+        # The other one takes about as long as a job does; not all that wait come back at once.
+        return ConcurrentUpdateError(message, retry_after_s=random.uniform(1, 4))
 
     def _in_job(self) -> bool:
         """Tell whether a job runs on this cursor, which may commit with a checkpoint."""

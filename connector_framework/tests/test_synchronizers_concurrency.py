@@ -181,7 +181,7 @@ class TestConcurrency(BaseCase):
         self.assertEqual(len(self.world.made("create")), 1)
 
     def test_export_while_somebody_writes(self):
-        """An export of a binding that another transaction has locked is put off, without a call outside."""
+        """An export of a binding that another transaction has locked is put off a moment, without a call outside."""
         with self.environment() as env:
             binding_id = env["test.partner"].create({"backend_id": self.backend_id, "name": "Ann"}).id
         with self.environment() as first:
@@ -189,4 +189,5 @@ class TestConcurrency(BaseCase):
             with self.assertRaises(ConcurrentUpdateError) as caught, self.environment() as second:
                 second["test.partner"].browse(binding_id).export_record()
         self.assertFalse(caught.exception.count_attempt)
+        self.assertTrue(1 <= caught.exception.retry_after_s <= 4)
         self.assertEqual(self.world.calls, [])
