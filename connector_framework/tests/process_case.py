@@ -154,12 +154,12 @@ class ProcessCase(BaseCase):
             return cursor.fetchall() if cursor.description else []
 
     @contextlib.contextmanager
-    def environment(self):
-        """Yield an environment on the database; what it did is committed at the end."""
+    def environment(self, dbname: str | None = None):
+        """Yield an environment on the database, or another one; what it did is committed at the end."""
         path = str(PROBE_PATH)
         if path not in odoo.addons.__path__:
             odoo.addons.__path__.append(path)
-        registry = Registry(self.dbname)
+        registry = Registry(dbname or self.dbname)
         with registry.cursor() as cr:
             yield api.Environment(cr, SUPERUSER_ID, {})
 

@@ -1,0 +1,1 @@
+from . import events, models, references, units

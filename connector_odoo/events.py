@@ -1,0 +1,31 @@
+"""What goes to the other Odoo when it changes here."""
+
+from odoo.addons.connector_framework.events import on_record_change
+from odoo.addons.connector_framework.synchronizers import delete_on_unlink, export_on_change
+
+from .models.odoo_backend import CHANNEL, MODELS
+
+
+def made_here(bindings):
+    """Return the bindings whose change is news over there: what its own user wrote here is not."""
+    return bindings.filtered(
+        lambda binding: binding.sync_state != "gone" and binding.backend_id.peer_user_id != bindings.env.user
+    )
+
+
+for model_name in MODELS:
+    export_on_change(model_name, when=made_here, channel=CHANNEL)
+    delete_on_unlink(model_name, channel=CHANNEL)
+
+
+@on_record_change("res.partner", "product.product")
+def bind_new(records, fields):
+    """Bind what is not bound yet to the backends that want all: a new binding is exported."""
+    origin = records.env.context.get("connector_origin")
+    for backend in records.env["odoo.backend"].sudo().search([("export_new", "=", True)]):
+        if tuple(origin or ()) == (backend._name, backend.id) or backend.peer_user_id == records.env.user:
+            continue
+        bindings = backend.env[f"odoo.{records._name}"].with_context(active_test=False)
+        known = bindings.search([("backend_id", "=", backend.id), ("odoo_id", "in", records.ids)]).odoo_id
+        ours = records.sudo().filtered_domain([("company_id", "in", (False, backend.company_id.id))])
+        bindings.create([{"backend_id": backend.id, "odoo_id": record.id} for record in ours - known])
