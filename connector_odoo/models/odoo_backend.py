@@ -32,8 +32,8 @@ class OdooBackend(models.Model):
     )
     conflict_policy = fields.Selection(
         [("external", "The other Odoo wins"), ("odoo", "This Odoo wins"), ("ask", "A person decides")],
-        help="When both sides have changed a record. Empty: who comes last wins. Where the other Odoo has a backend for "
-        "this one too, give it the opposite.",
+        help="When both sides have changed a record. Empty: who comes last wins. Where the other Odoo has a backend "
+        "for this one too, give it the opposite.",
     )
     export_new = fields.Boolean(
         help="Whether contacts and products that are made or changed here go there by themselves."
@@ -41,8 +41,8 @@ class OdooBackend(models.Model):
     peer_user_id = fields.Many2one(
         "res.users",
         string="Its User Here",
-        help="By whom the other Odoo writes here, if it has a backend for this one too. Give it a user of its own: what "
-        "that user writes comes from there, and is not sent back.",
+        help="By whom the other Odoo writes here, if it has a backend for this one too. Give it a user of its own: "
+        "what that user writes comes from there, and is not sent back.",
     )
 
     @api.private

@@ -8,8 +8,8 @@ from odoo import sql_db
 from odoo.addons.connector_framework.tests.common import wait_until
 from odoo.addons.connector_framework.tests.process_case import PROBE, ProcessCase, free_port, odoo_command
 
-#: What the user of the other Odoo has to be allowed to do; the last one where there are sales, whose lines Odoo looks at
-#: when a product is written.
+#: What the user of the other Odoo has to be allowed to do; the last one where there are sales, whose lines Odoo looks
+#: at when a product is written.
 GROUPS = (
     "base.group_user",
     "base.group_partner_manager",

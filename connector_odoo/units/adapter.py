@@ -25,8 +25,9 @@ OPTIONAL = ("state_id/code", "categ_id/complete_name")
 class OdooAdapter(Adapter):
     """What both protocols have in common.
 
-    A record is a dict with the keys that the import mapper reads: the names of plain fields and of many2ones (their ids),
-    and paths to the code of a many2one, as in Odoo's import files (``country_id/code``). ``xid`` is its external id.
+    A record is a dict with the keys that the import mapper reads: the names of plain fields and of many2ones (their
+    ids), and paths to the code of a many2one, as in Odoo's import files (``country_id/code``). ``xid`` is its external
+    id.
     """
 
     _page_size: ClassVar[int] = 500
@@ -135,7 +136,7 @@ class Json2Adapter(OdooAdapter, RestAdapter):
     def _raise_for_status(self, answer: Answer, verb: str) -> None:
         if answer.status == 404 and b"MissingError" not in answer.body:
             raise ConfigurationError(
-                f"{answer.url} was not found: check the address and the database, and that the models are installed there"
+                f"{answer.url} was not found: check the address, the database, and what is installed there"
             )
         super()._raise_for_status(answer, verb)
 

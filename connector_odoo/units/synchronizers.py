@@ -1,7 +1,7 @@
-"""How records find each other, over the external ids that Odoo itself gives them (``__export__.res_partner_7_ab12cd34``).
+"""How records find each other: over the external ids that Odoo itself gives (``__export__.res_partner_7_ab12cd34``).
 
-An export gives a record such an id and hands it over, an import takes it over: whoever of the two comes first, the record
-has the same id on both sides, and nothing is created twice.
+An export gives a record such an id and hands it over, an import takes it over: whoever of the two comes first, the
+record has the same id on both sides, and nothing is created twice.
 """
 
 from __future__ import annotations
