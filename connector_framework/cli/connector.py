@@ -7,9 +7,13 @@ import os
 import signal
 import sys
 import threading
+import time
 
 from odoo.cli.command import Command
 from odoo.tools import config
+
+#: Seconds between two looks at the memory that is used.
+MEMORY_S = 4.0
 
 
 class Connector(Command):
@@ -34,12 +38,16 @@ class Connector(Command):
 
         # Odoo loads this file as odoo.cli.connector, from where a relative import does not lead to the addon.
         # pylint: disable-next=odoo-addons-relative-import
+        from odoo.addons.connector_framework.queue import limits
+
+        # pylint: disable-next=odoo-addons-relative-import
         from odoo.addons.connector_framework.queue.settings import load_settings
 
         # pylint: disable-next=odoo-addons-relative-import
         from odoo.addons.connector_framework.queue.supervisor import Supervisor
 
         server.load_server_wide_modules()
+        limits.prepare_process()
         settings = load_settings()
         if options.threads:
             settings = dataclasses.replace(settings, threads=options.threads)
@@ -56,7 +64,18 @@ class Connector(Command):
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         thread = supervisor.start()
-        while thread.is_alive() and not done.wait(0.2):
-            pass
+        replace, next_look = False, time.monotonic() + MEMORY_S
+        while not done.wait(0.2):
+            if replace:
+                supervisor.retire()
+                if supervisor.ended:
+                    break
+            elif not thread.is_alive():
+                break
+            elif time.monotonic() >= next_look:
+                replace, next_look = limits.uses_too_much(os.getpid()), time.monotonic() + MEMORY_S
         supervisor.stop()
+        if replace and not done.is_set():
+            # The same command again, in a process without what has piled up in this one.
+            os.execv(sys.executable, [sys.executable, *sys.argv])
         return 0

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 import psycopg2
 from odoo.modules.registry import Registry
+from odoo.sql_db import close_db
 from psycopg2 import errorcodes
 
 from . import sql, wake
@@ -21,17 +22,24 @@ from .pool import STALE_AFTER_S, Pool, Slot
 from .runner import retry_delay
 from .session import DatabaseSession
 from .settings import Settings
-from .worker import Claimed, Worker
+from .worker import WORKER_DIED, Claimed, Worker
 
 __all__ = ["Dispatcher"]
 
 _logger = logging.getLogger(__name__)
+
+#: The database that a name meant when this process served it last.
+_seen: dict[str, int] = {}
 
 BEAT_S = 1.0
 #: Seconds to wait before a lost database is tried again: at first, and at most.
 RECONNECT_S, RECONNECT_MAX_S = 1.0, 30.0
 #: Addons that are "to be upgraded" keep jobs from starting, but a run that died in the middle must not for ever.
 MODULES_MAX_S = 900.0
+
+#: Seconds that a job which a worker died with runs alone. It also waits so long for its turn at first, then twice as
+#: long each time; in between, others are started for as long as it has waited.
+ALONE_S = 30.0
 
 _GONE = (errorcodes.INVALID_CATALOG_NAME,)
 
@@ -56,10 +64,14 @@ class Dispatcher:
         self._wake_in, self._wake_out = socket.socketpair()
         for end in (self._wake_in, self._wake_out):
             end.setblocking(False)
+        #: A job that a worker died with, claimed and waiting to run alone; since when, and how patient each one is.
         self._suspect: Claimed | None = None
+        self._suspect_since = 0.0
+        self._patience: dict[int, float] = {}
+        self._alone_until = 0.0
         self._modules_since: float | None = None
         self._last_beat = 0.0
-        self._alone = False
+        self._patient = False
 
     def run(self) -> None:
         """Serve until there is nothing to serve; survives whatever happens to the database."""
@@ -82,8 +94,15 @@ class Dispatcher:
             self._stopping.wait(pause_s * random.uniform(0.8, 1.2))
             pause_s = min(RECONNECT_MAX_S, pause_s * 2)
 
+    def retire(self) -> None:
+        """Claim no more; :meth:`run` returns when what runs has ended, however long that takes."""
+        self._patient = True
+        self._stopping.set()
+        self.wake()
+
     def stop(self) -> None:
         """Claim no more; :meth:`run` returns when what runs has ended, or was given back."""
+        self._patient = False
         self._stopping.set()
         self.wake()
 
@@ -101,8 +120,10 @@ class Dispatcher:
         """Work on one session until it ends; False: there is nothing to serve any more."""
         session = DatabaseSession(self.dbname, on_notify=self.wake)
         try:
-            if not session.execute(sql.addon_installed())[0][0]:
+            installed, oid = session.execute(sql.addon_installed())[0]
+            if not installed:
                 return False
+            self._forget_another(oid)
             worker = Worker(session, threads=self.settings.threads, channels=self.channels)
         except BaseException:
             session.close()
@@ -125,6 +146,14 @@ class Dispatcher:
             self._leave(worker, pool)
             self._lost.set()
             beat.join()
+
+    def _forget_another(self, oid: int) -> None:
+        """Forget what this process knows of another database that had the name: it was dropped and made anew."""
+        if _seen.setdefault(self.dbname, oid) != oid:
+            _logger.info("database %s is another one than before", self.dbname)
+            _seen[self.dbname] = oid
+            Registry.delete(self.dbname)
+            close_db(self.dbname)
 
     def _loop(self, worker: Worker, session: DatabaseSession, pool: Pool) -> bool:
         while not self._stopping.is_set():
@@ -157,13 +186,11 @@ class Dispatcher:
         :param claimable: whether there is anything to claim
         :param due: whether the time of a job has come
         """
-        if self._alone and not pool.idle:
-            return False
-        self._alone = False
         if self._suspect:
-            if pool.idle:
-                pool.submit(worker, [self._suspect])
-                self._suspect, self._alone = None, True
+            self._start_suspect(worker, pool, self._suspect)
+            return False
+        if time.monotonic() < self._alone_until and not pool.idle:
+            worker.tidy()
             return False
         free = pool.free
         ahead = pool.ahead if free >= 0 else 0
@@ -177,15 +204,30 @@ class Dispatcher:
         if not registry.ready:
             return False
         jobs = worker.claim(max(0, free), ahead, due)
-        # A job that a worker died with runs alone here, with nothing else claimed, so that it takes no other along if
-        # it is what killed the worker.
+        # A job that a worker died with starts alone here, so that it takes no other along if it is what killed the
+        # worker. Two such jobs never run here together: each waits for the other to end.
         suspects = [job for job in jobs if job.crashes]
         if suspects:
-            self._suspect = suspects.pop(0)
+            self._suspect, self._suspect_since = suspects.pop(0), time.monotonic()
             worker.give_back(suspects)
             jobs = [job for job in jobs if not job.crashes]
         pool.submit(worker, jobs)
         return self._suspect is not None or len(jobs) > max(0, free)
+
+    def _start_suspect(self, worker: Worker, pool: Pool, job: Claimed) -> None:
+        """Start it once nothing else runs here; nothing else is started meanwhile, unless that takes long."""
+        now = time.monotonic()
+        if pool.idle:
+            pool.submit(worker, [job])
+            self._suspect, self._alone_until = None, now + ALONE_S
+            self._patience.pop(job.id, None)
+            return
+        worker.tidy()
+        patience_s = self._patience.get(job.id, ALONE_S)
+        if now - self._suspect_since >= patience_s:
+            self._suspect = None
+            self._patience[job.id] = 2 * patience_s
+            worker.retry(job, patience_s, False, WORKER_DIED)
 
     def _group_size(self, job: Claimed) -> int:
         """Return how many jobs of this job's method may share a transaction."""
@@ -234,7 +276,7 @@ class Dispatcher:
         try:
             worker.give_back(waiting)
             worker.beat(pool.running, stopping=True)
-            if not pool.join(self.settings.stop_timeout_s if self._stopping.is_set() else self.settings.lease_s):
+            if not self._join(pool):
                 ids = [job.id for slot in pool.slots for job in slot.jobs]
                 _logger.warning("jobs %s did not end in time, they are given back", ids)
                 worker.session.execute(sql.end_session_of(ids))
@@ -242,6 +284,17 @@ class Dispatcher:
         except psycopg2.Error as error:
             _logger.debug("worker %s leaves without its session: %s", worker.id, error)
         worker.close()
+
+    def _join(self, pool: Pool) -> bool:
+        """Wait for what runs; False: it takes too long."""
+        limit_s = self.settings.stop_timeout_s if self._stopping.is_set() else self.settings.lease_s
+        began = time.monotonic()
+        while not pool.join(min(1.0, limit_s)):
+            if self._patient and not self._lost.is_set():
+                began = time.monotonic()
+            elif time.monotonic() - began >= limit_s:
+                return False
+        return True
 
     # -- the beat ------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import signal
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,7 @@ from odoo import sql_db
 from odoo.service import server
 from odoo.tools import config
 
+from .limits import prepare_process, uses_too_much
 from .settings import load_settings
 from .supervisor import Supervisor
 
@@ -27,6 +29,9 @@ __all__ = ["install"]
 _logger = logging.getLogger(__name__)
 
 _installed = False
+
+#: Seconds between two looks whether what runs in a process that is to leave has ended.
+RETIRING_BEAT_S = 0.2
 
 
 def install() -> None:
@@ -76,28 +81,35 @@ class WorkerJobs(server.Worker):
         super().__init__(multi)
         # A job may take long and says itself for how long: none of the limits of a request.
         self.watchdog_timeout = None
+        #: It claims no more and leaves when what runs has ended.
+        self.retiring = False
 
     def start(self) -> None:
         super().start()
+        signal.signal(signal.SIGHUP, self._retire)
         if self.multi.socket:
             self.multi.socket.close()
+        prepare_process()
         self.supervisor = Supervisor(load_settings())
         self.supervisor.start()
 
+    def _retire(self, number: int, frame: Any) -> None:
+        self.retiring = True
+
     def sleep(self) -> None:
-        server.select.select([self.wakeup_fd_r], [], [], self.multi.beat)
+        server.select.select([self.wakeup_fd_r], [], [], RETIRING_BEAT_S if self.retiring else self.multi.beat)
         server.empty_pipe(self.wakeup_fd_r)
 
     def check_limits(self) -> None:
-        """Leave with the parent, and when there is too much memory; no limit on requests or processor time."""
+        """Leave with the parent, which looks at the memory; there is no limit on requests or processor time."""
         if self.ppid != os.getppid():
             _logger.info("%s (%s): the parent changed", type(self).__name__, self.pid)
             self.alive = False
-        memory = server.memory_info(server.psutil.Process(os.getpid()))
-        if config["limit_memory_soft"] and memory > config["limit_memory_soft"]:
-            _logger.info("%s (%s): the memory limit is reached: %s", type(self).__name__, self.pid, memory)
-            self.alive = False
-        server.set_limit_memory_hard()
+
+    def process_work(self) -> None:
+        if self.retiring:
+            self.supervisor.retire()
+            self.alive = not self.supervisor.ended
 
     def stop(self) -> None:
         self.supervisor.stop()
@@ -105,7 +117,13 @@ class WorkerJobs(server.Worker):
 
 
 def _spawn_worker(running: server.PreforkServer) -> None:
-    if not any(isinstance(worker, WorkerJobs) for worker in running.workers.values()):
+    """Start the process for jobs if there is none; one that uses too much memory is replaced before it has ended."""
+    processes = [worker for worker in running.workers.values() if isinstance(worker, WorkerJobs)]
+    for worker in processes:
+        if not worker.retiring and uses_too_much(worker.pid):
+            worker.retiring = True
+            running.worker_kill(worker.pid, signal.SIGHUP)
+    if all(worker.retiring for worker in processes) and len(processes) < 2:
         # No connection of the parent's must be shared with the child.
         sql_db.close_all()
         running.worker_spawn(WorkerJobs, {})

@@ -874,11 +874,14 @@ def look() -> SQL:
 
 
 def addon_installed() -> SQL:
-    """Tell whether the database has the queue.
+    """Return (the database has the queue, the number that PostgreSQL gave the database).
 
     The name of the table is looked up, so that a database without is no error.
     """
-    return SQL("SELECT to_regclass('connector_worker') IS NOT NULL AND to_regclass('connector_job_bucket') IS NOT NULL")
+    return SQL(
+        """SELECT to_regclass('connector_worker') IS NOT NULL AND to_regclass('connector_job_bucket') IS NOT NULL,
+                  (SELECT oid::bigint FROM pg_database WHERE datname = current_database())"""
+    )
 
 
 def user_language(user_id: int) -> SQL:

@@ -46,6 +46,7 @@ class Supervisor:
         self._dispatchers: dict[str, tuple[Dispatcher, threading.Thread]] = {}
         self._stopping = threading.Event()
         self._look = threading.Event()
+        self._lock = threading.Lock()
 
     def start(self) -> threading.Thread:
         """Serve in a thread of its own."""
@@ -75,14 +76,34 @@ class Supervisor:
         for name in names:
             current = self._dispatchers.get(name)
             if (current is None or not current[1].is_alive()) and not self._stopping.is_set() and self._has_queue(name):
-                dispatcher = Dispatcher(name, self.settings, channels=self._channels, drain=self._drain)
-                thread = threading.Thread(target=dispatcher.run, name=f"connector worker {name}", daemon=True)
+                self._start(name)
+
+    def _start(self, name: str) -> None:
+        dispatcher = Dispatcher(name, self.settings, channels=self._channels, drain=self._drain)
+        thread = threading.Thread(target=dispatcher.run, name=f"connector worker {name}", daemon=True)
+        with self._lock:
+            # None may begin that whoever stops this has not seen.
+            if not self._stopping.is_set():
                 self._dispatchers[name] = (dispatcher, thread)
                 thread.start()
 
+    def retire(self) -> None:
+        """Claim no more; every dispatcher ends when what it runs has ended, however long that takes."""
+        with self._lock:
+            self._stopping.set()
+        self._look.set()
+        for dispatcher, _thread in list(self._dispatchers.values()):
+            dispatcher.retire()
+
+    @property
+    def ended(self) -> bool:
+        """Whether every dispatcher has ended."""
+        return not any(thread.is_alive() for _dispatcher, thread in list(self._dispatchers.values()))
+
     def stop(self) -> None:
         """Stop every dispatcher; returns when what ran has ended or was given back."""
-        self._stopping.set()
+        with self._lock:
+            self._stopping.set()
         self._look.set()
         wake.local.pop("", None)
         dispatchers = list(self._dispatchers.values())

@@ -18,7 +18,7 @@ from psycopg2.errors import UniqueViolation
 from . import sql
 from .session import Session
 
-__all__ = ["Claimed", "Worker"]
+__all__ = ["WORKER_DIED", "Claimed", "Worker"]
 
 _logger = logging.getLogger(__name__)
 
@@ -26,6 +26,9 @@ _logger = logging.getLogger(__name__)
 _TRIES = 10
 #: Seconds between two looks at what a crash may have left behind: waiting jobs, parked keys.
 SWEEP_S = 10.0
+
+#: What is known of the attempt of a job whose worker died.
+WORKER_DIED = {"exc_type": "WorkerDied", "exc_message": "worker died", "exc_info": None, "user_message": None}
 
 
 @dataclass(frozen=True)
