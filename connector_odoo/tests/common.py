@@ -1,0 +1,156 @@
+"""Another Odoo for the tests: as much of it as the connector uses, in memory, over real HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+
+from odoo.tests import TransactionCase
+
+from odoo.addons.connector_framework.tests.misbehaving_server import MisbehavingServer, answer
+
+KEY = "a-key-for-the-tests"
+PARTNER = {
+    **dict.fromkeys("type function ref email phone website vat street street2 zip city".split(), False),
+    "type": "contact",
+    "is_company": False,
+    "active": True,
+    "parent_id": False,
+    "country_id/code": "",
+    "state_id/code": "",
+}
+PRODUCT = {
+    **dict.fromkeys("default_code barcode description_sale".split(), False),
+    "list_price": 0.0,
+    "weight": 0.0,
+    "active": True,
+    "type": "consu",
+    "categ_id/complete_name": "",
+    "uom_id/name": "Units",
+}
+
+
+class FakeOdoo(MisbehavingServer):
+    """Serves JSON-2 from ``tables``: by model and id, a dict with the keys that the connector reads."""
+
+    def __enter__(self):
+        super().__enter__()
+        self.tables = defaultdict(dict)
+        for number, (model, row) in enumerate(
+            [
+                ("res.country", {"code": "BE"}),
+                ("res.country", {"code": "US"}),
+                ("res.country.state", {"code": "CA", "country_id.code": "US"}),
+                ("uom.uom", {"name": "Units"}),
+                ("product.category", {"complete_name": "Goods"}),
+            ]
+        ):
+            self.tables[model][number + 1] = row
+        self.always(self._serve)
+        return self
+
+    def add(self, model, **values):
+        """Add a record and return its id."""
+        table = self.tables[model]
+        number = 100 + len(table)
+        table[number] = {**(PARTNER if model == "res.partner" else PRODUCT), **values}
+        return number
+
+    def made(self, *methods):
+        """Return the calls that were made of some methods: (model, method, arguments)."""
+        calls = [(*request.path.split("/")[-2:], json.loads(request.body)) for request in self.requests]
+        return [call for call in calls if call[1] in methods]
+
+    def _serve(self, handler):
+        request = self.requests[-1]
+        if request.headers.get("Authorization") != f"bearer {KEY}":
+            error = {"name": "werkzeug.exceptions.Unauthorized", "message": "Invalid apikey"}
+            return answer(401, json.dumps(error))(handler)
+        model, method = request.path.split("/")[-2:]
+        arguments = json.loads(request.body)
+        arguments.pop("context")
+        result = getattr(self, f"_do_{method}")(model, **arguments)
+        return answer(200, json.dumps(result))(handler)
+
+    def _do_context_get(self, model):
+        return {"lang": "en_US"}
+
+    def _do_search(self, model, domain, order="id", limit=None):
+        meets = {
+            "=": lambda value, other: value == other,
+            "in": lambda value, other: value in other,
+            ">": lambda value, other: value > other,
+            ">=": lambda value, other: value >= other,
+        }
+        rows = sorted({**row, "id": number}["id"] for number, row in self.tables[model].items())
+        found = [
+            number
+            for number in rows
+            if all(
+                meets[operator]({**self.tables[model][number], "id": number}.get(path), value)
+                for path, operator, value in domain
+            )
+        ]
+        return found[:limit]
+
+    def _do_search_read(self, model, domain, fields, load):
+        return [
+            {"id": number, **{name: self.tables[model][number][name] for name in fields}}
+            for number in self._do_search(model, domain)
+        ]
+
+    def _do_export_data(self, model, ids, fields_to_export):
+        rows = [self.tables[model][number] for number in ids]
+        for number, row in zip(ids, rows, strict=True):
+            row.setdefault("xid", f"__export__.{model.replace('.', '_')}_{number}_0123abcd")
+        return {"datas": [["xid" in row and row["xid"], *(row[name] for name in fields_to_export[1:])] for row in rows]}
+
+    def _do_load(self, model, fields, data):
+        values = dict(zip(["xid", *fields[1:]], data[0], strict=True))
+        for number, row in self.tables[model].items():
+            if row.get("xid") == values["xid"]:
+                row.update(values)
+                return {"ids": [number], "messages": []}
+        return {"ids": [self.add(model, **values)], "messages": []}
+
+    def _do_write(self, model, ids, vals):
+        for number in ids:
+            self.tables[model][number].update(vals)
+        return True
+
+    def _do_unlink(self, model, ids):
+        for number in ids:
+            del self.tables[model][number]
+        return True
+
+
+class PeerCase(TransactionCase):
+    """Each test has another Odoo, which is empty, and a backend for it."""
+
+    def setUp(self):
+        super().setUp()
+        self.registry_enter_test_mode()
+        self.peer = self.enterContext(FakeOdoo())
+        self.backend = self.env["odoo.backend"].create(
+            {"name": "Peer", "url": self.peer.url, "database": "peer", "api_key": KEY, "state": "connected"}
+        )
+
+    def import_partner(self, number, **options):
+        """Import a contact and return its binding; ``outcome`` is how it went."""
+        self.outcome = self.env["odoo.res.partner"].import_record(self.backend, str(number), **options)
+        return self.bound("odoo.res.partner", number)
+
+    def import_product(self, number, **options):
+        self.outcome = self.env["odoo.product.product"].import_record(self.backend, str(number), **options)
+        return self.bound("odoo.product.product", number)
+
+    def bound(self, model_name, number):
+        bindings = self.env[model_name].with_context(active_test=False)
+        return bindings.search([("backend_id", "=", self.backend.id), ("external_id", "=", str(number))])
+
+    def bind(self, record):
+        """Make the binding of a record that is not there yet; its export is not enqueued."""
+        bindings = self.env[f"odoo.{record._name}"].with_context(connector_no_events=True)
+        return bindings.create({"backend_id": self.backend.id, "odoo_id": record.id}).with_context(
+            connector_no_events=False
+        )
