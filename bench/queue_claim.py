@@ -56,7 +56,7 @@ def main() -> None:
             took.append((time.perf_counter() - began) * 1000)
             ids, attempts = [job.id for job in jobs], [job.attempt for job in jobs]
             none = [None] * len(ids)
-            worker.session.execute(statements.FINISH.query(ids, attempts, none, none, worker.id))
+            worker.session.execute(statements.FINISH.query(ids, attempts, none, none, worker.id, ids))
         worker.close()
         median = statistics.median(took)
         smallest = smallest or median

@@ -150,7 +150,7 @@ class Pool:
     def _run(self) -> None:
         runner, slot = Runner(self.dbname), None
         try:
-            while (slot := self._next()) is not None:
+            while (slot := self._next(0.0) or self._rest(runner)) is not None:
                 runner.run(slot.worker, slot.jobs)
                 if self._ended(slot):
                     return
@@ -164,13 +164,20 @@ class Pool:
                     self._slots.discard(slot)
                 self._condition.notify_all()
 
-    def _next(self) -> Slot | None:
+    def _rest(self, runner: Runner) -> Slot | None:
+        """Wait for work; None: there was none for long, or there will be none any more."""
+        runner.rest()
+        return self._next(IDLE_S)
+
+    def _next(self, timeout_s: float) -> Slot | None:
+        """Return what to run now, None if there is nothing for so long; the last time, the thread is not counted."""
         with self._condition:
-            deadline = time.monotonic() + IDLE_S
+            deadline = time.monotonic() + timeout_s
             while not self._queue:
                 left = deadline - time.monotonic()
                 if self._closed or left <= 0:
-                    self._threads.discard(threading.current_thread())
+                    if timeout_s:
+                        self._threads.discard(threading.current_thread())
                     return None
                 self._condition.wait(left)
             if self._closed:
@@ -190,7 +197,7 @@ class Pool:
             self._slots.discard(slot)
             self._average_s += ((time.monotonic() - slot.began) / len(slot.jobs) - self._average_s) * 0.1
             self._condition.notify_all()
-            plenty = len(self._queue) > self.size
+            plenty = len(self._queue) > max(self.size, AHEAD_MAX // 2)
         if not plenty or slot.worker.untidy:
             self._changed()
         return slot.retired

@@ -33,9 +33,10 @@ class Prepared:
         """Return the statement for a session on which it is not prepared."""
         return SQL(self.text, *params)
 
-    def run(self, cr: Any, *params: Any) -> None:
+    def run(self, cr: Any, *params: Any, then: str = "") -> None:
         """Execute it on a cursor of Odoo's.
 
+        :param then: statements that go with it in one trip, each after the one before has succeeded
         :raises DuplicatePreparedStatement, InvalidSqlStatementName: where the connection is not one session; roll back
             and run it again
         """
@@ -44,7 +45,7 @@ class Prepared:
             if None not in known and self._name not in known:
                 cr.execute(self.preparation, log_exceptions=False)
                 known.add(self._name)
-            cr.execute(self.text if None in known else self.execution, params, log_exceptions=False)
+            cr.execute((self.text if None in known else self.execution) + then, params, log_exceptions=False)
         except UNPREPARED:
             known.add(None)
             raise

@@ -16,6 +16,7 @@ from odoo import SUPERUSER_ID, api
 from odoo.exceptions import UserError
 from odoo.modules.registry import Registry
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+from odoo.sql_db import Cursor
 from odoo.tools.translate import LazyGettext
 from psycopg2.errors import UniqueViolation
 
@@ -128,15 +129,10 @@ class Runner:
                     started, env = row["started"], self._environment(cr, row)
                     setattr(cr, _ATTRIBUTE, RunningJob(worker, job, cr, started))
                     result = self._call(env, job, row)
-                    cr.flush()
-                    sql.FINISH.run(cr, [job.id], [job.attempt], [_shorten(result)], [started], worker.id)
-                    ended = cr.fetchall()
-                    if not ended:
-                        raise JobLostError(f"{job} was taken over while it ran")
-                    cr.commit()  # pylint: disable=invalid-commit  # the job's transaction is the runner's own
+                    _commit(cr, worker, [job], [_shorten(result)], [started])
                     outcome = "done"
                     env.registry.signal_changes()
-                    worker.ended(job, ended[0][1])
+                    worker.ended(job, True)
                     return
                 except UNPREPARED as error:
                     _logger.debug("%s: statements cannot be prepared on this connection: %s", job, error)
@@ -182,16 +178,12 @@ class Runner:
                 setattr(cr, _ATTRIBUTE, RunningJob(worker, job, cr, started[-1], grouped=True))
                 results.append(_shorten(self._call(env, job, row)))
                 cr.flush()
-            sql.FINISH.run(cr, ids, attempts, results, started, worker.id)
-            ended = dict(cr.fetchall())
-            if len(ended) < len(jobs):
-                return False
-            cr.commit()  # pylint: disable=invalid-commit  # the group's transaction is the runner's own
+            _commit(cr, worker, jobs, results, started)
             committed = True
             env.registry.signal_changes()
             for job in jobs:
-                worker.ended(job, ended[job.id])
-        except Exception as error:  # each job says for itself what went wrong, when it is run alone
+                worker.ended(job, True)
+        except (Exception, JobLostError) as error:  # each job says for itself what went wrong, when it is run alone
             if committed:
                 _logger.warning("jobs %s are done, but what was to follow failed: %s", ids, error, exc_info=True)
             else:
@@ -203,6 +195,14 @@ class Runner:
         if committed:
             _logger.info("%s and %s more: done in %.3f s", jobs[0], len(jobs) - 1, time.monotonic() - began)
         return committed
+
+    def rest(self) -> None:
+        """Leave no transaction open while there is nothing to run."""
+        if self._cr is not None and not self._cr.closed:
+            try:
+                self._cr.connection.rollback()
+            except psycopg2.Error:
+                self.close()
 
     def close(self) -> None:
         """Give the cursor back."""
@@ -340,6 +340,35 @@ def retry_delay(job: Claimed, registry: Any) -> float:
         return float(pattern[max(steps)])
     delay = min(RETRY_MAX_S, RETRY_BASE_S * 2 ** (min(job.attempt, 30) - 1))
     return delay * random.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER)
+
+
+def _commit(cr: Any, worker: Worker, jobs: Sequence[Claimed], results: list[str | None], started: list[Any]) -> None:
+    """Write ``done`` and commit, in one trip; the connection is in a new transaction then, without a snapshot yet.
+
+    :raises JobLostError: not all of the jobs are the worker's any more; nothing is committed
+    """
+    ids, attempts = [job.id for job in jobs], [job.attempt for job in jobs]
+
+    def finish(then: str = "") -> None:
+        try:
+            sql.FINISH.run(cr, ids, attempts, results, started, worker.id, ids, then=then)
+        except psycopg2.Error as error:
+            if not sql.is_taken_over(error):
+                raise
+            raise JobLostError(f"{', '.join(map(str, jobs))}: taken over while it ran") from None
+
+    if not isinstance(cr, Cursor):  # one that shares a connection, in which a commit is a savepoint
+        cr.flush()
+        finish()
+        cr.commit()
+        return
+    # Everything that Odoo does around its COMMIT stays; psycopg2 knows of the new transaction's BEGIN as of its own.
+    connection = cr.connection
+    connection.commit = lambda: finish("; COMMIT; BEGIN ISOLATION LEVEL REPEATABLE READ")
+    try:
+        cr.commit()
+    finally:
+        del connection.commit
 
 
 def _user_message(error: BaseException, lang: str) -> str | None:

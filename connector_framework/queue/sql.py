@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from odoo.tools import SQL
+from psycopg2.errors import InvalidTextRepresentation
 
 from .prepared import Prepared
 
@@ -388,19 +389,31 @@ TAKE = Prepared(
            FOR NO KEY UPDATE OF j""",
 )
 
-#: Write ``done`` in the work transaction for jobs that are still one's own; returns (id, had dependents) of these.
-#: Parameters: ids, attempts, results, times of start, worker.
+#: What the error says that :data:`FINISH` raises.
+TAKEN_OVER = "connector: taken over"
+
+#: Write ``done`` in the work transaction, or raise if not all of the jobs are one's own any more: the commit that
+#: follows in the same string is then not reached. The text that is no number makes an error that nothing else makes.
+#: Parameters: ids, attempts, results, times of start, worker, ids.
 FINISH = Prepared(
     "connector_finish",
-    f"""UPDATE connector_job j
+    f"""WITH done AS (
+        UPDATE connector_job j
            SET state = 'done', worker_id = NULL, result = o.result,
                date_started = o.started, date_done = {_UTC_NOW.code},
                duration_s = extract(epoch FROM {_UTC_NOW.code} - o.started),
                exc_type = NULL, exc_message = NULL, exc_info = NULL, user_message = NULL
           FROM unnest(%s::int[], %s::int[], %s::text[], %s::timestamp[]) o(id, attempt, result, started)
          WHERE j.id = o.id AND j.attempt = o.attempt AND (j.worker_id = %s AND j.state = 'running') IS TRUE
-     RETURNING j.id, EXISTS (SELECT 1 FROM connector_job_dependency d WHERE d.parent_id = j.id)""",
+     RETURNING j.id)
+        SELECT CASE WHEN count(*) = cardinality(%s::int[]) THEN 0 ELSE ('{TAKEN_OVER} ' || count(*))::int END
+          FROM done""",
 )
+
+
+def is_taken_over(error: BaseException) -> bool:
+    """Tell whether :data:`FINISH` found that the jobs are not this worker's any more."""
+    return isinstance(error, InvalidTextRepresentation) and TAKEN_OVER in str(error)
 
 
 def work_session(server_version: int) -> SQL:

@@ -90,8 +90,8 @@ class Worker:
 
     @property
     def untidy(self) -> bool:
-        """Whether a job has ended since the last look that others may have waited for."""
-        return bool(self._parents or self._keys)
+        """Whether a job has ended since the last look that others of its key may have waited for."""
+        return bool(self._keys)
 
     def claim(self, limit: int, prefetch: int = 0, due: bool = True) -> list[Claimed]:
         """Claim jobs that are due, most urgent first.
@@ -136,7 +136,7 @@ class Worker:
             parents, self._parents = self._parents, set()
             keys, self._keys = self._keys, set()
         if parents:
-            self._execute(sql.release_dependents(sorted(parents)))
+            self._execute(sql.release_dependents(sorted(parents)), often=True)
         if keys:
             self._execute(sql.unpark(keys))
         if time.monotonic() >= self._next_sweep:
@@ -157,10 +157,10 @@ class Worker:
 
     # -- end -----------------------------------------------------------------------------------------------------------
 
-    def ended(self, job: Claimed, had_dependents: bool) -> None:
+    def ended(self, job: Claimed, done: bool) -> None:
         """Remember what may be free now that the job's transaction is committed; :meth:`tidy` frees it."""
         with self._lock:
-            if had_dependents:
+            if done:
                 self._parents.add(job.id)
             if job.exclusive_key:
                 self._keys.add(job.exclusive_key)
@@ -184,9 +184,15 @@ class Worker:
 
     def skip(self, job: Claimed, reason: str | None, started: Any) -> bool:
         """End one's own job ``done`` without work; False: it is not one's own any more."""
-        rows = self._execute(sql.FINISH.query([job.id], [job.attempt], [reason], [started], self.id), durable=True)
-        self.ended(job, bool(rows and rows[0][1]))
-        return bool(rows)
+        query = sql.FINISH.query([job.id], [job.attempt], [reason], [started], self.id, [job.id])
+        try:
+            self._execute(query, durable=True)
+        except psycopg2.Error as error:
+            if not sql.is_taken_over(error):
+                raise
+            return False
+        self.ended(job, True)
+        return True
 
     # -- liveness ------------------------------------------------------------------------------------------------------
 

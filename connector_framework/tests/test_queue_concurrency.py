@@ -176,7 +176,7 @@ class TestQueueConcurrency(ProcessCase):
 
 
 #: Planned once for any values, so that is the plan to look at.
-PREPARED = {"claim", "claim_limited", "look", "dead_workers", "take", "take several", "finish"}
+PREPARED = {"claim", "claim_limited", "look", "dead_workers", "take", "take several", "finish", "finish several"}
 
 
 @tagged("post_install", "-at_install", "concurrency")
@@ -194,12 +194,18 @@ class TestQueuePlans(ProcessCase):
                       now() + interval '1 day', NULL
                  FROM generate_series(1, 200000) i, connector_job_channel c WHERE c.name = 'root'"""
         )
+        self.running = self.sql(
+            """UPDATE connector_job SET state = 'running', worker_id = 1, attempt = 1 WHERE id IN (
+                   SELECT id FROM connector_job WHERE state = 'pending' AND hold IS NULL LIMIT 3) RETURNING id"""
+        )
         self.sql("VACUUM ANALYZE connector_job")
         self.session = DatabaseSession(self.dbname)
         self.addCleanup(self.session.close)
 
     def test_plans(self):
         """Every statement on the way of a job goes by an index and reads few rows."""
+        three, ones, nothing = [row[0] for row in self.running], [1] * 3, [None] * 3
+        one = three[:1]
         statements = {
             "claim": sql.claim(1, 10),
             "claim_limited": sql.claim_limited(1, 10),
@@ -207,9 +213,10 @@ class TestQueuePlans(ProcessCase):
             "unpark": sql.unpark(["key 10"]),
             "release_due": sql.release_due(),
             "look": sql.look(),
-            "take": sql.TAKE.query([5], [1], 1),
-            "take several": sql.TAKE.query([5, 7, 9], [1, 1, 1], 1),
-            "finish": sql.FINISH.query([5], [1], ["x"], [None], 1),
+            "take": sql.TAKE.query(one, [1], 1),
+            "take several": sql.TAKE.query(three, ones, 1),
+            "finish": sql.FINISH.query(one, [1], ["x"], [None], 1, one),
+            "finish several": sql.FINISH.query(three, ones, nothing, nothing, 1, three),
             "retry": sql.retry(5, 1, 1, retry_after_s=10, count_attempt=True, error={}),
             "fail": sql.fail(5, 1, 1, error={"exc_type": "X"}),
             "give_back": sql.give_back(1),

@@ -81,6 +81,14 @@ class TestWorkers(ProcessCase):
         self.assertEqual(self.effects(), 100)
         self.assertIsNone(worker.popen.poll())
 
+    def test_idle_sessions(self):
+        """A worker without work leaves no transaction open, in which the time would stand still."""
+        self.start_worker("--threads=2")
+        self.enqueue("effect", [(f"k{i}",) for i in range(20)])
+        self.wait_states(20, done=20)
+        open_ones = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%%'"
+        wait_until(lambda: not self.sql(open_ones), 10, self.logs)
+
     def test_drain(self):
         """--drain runs what is due and ends with 0; what is not due stays."""
         self.enqueue("effect", [(f"k{i}",) for i in range(20)])
