@@ -4,7 +4,7 @@ from odoo.addons.connector_framework.exceptions import DependencyMissingError, P
 from odoo.addons.connector_framework.mappings import ExportMapper
 from odoo.addons.connector_framework.tests.common import drain_jobs, trap_jobs
 
-from .common import PeerCase
+from .common import PARTNER, PeerCase
 
 WRITING = ("load", "write", "unlink")
 
@@ -106,6 +106,29 @@ class TestExport(PeerCase):
         with trap_jobs(self.env) as trap:
             ada.phone = "2"
         trap.assert_enqueued("export_record")
+
+    def test_own_export_is_no_news(self):
+        """What was sent and is read again is no change: it does not go over what has changed here since."""
+        binding = self.bind(self.env["res.partner"].create({"name": "Ada", "city": "Bern"}))
+        binding.export_record()
+        for row in self.peer.tables["res.partner"].values():
+            row.update({**PARTNER, **row, "country_id/code": "", "state_id/code": ""})
+        binding.odoo_id.city = "Basel"
+        self.import_partner(binding.external_id)
+        self.assertEqual((self.outcome, binding.city), ("unchanged", "Basel"))
+        self.assertTrue(binding.import_hash)
+
+    def test_there_and_back_again(self):
+        """What is changed there and set back again later is imported both times, whatever was sent before."""
+        number = self.peer.add("res.partner", name="Ada")
+        ada = self.import_partner(number).odoo_id
+        for city in ("Bern", "Basel"):
+            ada.city = city
+            drain_jobs(self, channel="root.odoo")
+        for city in ("Bern", "Basel"):
+            self.peer.tables["res.partner"][number]["city"] = city
+            self.import_partner(number)
+            self.assertEqual((self.outcome, ada.city), ("updated", city))
 
     def test_export_new(self):
         """What is made or changed here is bound and sent, if the backend wants that; not what another company has."""

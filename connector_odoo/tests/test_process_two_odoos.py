@@ -66,6 +66,16 @@ class TestTwoOdoos(TwoOdoosCase):
         self.wait_at_rest()
         self.assertEqual(here.writes(), writes[0])
 
+        # Even if neither knows the other's user.
+        for side in (here, there):
+            side.sql("UPDATE odoo_backend SET peer_user_id = NULL")
+        writes = there.writes()
+        with here.environment() as env:
+            env["res.partner"].search([("name", "=", "Her")]).phone = "12"
+        self.wait(lambda: there.sql("SELECT 1 FROM res_partner WHERE phone = '12'"))
+        self.wait_at_rest()
+        self.assertLessEqual(there.writes() - writes, 1)
+
         # Deleted here.
         with here.environment() as env:
             env["res.partner"].search([("name", "=", "Made There")]).unlink()

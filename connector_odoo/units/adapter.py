@@ -71,7 +71,8 @@ class OdooAdapter(Adapter):
             raise ExternalNotFoundError(f"{self.backend.display_name} has no {self.model._description} {missing}")
         exported = self.call("export_data", ids, fields_to_export=paths)["datas"]
         return [
-            {**rows[str(i)], **dict(zip(["xid", *paths[1:]], values, strict=True))}
+            # What is empty in an export is an empty text.
+            {**rows[str(i)], **{key: value or False for key, value in zip(["xid", *paths[1:]], values, strict=True)}}
             for i, values in zip(ids, exported, strict=True)
         ]
 

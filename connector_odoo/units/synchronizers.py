@@ -44,6 +44,17 @@ class OdooImporter(Importer):
     def _check_importable(self, record: dict[str, Any]) -> None:
         _refuse_module_data(self.env, record["xid"])
 
+    def _is_unchanged(self, record: dict[str, Any], binding: Any) -> bool:
+        if super()._is_unchanged(record, binding):
+            return True
+        content = {key: value for key, value in record.items() if key != "xid"}
+        if self.unit(Exporter)._changed(content, binding):
+            return False
+        # It is as we sent it: no news, and what has changed here since is not to be overwritten.
+        with self.work.origin():
+            binding.with_env(self.env).import_hash = self._hash(record)
+        return True
+
     def _import_dependencies(self, record: dict[str, Any]) -> None:
         parent_id = record.get("parent_id")
         if parent_id and not self.import_dependency(parent_id, PARTNER):
@@ -70,6 +81,7 @@ class OdooImporter(Importer):
         return records
 
     def _after_import(self, binding: Any) -> None:
+        self._remember(binding)
         record = binding.odoo_id
         if not record.get_external_id()[record.id]:
             xid = self.external_record["xid"]
