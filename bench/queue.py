@@ -3,9 +3,9 @@
 
 For each: jobs stored one by one and in bulk, and empty jobs run per second, each on a server of its own with its
 default way of running jobs: here the threaded server with its worker, there four prefork workers and the channel
-``root:4`` that its documentation recommends. The rounds alternate, the ratio is that of the medians. A bare loop of
-psycopg2 that claims, commits and updates the same number of rows, and the disk's time for a durable commit, say how
-much of it is PostgreSQL.
+``root:4`` that its documentation recommends; the same with ``synchronous_commit`` off for both, and here with
+``group_commit=20``. The rounds alternate, the ratio is that of the medians. A bare loop of psycopg2 that claims,
+commits and updates the same number of rows, and the disk's time for a durable commit, say how much of it is PostgreSQL.
 
 Both databases are copies of the one that ``script/bench`` names, so this addon is installed in the peer's too, where
 its worker looks at an empty queue once a second.
@@ -29,7 +29,6 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psycopg2
@@ -38,6 +37,10 @@ import psycopg2
 PEER = ("odoo-addon-queue-job==19.0.2.4.0.1", "openupgradelib==3.13.7")
 COMMAND = shlex.split(os.environ.get("ODOO_COMMAND", ""))
 THREADS = 4
+BARE = "bare loop"
+STORED_SINGLE, STORED_BULK = "jobs stored one by one", "jobs stored in bulk"
+RUN, RUN_ASYNC = "empty jobs run", "empty jobs run, synchronous_commit off"
+RUN_GROUPED = "empty jobs run, group_commit=20"
 
 ENQUEUE = """
 import json, time
@@ -48,7 +51,7 @@ def timed(function):
     env.flush_all()
     env.cr.commit()
     return time.perf_counter() - began
-model = env["res.lang"]
+model = env["{model}"]
 def single():
     for _ in range({singles}):
         {single}
@@ -60,12 +63,12 @@ print("RESULT", json.dumps({{"single": {singles} / single_s, "bulk": {jobs} / bu
 """
 OURS = {
     "single": "model.as_job().exists()",
-    "bulk": 'model.as_job().map("exists", [()] * {jobs})',
+    "bulk": 'model.as_job().map("{method}", [()] * {jobs})',
     "table": "connector_job",
 }
 THEIRS = {
     "single": "model.with_delay().exists()",
-    "bulk": "[model.with_delay().exists() for _ in range({jobs})]",
+    "bulk": "[model.with_delay().{method}() for _ in range({jobs})]",
     "table": "queue_job",
 }
 
@@ -81,7 +84,7 @@ class Contender:
         self.code = code
         self.database = f"bench_{module}"
         self.server_args = server_args
-        self.libraries = addons.removesuffix("/odoo/addons")
+        self.libraries = addons.removesuffix("/odoo/addons") if addons.endswith("/odoo/addons") else ""
         folder = tempfile.mkdtemp(prefix="connector-bench-")
         self.log = Path(folder) / "odoo.log"
         self.config = Path(folder) / "odoo.conf"
@@ -109,10 +112,10 @@ class Contender:
         with self.log.open("ab") as log:
             subprocess.run(command, env=self.environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL, check=True)
 
-    def enqueue(self, singles: int, jobs: int) -> dict[str, float]:
+    def enqueue(self, singles: int, jobs: int, model: str = "res.lang", method: str = "exists") -> dict[str, float]:
         """Store jobs one by one and in bulk; return each per second."""
-        code = {name: text.format(jobs=jobs) for name, text in self.code.items()}
-        script = ENQUEUE.format(singles=singles, jobs=jobs, single=code["single"], bulk=code["bulk"])
+        code = {name: text.format(jobs=jobs, method=method) for name, text in self.code.items()}
+        script = ENQUEUE.format(singles=singles, jobs=jobs, single=code["single"], bulk=code["bulk"], model=model)
         done = subprocess.run(
             self.odoo("shell", "-d", self.database, "--no-http", "--log-level=warn"),
             env=self.environ,
@@ -125,6 +128,10 @@ class Contender:
         if line is None:
             raise RuntimeError(f"{self.name}: nothing was enqueued: {done.stderr[-2000:]}")
         return json.loads(line[7:])
+
+    def commit_asynchronously(self, asynchronously: bool) -> None:
+        value = "off" if asynchronously else "on"
+        _sql("postgres", f'ALTER DATABASE "{self.database}" SET synchronous_commit = {value}')
 
     def run(self) -> float:
         """Start the server on what is enqueued and return the jobs per second between a tenth and nine tenths of it."""
@@ -256,9 +263,9 @@ def main() -> None:
     parser.add_argument("--peer-jobs", type=int, default=500, help="and for the peer")
     parser.add_argument("--no-peer", action="store_true")
     options = parser.parse_args()
-    contenders: list[tuple[Contender, int]] = [
-        (Contender("connector_framework", "connector_framework", OURS, "", []), options.jobs)
-    ]
+    probe = f"{Path(__file__).resolve().parents[1]}/connector_framework/tests/addons"
+    ours = Contender("connector_framework", "connector_queue_probe", OURS, probe, [])
+    contenders: list[tuple[Contender, int]] = [(ours, options.jobs)]
     if not options.no_peer:
         extra = (
             "server_wide_modules = base,rpc,web,queue_job\n"
@@ -266,40 +273,48 @@ def main() -> None:
         )
         peer = Contender("OCA queue_job", "queue_job", THEIRS, install_peer(), ["--workers=4"], extra)
         contenders.append((peer, options.peer_jobs))
-    figures: dict[str, dict[str, list[float]]] = {}
+    figures: dict[tuple[str, str], list[float]] = {}
+
+    def note(contender: str, label: str, value: float) -> None:
+        figures.setdefault((contender, label), []).append(value)
+
     for contender, _jobs in contenders:
         print(f"installing {contender.name} ...", flush=True)
         contender.prepare()
-        figures[contender.name] = {"one by one": [], "in bulk": [], "run": []}
-    bare: list[float] = []
     for number in range(options.rounds):
         print(f"round {number + 1} of {options.rounds} ...", flush=True)
         for contender, jobs in contenders:
             stored = contender.enqueue(min(jobs, 500), jobs)
-            figures[contender.name]["one by one"].append(stored["single"])
-            figures[contender.name]["in bulk"].append(stored["bulk"])
-            figures[contender.name]["run"].append(contender.run())
-        bare.append(bare_loop(contenders[0][0].database, options.jobs))
-    _report(figures, bare, commit_ms(contenders[0][0].database))
+            note(contender.name, STORED_SINGLE, stored["single"])
+            note(contender.name, STORED_BULK, stored["bulk"])
+            note(contender.name, RUN, contender.run())
+            contender.commit_asynchronously(True)
+            contender.enqueue(1, jobs)
+            note(contender.name, RUN_ASYNC, contender.run())
+            note(BARE, RUN_ASYNC, bare_loop(contender.database, options.jobs))
+            contender.commit_asynchronously(False)
+        ours.enqueue(1, options.jobs * 3, "queue.probe", "nothing")
+        note(ours.name, RUN_GROUPED, ours.run())
+        note(BARE, RUN, bare_loop(ours.database, options.jobs))
+    _report(figures, options.rounds, commit_ms(ours.database))
 
 
-def _report(figures: dict[str, dict[str, list[float]]], bare: list[float], commit: float) -> None:
-    median: Callable[[list[float]], float] = statistics.median
-    ours = figures["connector_framework"]
-    theirs = figures.get("OCA queue_job")
-    print(f"\nper second, median of {len(bare)} rounds (lowest to highest); {os.cpu_count()} processors")
+def _report(figures: dict[tuple[str, str], list[float]], rounds: int, commit: float) -> None:
+    ours, theirs = "connector_framework", "OCA queue_job"
+    print(f"\nper second, median of {rounds} rounds (lowest to highest); {os.cpu_count()} processors")
     print(f"a durable commit takes {commit:.2f} ms\n")
-    print(f"{'':24}{'connector_framework':>30}{'OCA queue_job':>30}{'ratio':>8}")
-    for name, label in (
-        ("one by one", "jobs stored one by one"),
-        ("in bulk", "jobs stored in bulk"),
-        ("run", "empty jobs run"),
-    ):
-        row = f"{label:24}{_figure(ours[name]):>30}"
-        if theirs:
-            row += f"{_figure(theirs[name]):>30}{median(ours[name]) / median(theirs[name]):>7.1f}x"
-        print(row)
-    print(f"{'bare psycopg2 loop':24}{_figure(bare):>30}{'':>30}{median(ours['run']) / median(bare):>7.2f}x")
+    print(f"{'':46}{ours:>30}{theirs:>24}{'ratio':>8}{'bare loop':>26}{'ratio':>8}")
+    for label in (STORED_SINGLE, STORED_BULK, RUN, RUN_ASYNC, RUN_GROUPED):
+        own = figures[ours, label]
+        row = f"{label:46}{_figure(own):>30}"
+        # With a group commit, the peer's and the loop's plain runs are what there is to compare.
+        for other, width in ((theirs, 24), (BARE, 26)):
+            values = figures.get((other, RUN if label == RUN_GROUPED else label))
+            if values:
+                row += f"{_figure(values):>{width}}{statistics.median(own) / statistics.median(values):>7.2f}x"
+            else:
+                row += " " * (width + 8)
+        print(row.rstrip())
 
 
 def _figure(values: list[float]) -> str:

@@ -9,6 +9,7 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import psycopg2
@@ -172,8 +173,7 @@ class Runner:
             results, started = [], []
             for job in jobs:
                 row = rows[job.id]
-                cr.execute("SELECT clock_timestamp() AT TIME ZONE 'utc'")
-                started.append(cr.fetchone()[0])
+                started.append(row["started"] + timedelta(seconds=time.monotonic() - began))
                 env = self._environment(cr, row)
                 setattr(cr, _ATTRIBUTE, RunningJob(worker, job, cr, started[-1], grouped=True))
                 results.append(_shorten(self._call(env, job, row)))
