@@ -45,10 +45,10 @@ def test_tags(pattern: str) -> list[str]:
     return [tag for name in addons() for path in _test_files(name) for tag in _file_tags(name, path, pattern)]
 
 
-def uses_browser(pattern: str) -> bool:
-    """Tell whether a test that matches may ask the web server or a browser."""
+def mentions(pattern: str, word: str) -> bool:
+    """Tell whether a file mentions the word that has tests which match the pattern."""
     files = [(name, path) for name in addons() for path in _test_files(name)]
-    return any("HttpCase" in path.read_text() and any(_file_tags(name, path, pattern)) for name, path in files)
+    return any(word in path.read_text() and any(_file_tags(name, path, pattern)) for name, path in files)
 
 
 def _test_files(addon: str) -> list[Path]:

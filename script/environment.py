@@ -35,6 +35,8 @@ ASSET_PACKAGES = (
 ).split()
 # The package leaves this file out, and every page of the web client then logs an error in the browser's console.
 LEFT_OUT = "usr/lib/python3/dist-packages/odoo/addons/mail/static/lib/selfie_segmentation/selfie_segmentation.js"
+# Programs that some tests need, and the packages that have them.
+TEST_PROGRAMS = {"pgbouncer": "pgbouncer", "ip": "iproute2"}
 BROWSERS = ("google-chrome", "chromium", "chromium-browser", "google-chrome-stable")
 
 
@@ -246,3 +248,19 @@ def ensure_browser(cache: Path) -> bool:
         if not any(map(shutil.which, BROWSERS)):
             debian.install(["chromium"], "the browser for browser tests", cache / "browser.log")
     return True
+
+
+def ensure_test_programs(cache: Path) -> None:
+    """Install what some tests need, as root: they are skipped without."""
+    places = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+    missing = [package for program, package in TEST_PROGRAMS.items() if not shutil.which(program, path=places)]
+    if not missing:
+        return
+    if os.getuid() or not shutil.which("apt-get"):
+        say(f"some tests are skipped: they need apt-get install {' '.join(missing)}, by root")
+        return
+    with locked(cache):
+        try:
+            debian.install(missing, "programs that some tests need", cache / "test-programs.log")
+        except Failure as failure:
+            say(f"some tests are skipped, as {failure}")

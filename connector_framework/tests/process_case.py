@@ -132,9 +132,8 @@ class ProcessCase(BaseCase):
         super().setUp()
         self._processes: list[Process] = []
         self.addCleanup(self._end_processes)
-        self._connection = psycopg2.connect(**sql_db.connection_info_for(self.dbname)[1])
-        self._connection.autocommit = True
-        self.addCleanup(self._connection.close)
+        self.connect()
+        self.addCleanup(lambda: self._connection.close())
         self.sql(
             "TRUNCATE connector_job, connector_worker, queue_probe_effect, queue_probe_run, connector_job_dependency"
         )
@@ -142,6 +141,11 @@ class ProcessCase(BaseCase):
         brought = "SELECT res_id FROM ir_model_data WHERE model = 'connector.job.channel'"
         self.sql(f"UPDATE connector_job_channel SET capacity = 0, rate_limit = 0 WHERE id NOT IN ({brought})")
         self.sql("UPDATE connector_job_channel SET paused = false")
+
+    def connect(self):
+        """Open the connection that :meth:`sql` uses."""
+        self._connection = psycopg2.connect(**sql_db.connection_info_for(self.dbname)[1])
+        self._connection.autocommit = True
 
     def _end_processes(self):
         for process in self._processes:

@@ -11,7 +11,7 @@ from odoo import sql_db
 from odoo.tests import tagged
 
 from .common import wait_until
-from .own_cluster import OwnCluster, PgBouncer, binaries, pgbouncer
+from .own_cluster import OwnServerCase, PgBouncer, pgbouncer
 from .process_case import PROBE, ProcessCase, _postgres, drop_database, odoo_command
 
 
@@ -108,49 +108,6 @@ class TestUpgrade(ProcessCase):
         self.assertEqual(self.sql("SELECT count(*) FROM connector_worker"), [(0,)])
 
 
-class OwnServerCase(ProcessCase):
-    """A test with a PostgreSQL server of its own."""
-
-    @classmethod
-    def setUpClass(cls):
-        if binaries() is None:
-            raise unittest.SkipTest("PostgreSQL's server programs are not in /usr/lib/postgresql")
-        super().setUpClass()
-        cls.cluster = OwnCluster()
-        cls.addClassCleanup(cls.cluster.close)
-        cls.cluster.copy_database(sql_db.connection_info_for(cls.dbname)[1], cls.dbname)
-
-    def setUp(self):
-        super().setUp()
-        self.connect()
-
-    def connect(self):
-        self._connection.close()
-        self._connection = psycopg2.connect(host=self.cluster.host, user=self.cluster.user, dbname=self.dbname)
-        self._connection.autocommit = True
-
-    def store(self, count, sleep_s=0.0):
-        """Store jobs without Odoo, which has this server not in its configuration."""
-        self.sql(
-            """INSERT INTO connector_job (state, priority, channel_id, channel, attempt, max_attempts, crashes,
-                                          user_id, call, model_name, method_name)
-               SELECT 'pending', 10, c.id, c.name, 0, 0, 0, 1,
-                      json_build_object('ids', '[]'::json, 'args', json_build_array('k' || i, %s), 'kwargs', '{}'::json,
-                                        'context', '{}'::json, 'su', true)::text, 'queue.probe', 'effect'
-                 FROM connector_job_channel c, generate_series(1, %s) i WHERE c.name = 'root'""",
-            sleep_s,
-            count,
-        )
-
-    def start_there(self, host, port, *args, **settings):
-        command = [
-            c
-            for c in self.worker_command(*args, **settings)
-            if not c.startswith(("--db_host", "--db_port", "--db_user"))
-        ]
-        return self.spawn(*command, f"--db_host={host}", f"--db_port={port}", f"--db_user={self.cluster.user}")
-
-
 @tagged("post_install", "-at_install", "process")
 class TestServerRestarts(OwnServerCase):
     def test_restarts(self):
@@ -174,7 +131,7 @@ class TestPgBouncer(OwnServerCase):
     @classmethod
     def setUpClass(cls):
         if pgbouncer() is None:
-            raise unittest.SkipTest("pgbouncer is not installed")
+            raise unittest.SkipTest("PgBouncer is not there: apt-get install pgbouncer, as script/test does for root")
         super().setUpClass()
 
     def test_transaction_mode(self):

@@ -81,14 +81,6 @@ class TestWorkers(ProcessCase):
         self.assertEqual(self.effects(), 100)
         self.assertIsNone(worker.popen.poll())
 
-    def test_idle_sessions(self):
-        """A worker without work leaves no transaction open, in which the time would stand still."""
-        self.start_worker("--threads=2")
-        self.enqueue("effect", [(f"k{i}",) for i in range(20)])
-        self.wait_states(20, done=20)
-        open_ones = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%%'"
-        wait_until(lambda: not self.sql(open_ones), 10, self.logs)
-
     def test_drain(self):
         """--drain runs what is due and ends with 0; what is not due stays."""
         self.enqueue("effect", [(f"k{i}",) for i in range(20)])
@@ -118,20 +110,6 @@ class TestWorkers(ProcessCase):
         self.start_worker()
         self.wait_states(60, done=2)
         self.assertEqual(self.effects(), 21)
-
-    def test_capacity(self):
-        """A capacity holds over processes, measured from the inside of the jobs."""
-        with self.environment() as env:
-            env["connector.job.channel"].create({"name": "root.narrow", "capacity": 2})
-        self.enqueue("span", [(str(i), 0.05) for i in range(60)], channel="root.narrow.below")
-        self.start_worker()
-        self.start_worker()
-        self.wait_states(60, done=60)
-        overlap = self.sql(
-            """SELECT max(n) FROM (SELECT (SELECT count(*) FROM queue_probe_run b WHERE b.started <= a.started
-               AND b.ended > a.started) AS n FROM queue_probe_run a) x"""
-        )[0][0]
-        self.assertEqual(overlap, 2)
 
     def test_exclusive(self):
         """Of the jobs with one exclusive key at most one runs at a time, over processes, in order."""
