@@ -36,16 +36,10 @@ class FakeOdoo(MisbehavingServer):
     def __enter__(self):
         super().__enter__()
         self.tables = defaultdict(dict)
-        for number, (model, row) in enumerate(
-            [
-                ("res.country", {"code": "BE"}),
-                ("res.country", {"code": "US"}),
-                ("res.country.state", {"code": "CA", "country_id.code": "US"}),
-                ("uom.uom", {"name": "Units"}),
-                ("product.category", {"complete_name": "Goods"}),
-            ]
-        ):
-            self.tables[model][number + 1] = row
+        self.tables["res.country"] = {1: {"code": "BE"}, 2: {"code": "US"}}
+        self.tables["res.country.state"] = {3: {"code": "CA", "country_id.code": "US"}}
+        self.tables["uom.uom"] = {4: {"name": "Units"}}
+        self.tables["product.category"] = {5: {"complete_name": "Goods"}}
         self.always(self._serve)
         return self
 
@@ -75,17 +69,16 @@ class FakeOdoo(MisbehavingServer):
     def _do_context_get(self, model):
         return {"lang": "en_US"}
 
-    def _do_search(self, model, domain, order="id", limit=None):
+    def _search(self, model, domain, limit):
         meets = {
             "=": lambda value, other: value == other,
             "in": lambda value, other: value in other,
             ">": lambda value, other: value > other,
             ">=": lambda value, other: value >= other,
         }
-        rows = sorted({**row, "id": number}["id"] for number, row in self.tables[model].items())
         found = [
             number
-            for number in rows
+            for number in sorted(self.tables[model])
             if all(
                 meets[operator]({**self.tables[model][number], "id": number}.get(path), value)
                 for path, operator, value in domain
@@ -93,17 +86,18 @@ class FakeOdoo(MisbehavingServer):
         ]
         return found[:limit]
 
-    def _do_search_read(self, model, domain, fields, load):
+    def _do_search_read(self, model, domain, fields, load="_classic_read", order="id", limit=None):
+        plain = [name for name in fields if name != "id"]
         return [
-            {"id": number, **{name: self.tables[model][number][name] for name in fields}}
-            for number in self._do_search(model, domain)
+            {"id": number, **{name: self.tables[model][number][name] for name in plain}}
+            for number in self._search(model, domain, limit)
         ]
 
     def _do_export_data(self, model, ids, fields_to_export):
         rows = [self.tables[model][number] for number in ids]
         for number, row in zip(ids, rows, strict=True):
             row.setdefault("xid", f"__export__.{model.replace('.', '_')}_{number}_0123abcd")
-        return {"datas": [["xid" in row and row["xid"], *(row[name] for name in fields_to_export[1:])] for row in rows]}
+        return {"datas": [[row["xid"], *(row[name] for name in fields_to_export[1:])] for row in rows]}
 
     def _do_load(self, model, fields, data):
         values = dict(zip(["xid", *fields[1:]], data[0], strict=True))

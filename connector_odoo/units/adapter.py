@@ -54,8 +54,12 @@ class OdooAdapter(Adapter):
         :param cursor: the last id of the page before
         """
         domain = [*(filters or []), ("id", ">", cursor or 0)]
-        ids = self.call("search", domain=domain, order="id", limit=self._page_size)
+        ids = self._ids(domain, limit=self._page_size, order="id")
         return [str(i) for i in ids], ids[-1] if len(ids) == self._page_size else None
+
+    def _ids(self, domain: Any, **options: Any) -> list[int]:
+        # Not search(): its first parameter has another name in some versions and addons.
+        return [row["id"] for row in self.call("search_read", domain=domain, fields=["id"], **options)]
 
     def read(self, external_id: str, fields: Sequence[str] | None = None) -> dict[str, Any]:
         return self.read_many([external_id], fields)[0]
@@ -113,7 +117,7 @@ class OdooAdapter(Adapter):
         domain = [(code, "=", data[key])]
         if key in SCOPES:
             domain.append((SCOPES[key][0], "=", data[SCOPES[key][1]]))
-        found = self.call("search", model=model, domain=domain, limit=1)
+        found = self._ids(domain, limit=1, model=model)
         if not found and key not in OPTIONAL:
             raise PermanentError(
                 f"{self.backend.display_name} has no {model} with {code} {data[key]!r}: create it there"
