@@ -28,9 +28,9 @@ class BatchImporter(Synchronizer):
     With :attr:`stream` it is incremental: without filters it imports what has changed since the last time.
     """
 
-    #: Name of the stream that says how far the import got, unique on a backend: usually the name of the model.
+    #: Name of the stream that says how far the import got, unique on a backend; True: the name of the model.
     #: None: each time all of it is imported.
-    stream: ClassVar[str | None] = None
+    stream: ClassVar[str | bool | None] = None
     #: Seconds that the next run goes back behind the start of this one: the clocks of the two systems differ, and a
     #: change is seen only when it is committed there.
     overlap_s: ClassVar[float] = 600.0
@@ -80,7 +80,8 @@ class BatchImporter(Synchronizer):
     # -- the stream ----------------------------------------------------------------------------------------------------
 
     def _stream(self) -> Any:
-        return self.env["connector.stream"].of(self.backend, self.stream)
+        name = self.work.model_name if self.stream is True else self.stream
+        return self.env["connector.stream"].of(self.backend, name)
 
     def _stream_filters(self, cursor: Any) -> Any:
         """Return the filters for what is new behind a cursor; None, the cursor of a new stream: all."""

@@ -299,6 +299,15 @@ class TestStream(BatchCase):
         self.assertEqual(self.searched(), [None, {"since": "2026-05-01 11:59:00"}, {"since": "2026-05-02 11:59:00"}])
         self.assertEqual(self.stream.cursor, {"since": "2026-05-02T11:59:00"})
 
+    def test_named_as_the_model(self):
+        """One batch importer of several models may have a stream for each, of the model's name."""
+        self.register(type("Each", (Since,), {"_apply_on": ["test.partner", "test.tag"], "stream": True}))
+        self.import_batch(model="test.tag")
+        self.assertFalse(self.stream.cursor)
+        self.assertTrue(self.env["connector.stream"].of(self.backend, "test.tag").cursor)
+        self.import_batch()
+        self.assertTrue(self.stream.cursor)
+
     def test_filters_of_ones_own(self):
         """A run with filters neither uses nor moves the stream."""
         self.import_batch({"group": 7})
