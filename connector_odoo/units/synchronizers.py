@@ -21,9 +21,7 @@ PARTNER = "odoo.res.partner"
 
 @odoo
 class OdooBatchImporter(DelayedBatchImporter):
-    @property
-    def stream(self) -> str:
-        return self.work.model_name
+    stream = True
 
     def _since_filters(self, since: datetime) -> Any:
         # Dates have microseconds there and none over the API: this one, cut to the second, includes all of its second.
