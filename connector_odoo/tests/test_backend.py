@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 from odoo.exceptions import AccessError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import Form, new_test_user, tagged
 
 from odoo.addons.connector_framework.adapters import Adapter
 from odoo.addons.connector_framework.exceptions import (
@@ -90,6 +90,17 @@ class TestBackend(PeerCase):
         self.env.invalidate_all()
         self.assertFalse(self.backend.sudo().api_key)
         self.assertEqual((self.backend.url, self.backend.state), ("https://neutralized.invalid", "draft"))
+
+    def test_form(self):
+        """A backend is made in its form; a login is asked for where XML-RPC needs it."""
+        with Form(self.env["odoo.backend"]) as form:
+            form.name, form.database, form.url = "Other", "other", "https://odoo.example.com"
+            form.version = "16.0"
+            with self.assertRaisesRegex(AssertionError, "login"):
+                form.save()
+            form.login = "connector"
+        self.assertEqual(form.record.lang_id.code, "en_US")
+        self.assertFalse(form.record.conflict_policy)
 
     def test_views(self):
         """The form of a contact shows its bindings; the bindings of products have the views of those of contacts."""
