@@ -7,7 +7,6 @@ savepoint is rolled back, so what is rolled back is forgotten.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -29,11 +28,11 @@ class Writer(NamedTuple):
     origin: Any  # what ``connector_origin`` says, None without, or SILENT
 
 
-class Writing(AbstractContextManager[None]):
+class Writing:
     """Know in whose name the ORM writes while a create, write or unlink runs.
 
     What comes after the call is still this writer's, as is what it made necessary to recompute; unless there is another
-    call around it, which then goes on.
+    call around it, which then goes on. It is entered by every call once anybody listens to changes: few steps.
     """
 
     __slots__ = ("_outer", "_token", "cr", "writer")
@@ -44,14 +43,16 @@ class Writing(AbstractContextManager[None]):
 
     def __enter__(self) -> None:
         self._outer = _open.get()
-        changes_of(self.cr).resume(self.writer)
+        changes = changes_of(self.cr)
+        if changes.writer is not self.writer:
+            changes.resume(self.writer)
         self._token = _open.set(self)
 
     def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
         changes = changes_of(self.cr)  # a new one, in this writer's name, if a savepoint inside has emptied the data
         _open.reset(self._token)
         outer = self._outer
-        if outer is not None and outer.cr is self.cr:
+        if outer is not None and outer.cr is self.cr and outer.writer is not changes.writer:
             # After an error the transaction may be broken, and is about to be rolled back: flush nothing.
             changes.resume(outer.writer, settle=exc_type is None)
 

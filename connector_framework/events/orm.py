@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from .changes import SILENT, Writer, Writing, changes_of
+from .changes import SILENT, Writer, Writing, changes_of, known_changes
 from .delivery import schedule
 from .listening import Listening
 from .records import on_record_change, on_record_create, on_record_unlink, on_record_write
@@ -18,6 +18,10 @@ _OWN = frozenset({"id", "create_uid", "create_date", "write_uid", "write_date", 
 
 
 def _writer(env: Any) -> Writer:
+    known = known_changes(env.cr)
+    if known is not None and known.writer is not None and known.writer.env is env:
+        if known.writer.origin is not SILENT and not on_record_change.is_muted:
+            return known.writer
     context = env.context
     if context.get("connector_no_events") or on_record_change.is_muted:
         return Writer(env, SILENT)
@@ -25,7 +29,7 @@ def _writer(env: Any) -> Writer:
     return Writer(env, tuple(origin) if isinstance(origin, list) else origin)
 
 
-def writing(heard: Listening, env: Any) -> AbstractContextManager[None]:
+def writing(heard: Listening, env: Any) -> AbstractContextManager[None] | Writing:
     """Know in whose name the ORM writes, as what it makes necessary to recompute has the same origin."""
     return Writing(_writer(env)) if heard.tracks else _NOBODY
 
@@ -35,7 +39,7 @@ _NOBODY = nullcontext()
 
 def created(heard: Listening, records: Any, vals_list: list[dict[str, Any]]) -> None:
     """Report records that the ORM has created."""
-    if not records or records.env.context.get("connector_no_events"):
+    if not (heard.collects or heard.creates) or not records or records.env.context.get("connector_no_events"):
         return
     if heard.collects:
         _collect(records, {name for vals in vals_list for name in vals}.union(heard.precomputed), created=True)
@@ -45,6 +49,8 @@ def created(heard: Listening, records: Any, vals_list: list[dict[str, Any]]) -> 
 
 def written(heard: Listening, records: Any, vals: dict[str, Any]) -> None:
     """Report records that the ORM has written."""
+    if not (heard.collects or heard.writes):
+        return
     records = _real(records)
     if not records or records.env.context.get("connector_no_events"):
         return
@@ -56,8 +62,10 @@ def written(heard: Listening, records: Any, vals: dict[str, Any]) -> None:
 
 def unlinking(heard: Listening, records: Any) -> None:
     """Report records that the ORM is going to delete."""
+    if not heard.unlinks:
+        return
     records = _real(records)
-    if heard.unlinks and records and not records.env.context.get("connector_no_events"):
+    if records and not records.env.context.get("connector_no_events"):
         on_record_unlink.fire(records)
 
 
