@@ -3,7 +3,8 @@
 
 In turn, in transactions that are rolled back: without the hook, with it and no consumer, with one consumer of each of
 create, write and unlink, and with one of ``on_record_change`` (its delivery included). What is timed is the CPU time of
-this process: PostgreSQL's part is the same, and would hide what is looked for.
+this process: PostgreSQL's part is the same, and would hide what is looked for. ``script/bench`` has the same steps run
+with one listener of OCA's ``component_event``, in a process and a database of its own.
 
 Needs an importable Odoo (``PYTHONPATH``) and a database with the addon; takes Odoo's options::
 
@@ -22,6 +23,7 @@ sys.path.remove(os.path.dirname(os.path.abspath(__file__)))
 
 import argparse
 import gc
+import importlib.util
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -44,10 +46,22 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     options, rest = parser.parse_known_args()
     config.parse_config([*rest, "--log-level=warn"], setup_logging=True)
+    peer = load_peer().measure(options.records, options.rounds) if "CONNECTOR_TEMPLATE" in os.environ else {}
     with database() as name, Registry(name).cursor() as cr:
         env = api.Environment(cr, api.SUPERUSER_ID, {"tracking_disable": True})
-        partners(env, options.records, options.rounds)
+        unsubscribe_all(env)
+        partners(env, options.records, options.rounds, peer)
         calls(env, options.rounds)
+
+
+def load_peer() -> Any:
+    """Return the module beside this one that measures the peer."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_events_peer.py")
+    spec = importlib.util.spec_from_file_location("_events_peer", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, os.path.dirname(path))  # which that file takes off again
+    spec.loader.exec_module(module)
+    return module
 
 
 @contextmanager
@@ -63,6 +77,16 @@ def database() -> Iterator[str]:
         yield name
     finally:
         exp_drop(name)
+
+
+def unsubscribe_all(env: Any) -> None:
+    """Have nobody listen: the connectors in the database do."""
+    from odoo.addons.connector_framework import events
+
+    for name in ("on_record_create", "on_record_write", "on_record_unlink", "on_record_change"):
+        event = getattr(events, name)
+        for consumer in {consumer for model_name in env for consumer in event.consumers(env, model_name)}:
+            event.unsubscribe(consumer)
 
 
 @contextmanager
@@ -110,7 +134,7 @@ VARIANTS: dict[str, Callable[[], Any]] = {
 }
 
 
-def partners(env: Any, count: int, rounds: int) -> None:
+def partners(env: Any, count: int, rounds: int, peer: dict[str, float]) -> None:
     """Print the ratios for a thousand partners."""
     times: dict[str, dict[str, list[float]]] = {}
     for number in range(rounds + 1):
@@ -121,7 +145,9 @@ def partners(env: Any, count: int, rounds: int) -> None:
                     if number:  # the first round warms up
                         times.setdefault(step, {}).setdefault(name, []).append(seconds)
     print(f"{count} partners, Odoo's own CPU time, best of {rounds} rounds; ratio to without")
-    report(times)
+    for step, seconds in peer.items():
+        times[step]["component_event"] = [seconds]
+    report(times, [*VARIANTS, *(["component_event"] if peer else [])])
 
 
 def one_round(env: Any, count: int) -> Iterator[tuple[str, float]]:
@@ -178,14 +204,14 @@ def nothing(record: Any, *args: Any) -> Any:
     return record
 
 
-def report(times: dict[str, dict[str, list[float]]]) -> None:
-    print("  " + " " * 12 + "".join(f"{name:>22}" for name in VARIANTS))
+def report(times: dict[str, dict[str, list[float]]], variants: list[str]) -> None:
+    print("  " + " " * 12 + "".join(f"{name:>22}" for name in variants))
     for step, by_variant in times.items():
         best = {name: min(seconds) for name, seconds in by_variant.items()}
         print(
             f"  {step:<12}"
             + "".join(
-                f"{seconds / best['without']:>12.3f} ({seconds:.3f} s)" for seconds in (best[name] for name in VARIANTS)
+                f"{seconds / best['without']:>12.3f} ({seconds:.3f} s)" for seconds in (best[name] for name in variants)
             )
         )
 

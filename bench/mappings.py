@@ -3,13 +3,12 @@
 
 10 000 records through 25 fields: 12 direct, 7 with modifiers (two of them many2ones), 6 by methods, and two lists of
 children with two lines each. Both find external ids in the same table in memory, so that what is measured is the
-mapping and not the database. With ``--peer DIR`` the mapper of OCA's ``connector`` does the same mapping in the same
-run; DIR is what ``pip install --no-deps --target DIR`` made of ``odoo-addon-connector``, ``-component``,
-``-component-event`` and ``-queue-job`` 19.0, and ``cachetools``.
+mapping and not the database. The mapper of OCA's ``connector``, which is installed from PyPI into a folder of its own,
+does the same mapping in the same run.
 
 Needs an importable Odoo (``PYTHONPATH``), and no database::
 
-    python bench/mappings.py [--records 10000] [--rounds 9] [--peer DIR] [--profile]
+    python bench/mappings.py [--records 10000] [--rounds 9] [--no-peer] [--profile]
 """
 
 from __future__ import annotations
@@ -311,18 +310,23 @@ def best(functions: dict[str, Callable[[], Any]], rounds: int) -> dict[str, floa
     return {name: min(taken) for name, taken in times.items()}
 
 
-def load_peer(folder: Path) -> Callable[[list[dict[str, Any]]], list[dict[str, Any]]]:
-    spec = importlib.util.spec_from_file_location("mappings_peer", Path(__file__).with_name("mappings_peer.py"))
+def load_peer() -> Callable[[list[dict[str, Any]]], list[dict[str, Any]]]:
+    peers = _module("_peers")
+    return _module("_mappings_peer").load(peers.install(peers.CONNECTOR), RECORDS)
+
+
+def _module(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.load(folder, RECORDS)
+    return module
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--records", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--peer", type=Path, metavar="DIR", help="where the addons of OCA's connector 19.0 are")
+    parser.add_argument("--no-peer", action="store_true", help="leave OCA's connector out")
     parser.add_argument("--profile", action="store_true", help="show where the mapper spends its time")
     arguments = parser.parse_args()
 
@@ -347,8 +351,8 @@ def main() -> int:
         "by hand": lambda: by_hand(records, binder),
         "mapper": lambda: mapper.map_many(records, for_create=True),
     }
-    if arguments.peer:
-        peer = load_peer(arguments.peer)
+    if not arguments.no_peer:
+        peer = load_peer()
         if [sorted(values) for values in peer(records[:50])] != [sorted(v) for v in by_hand(records[:50], binder)]:
             print("the peer does not fill the same fields", file=sys.stderr)
             return 1

@@ -16,6 +16,8 @@ from __future__ import annotations
 import os
 import sys
 
+import _peers
+
 # This file's own name is a module's of the standard library.
 sys.path[:] = [path for path in sys.path if path != os.path.dirname(os.path.abspath(__file__))]
 
@@ -33,8 +35,6 @@ from pathlib import Path
 
 import psycopg2
 
-# What its manifest asks for beside Odoo, too.
-PEER = ("odoo-addon-queue-job==19.0.2.4.0.1", "openupgradelib==3.13.7")
 COMMAND = shlex.split(os.environ.get("ODOO_COMMAND", ""))
 THREADS = 4
 BARE = "bare loop"
@@ -247,15 +247,6 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def install_peer() -> str:
-    """Install the peer from PyPI into a folder of its own and return its addons path."""
-    folder = Path(tempfile.gettempdir()) / f"connector-bench-{PEER[0].replace('=', '-')}-{os.getuid()}"
-    if not (folder / "odoo/addons/queue_job").exists():
-        command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(folder), *PEER]
-        subprocess.run(command, check=True)
-    return str(folder / "odoo/addons")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
@@ -271,7 +262,14 @@ def main() -> None:
             "server_wide_modules = base,rpc,web,queue_job\n"
             "[queue_job]\nchannels = root:4\nhost = 127.0.0.1\nport = {port}\n"
         )
-        peer = Contender("OCA queue_job", "queue_job", THEIRS, install_peer(), ["--workers=4"], extra)
+        peer = Contender(
+            "OCA queue_job",
+            "queue_job",
+            THEIRS,
+            str(_peers.install(_peers.QUEUE_JOB) / "odoo/addons"),
+            ["--workers=4"],
+            extra,
+        )
         contenders.append((peer, options.peer_jobs))
     figures: dict[tuple[str, str], list[float]] = {}
 
