@@ -96,3 +96,36 @@ class TestOrderLines(BaseCase):
         """Where the shop rounded the untaxed price of one, the price is what gives the row's total."""
         line = order_lines(order(item(1, "8.33", 3, row_total="25.0000")))[0]
         self.assertEqual(round(line["price"] * 3, 6), 25)
+
+    def test_discount_on_taxed_prices(self):
+        """Where prices include tax, the discount does too: what is off without tax is less by the hidden tax."""
+        # 12.00 with 20 % tax, 10 % off: 1.20, of which 0.20 are tax.
+        taxed = {"tax_amount": "1.8000", "hidden_tax_amount": "0.2000", "discount_amount": "1.2000"}
+        lines = order_lines(order(item(1, "10.00", **taxed), discount_amount="-1.2000"))
+        self.assertEqual([(line["price"], line["discount"], line["tax_rates"]) for line in lines], [(10, 10, ["20"])])
+
+    def test_tax_before_discount(self):
+        """Where the tax is that of the price before the discount, the discount is an untaxed line."""
+        taxed = {"tax_amount": "2.0000", "discount_amount": "1.0000"}
+        lines = order_lines(order(item(1, "10.00", **taxed), discount_amount="-1.0000"))
+        self.assertEqual([(line["price"], line["tax_rates"]) for line in lines], [(10, ["20"]), (-1, [])])
+
+    def test_discount_on_shipping(self):
+        """What is off the shipping is a line of its own with the shipping's tax, and no discount of the order."""
+        shop = {"shipping_amount": "15.0000", "shipping_tax_amount": "2.0000", "shipping_discount_amount": "5.0000"}
+        lines = order_lines(order(item(1, "10.00"), **shop, discount_amount="-5.0000"))[1:]
+        self.assertEqual(
+            [(line["external_id"], line["price"], line["tax_rates"]) for line in lines],
+            [("100000001:shipping", 15, ["20"]), ("100000001:shipping-discount", -5, ["20"])],
+        )
+
+    def test_free_shipping_by_discount(self):
+        """Shipping of which all is off has no tax, and the two lines come to nothing."""
+        shop = {"shipping_amount": "15.0000", "shipping_tax_amount": "0.0000", "shipping_discount_amount": "15.0000"}
+        lines = order_lines(order(item(1, "10.00"), **shop, discount_amount="-15.0000"))[1:]
+        self.assertEqual([(line["price"], line["tax_rates"]) for line in lines], [(15, []), (-15, [])])
+
+    def test_grouped(self):
+        """The members of a grouped product are plain lines of their own."""
+        members = [item(number, "10.00", product_type="grouped") for number in (1, 2)]
+        self.assertEqual([line["product_id"] for line in order_lines(order(*members))], ["101", "102"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -19,25 +20,14 @@ HUNDRED = Decimal(100)
 def order_lines(order: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the lines of an order as ``sales_order.info`` returns it."""
     lines = [line for item in _sold_items(order["items"]) for line in _item_lines(item)]
-    rates = {_number(item.get("tax_percent")) for item in order["items"]}
-    number = order["increment_id"]
-    shipping, shipping_tax = _number(order["shipping_amount"]), _number(order.get("shipping_tax_amount"))
-    if shipping:
-        lines.append(
-            {
-                "external_id": f"{number}:shipping",
-                "kind": "shipping",
-                "name": order.get("shipping_description") or order.get("shipping_method"),
-                "qty": Decimal(1),
-                "price": shipping,
-                "discount": Decimal(0),
-                "tax_rates": _rates(_rate(shipping, shipping_tax, rates)),
-            }
-        )
-    # The header's discount is negative, an item's is positive. The rest belongs to no item.
-    rest = -_number(order["discount_amount"]) - sum(_number(item.get("discount_amount")) for item in order["items"])
+    lines += _shipping_lines(order)
+    # The header's discount is negative, that of an item or of the shipping is positive. The rest belongs to none.
+    rest = -_number(order["discount_amount"]) - _number(order.get("shipping_discount_amount"))
+    rest -= sum(_number(item.get("discount_amount")) for item in order["items"])
     if rest:
-        lines.append(_discount(f"{number}:discount", order.get("discount_description"), rest, Decimal(0)))
+        lines.append(
+            _line(f"{order['increment_id']}:discount", "discount", order.get("discount_description"), price=-rest)
+        )
     return lines
 
 
@@ -64,45 +54,94 @@ def _sold_items(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 def _item_lines(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the line of an item, and one for its discount where a percentage does not give it to the cent."""
     qty, price, row_total = (_number(item.get(key)) for key in ("qty_ordered", "price", "row_total"))
-    discount, tax_percent = _number(item.get("discount_amount")), _number(item.get("tax_percent"))
     if qty and _cents(qty * price) != _cents(row_total):
         # Where the shop's prices include tax, the untaxed price of one is rounded, the row is right.
         price = row_total / qty
-    percent = _cents(discount / row_total * HUNDRED) if row_total else Decimal(0)
-    is_exact = _cents(row_total * (1 - percent / HUNDRED)) == _cents(row_total - discount)
-    yield {
-        "external_id": str(item["item_id"]),
-        "kind": "item",
-        "product_id": str(item["product_id"]),
-        "sku": item["sku"],
-        "name": item["name"],
-        "qty": qty,
-        "price": price,
-        "discount": percent if is_exact else Decimal(0),
-        "tax_rates": _rates(tax_percent),
-    }
-    if discount and not is_exact:
-        yield _discount(f"{item['item_id']}:discount", item["name"], discount, tax_percent)
+    amount = _Amount(
+        net=row_total,
+        tax=_number(item.get("tax_amount")),
+        discount=_number(item.get("discount_amount")) - _number(item.get("hidden_tax_amount")),
+    )
+    rate = _number(item.get("tax_percent"))
+    percent = _cents(amount.discount / row_total * HUNDRED) if row_total else Decimal(0)
+    is_exact = amount.is_taxed_after_discount(rate) and (
+        _cents(row_total * (1 - percent / HUNDRED)) == _cents(row_total - amount.discount)
+    )
+    line = _line(str(item["item_id"]), "item", item["name"], qty=qty, price=price, rate=rate)
+    line.update(product_id=str(item["product_id"]), sku=item["sku"], discount=percent if is_exact else Decimal(0))
+    yield line
+    if amount.discount and not is_exact:
+        yield _discount_line(f"{item['item_id']}:discount", item["name"], amount, rate)
 
 
-def _discount(external_id: str, name: str | None, amount: Decimal, tax_percent: Decimal) -> dict[str, Any]:
+def _shipping_lines(order: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the line of the shipping, and one for what is off it."""
+    amount = _Amount(
+        net=_number(order["shipping_amount"]),
+        tax=_number(order.get("shipping_tax_amount")),
+        discount=_number(order.get("shipping_discount_amount")) - _number(order.get("shipping_hidden_tax_amount")),
+    )
+    if not amount.net:
+        return
+    number, name = order["increment_id"], order.get("shipping_description") or order.get("shipping_method")
+    rate = amount.rate({_number(item.get("tax_percent")) for item in order["items"]})
+    yield _line(f"{number}:shipping", "shipping", name, price=amount.net, rate=rate)
+    if amount.discount:
+        yield _discount_line(f"{number}:shipping-discount", name, amount, rate)
+
+
+@dataclass(frozen=True)
+class _Amount:
+    """What an item or the shipping comes to: before the discount, its tax, and the discount, both without tax.
+
+    A shop whose prices include tax takes the discount off the taxed price. What it then calls the hidden tax is the
+    tax in the discount.
+    """
+
+    net: Decimal
+    tax: Decimal
+    discount: Decimal
+
+    def is_taxed_after_discount(self, rate: Decimal) -> bool:
+        """Tell whether the tax is that of the amount less the discount, and not that of all of it."""
+        before, after = (abs(self.tax - base * rate / HUNDRED) for base in (self.net, self.net - self.discount))
+        return after <= before
+
+    def rate(self, rates: set[Decimal]) -> Decimal:
+        """Return the rate that gives the tax: one of the order's own if one does, else the quotient."""
+        if not self.tax:
+            return Decimal(0)
+        for rate in sorted(rates):
+            for base in (self.net - self.discount, self.net):
+                if _cents(base * rate / HUNDRED) == _cents(self.tax):
+                    return rate
+        return _cents(self.tax / (self.net - self.discount or self.net) * HUNDRED)
+
+
+def _discount_line(external_id: str, name: str | None, amount: _Amount, rate: Decimal) -> dict[str, Any]:
+    """Return the line of a discount, with the tax of what it is on unless that is taxed as if there were none."""
+    rate = rate if amount.is_taxed_after_discount(rate) else Decimal(0)
+    return _line(external_id, "discount", name, price=-amount.discount, rate=rate)
+
+
+def _line(
+    external_id: str,
+    kind: str,
+    name: str | None,
+    *,
+    price: Decimal,
+    qty: Decimal = Decimal(1),
+    rate: Decimal = Decimal(0),
+) -> dict[str, Any]:
     return {
         "external_id": external_id,
-        "kind": "discount",
+        "kind": kind,
         "name": name,
-        "qty": Decimal(1),
-        "price": -amount,
+        "qty": qty,
+        "price": price,
         "discount": Decimal(0),
-        "tax_rates": _rates(tax_percent),
+        "tax_rates": _rates(rate),
     }
-
-
-def _rate(amount: Decimal, tax: Decimal, rates: set[Decimal]) -> Decimal:
-    """Return the rate that gives a tax: one of the order's own if one does, else the quotient."""
-    if not tax:
-        return Decimal(0)
-    fitting = [rate for rate in sorted(rates) if _cents(amount * rate / HUNDRED) == _cents(tax)]
-    return fitting[0] if fitting else _cents(tax / amount * HUNDRED)
 
 
 def _rates(percent: Decimal) -> list[str]:
