@@ -3,6 +3,7 @@ from . import (
     magento_category,
     magento_customer_group,
     magento_partner,
+    magento_payment_method,
     magento_product,
     magento_sale_order,
     magento_tax,

@@ -32,6 +32,12 @@ class MagentoBackend(models.Model):
     warehouse_id = fields.Many2one(
         "stock.warehouse", help="Where orders are delivered from and stock is counted; empty: all of the company."
     )
+    orders_since = fields.Date(help="Orders that were placed before are not imported; empty: all of them are.")
+    import_canceled = fields.Boolean(
+        string="Canceled Orders",
+        default=True,
+        help="Whether an order that was canceled in the shop before it came here is imported, and cancelled here.",
+    )
     stock_field = fields.Selection(
         [("qty_available", "On Hand"), ("free_qty", "Free to Use"), ("virtual_available", "Forecasted")],
         string="Exported Quantity",
@@ -55,6 +61,7 @@ class MagentoBackend(models.Model):
     )
     website_ids = fields.One2many("magento.website", "backend_id", string="Websites")
     storeview_ids = fields.One2many("magento.storeview", "backend_id", string="Store Views")
+    payment_method_ids = fields.One2many("magento.payment.method", "backend_id", string="Payment Methods")
     tax_ids = fields.One2many("magento.tax", "backend_id", string="Taxes")
 
     def _default_product(self, kind):

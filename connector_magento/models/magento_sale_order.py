@@ -29,8 +29,17 @@ class MagentoSaleOrder(models.Model):
     payment_method = fields.Char(string="Paid by")
     shipping_method = fields.Char()
     coupon_code = fields.Char()
-    is_guest = fields.Boolean()
+    is_guest = fields.Boolean(help="Ordered without an account, or by one that the shop has deleted since.")
     customer_email = fields.Char(index="btree_not_null")
+    customer_note = fields.Text(string="Note of the Customer")
+    magento_history = fields.Text(string="History in Magento", help="States and comments, the latest first, in UTC.")
+    magento_parent_id = fields.Many2one(
+        "magento.sale.order",
+        string="Replaces",
+        ondelete="set null",
+        index="btree_not_null",
+        help="The order that was edited in the shop, which cancels it and makes this one in its place.",
+    )
     magento_total = fields.Monetary(string="Total in Magento", aggregator=None)
     total_difference = fields.Monetary(
         compute="_compute_total_difference", store=True, help="Odoo's total less Magento's.", aggregator=None

@@ -6,6 +6,7 @@ from . import (
     test_import_all,
     test_order,
     test_order_lines,
+    test_order_rules,
     test_partner,
     test_process_import,
 )

@@ -51,6 +51,31 @@ class TestOrder(ShopCase):
         row.update(customer_id=None, customer_is_guest=1, customer_email=order["customer_email"])
         self.assertEqual(self.import_one("magento.sale.order", second).partner_id, binding.partner_id)
 
+    def test_account_deleted(self):
+        """An order whose account the shop deleted is that account's partner's, if it was imported before."""
+        order, first = self.first(lambda order: order["customer_id"] and order["state"] == "new")
+        customer = order["customer_id"]
+        second = next(
+            number
+            for number in self.orders_where(lambda row: row["store_id"] == order["store_id"])
+            if number != order["increment_id"] and self.shop.store.order_by_increment_id(number)["customer_id"]
+        )
+        self.shop.store.order_by_increment_id(second).update(
+            customer_id=customer, customer_email=order["customer_email"]
+        )
+        self.in_shop("customer.delete", customer)
+        binding = self.import_one("magento.sale.order", second)
+        self.assertEqual(binding.partner_id, first.partner_id)
+
+    def test_account_deleted_before_it_came(self):
+        """An order whose account was deleted before it was ever imported has a partner as a guest's has."""
+        number = self.orders_where(lambda order: order["customer_id"])[0]
+        order = self.shop.store.order_by_increment_id(number)
+        self.in_shop("customer.delete", order["customer_id"])
+        binding = self.import_one("magento.sale.order", number)
+        self.assertEqual(binding.partner_id.email, order["customer_email"])
+        self.assertFalse(binding.partner_id.magento_bind_ids)
+
     def test_discount(self):
         """Orders with a coupon come to the shop's total."""
         for number in self.orders_where(lambda order: order["coupon_code"]):
@@ -63,6 +88,17 @@ class TestOrder(ShopCase):
         _order, binding = self.first(lambda order: order["order_currency_code"] == "EUR")
         self.assertEqual(binding.currency_id.name, "EUR")
         self.assertEqual(binding.pricelist_id, binding.magento_website_id.pricelist_id)
+
+    def test_currency_of_the_order(self):
+        """An order in another currency than its website's has the amounts that its customer saw."""
+        number = self.orders_where(lambda order: order["order_currency_code"] == "USD")[0]
+        row = self.shop.store.order_by_increment_id(number)
+        row.update(order_currency_code="EUR", base_to_order_rate="0.9000")
+        for name in ("base_grand_total", "base_subtotal", "base_tax_amount"):
+            row[name] = f"{float(row[name]) / 0.9:.4f}"
+        binding = self.import_one("magento.sale.order", number)
+        self.assertEqual(binding.currency_id.name, "EUR")
+        self.assertAlmostEqual(binding.amount_total, float(row["grand_total"]), 2)
 
     def test_virtual(self):
         """A virtual order is not delivered: it has no shipping address and no shipping."""

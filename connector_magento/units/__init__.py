@@ -1,1 +1,12 @@
-from . import adapter, batch, category, customer_group, importer, partner, product, sale_order, website
+from . import (
+    adapter,
+    batch,
+    category,
+    customer_group,
+    importer,
+    order_importer,
+    partner,
+    product,
+    sale_order,
+    website,
+)

@@ -1,4 +1,4 @@
-"""Sell: place orders and take them through invoice, shipment, refund, hold and cancel.
+"""Sell: place orders and take them through invoice, shipment, refund, hold, cancel and edit.
 
 The seed and the API use the same functions, so that what an order says of itself always adds up:
 `grand_total = subtotal + discount_amount (negative) + shipping_amount + tax_amount`, tax after discount, per row.
@@ -7,6 +7,7 @@ The seed and the API use the same functions, so that what an order says of itsel
 from __future__ import annotations
 
 from .documents import comment_row, invoice, refund, ship
+from .editing import edit
 from .placing import Buyer, OrderLine, place
 from .states import add_comment, cancel, hold, unhold
 
@@ -16,6 +17,7 @@ __all__ = [
     "add_comment",
     "cancel",
     "comment_row",
+    "edit",
     "hold",
     "invoice",
     "place",

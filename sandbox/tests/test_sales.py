@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from sandbox import sales
+
 from .support import SandboxCase
 
 INVOICE = "sales_order_invoice.create"
@@ -188,3 +190,17 @@ class Orders(SandboxCase):
         self.client("sales_order.addComment", "300000001", "pending", "one")
         self.client("sales_order.addComment", "300000001", "pending", "two")
         self.assertEqual([one["comment"] for one in self.order()["status_history"]][:2], ["two", "one"])
+
+    def test_edit(self) -> None:
+        """An edited order is canceled, and one that refers to it has what is left of it, with totals that add up."""
+        old = self.shop.store.order_by_increment_id("300000001")
+        line = self.order()["items"][0]
+        new = sales.edit(self.shop.store, old, {line["item_id"]: 1})
+        order, first = self.order(new["increment_id"]), self.order()
+        self.assertEqual((order["increment_id"], order["relation_parent_real_id"]), ("300000001-1", "300000001"))
+        self.assertEqual((first["state"], first["relation_child_real_id"]), ("canceled", "300000001-1"))
+        self.assertEqual(order["items"][0]["qty_ordered"], "1.0000")
+        names = ("subtotal", "discount_amount", "shipping_amount", "tax_amount")
+        self.assertEqual(sum(Decimal(order[name]) for name in names), Decimal(order["grand_total"]))
+        again = sales.edit(self.shop.store, new, {})
+        self.assertEqual(again["increment_id"], "300000001-2")
