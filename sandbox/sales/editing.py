@@ -13,7 +13,7 @@ from .states import cancel
 def edit(shop: Shop, order: dict[str, Any], quantities: dict[str, int]) -> dict[str, Any]:
     """Replace an order by one with other quantities; return the new one, pending.
 
-    The new order's number is that of the first one with a dash and a count. Only what depends on the quantities changes:
+    The new order's number is that of the first one with a dash and a count. What depends on the quantities changes:
     rows, tax and totals; discounts and shipping stay.
 
     :param quantities: pieces by the id of a line that has amounts; 0 takes it out, those not named stay.
