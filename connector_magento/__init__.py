@@ -1,1 +1,1 @@
-from . import events, models, references, units
+from . import events, models, references, units, wizards

@@ -13,6 +13,7 @@
         "data/channel_data.xml",
         "views/magento_backend_views.xml",
         "views/magento_binding_views.xml",
+        "wizards/magento_order_comment_views.xml",
         "views/record_views.xml",
         "views/menus.xml",
     ],

@@ -30,3 +30,13 @@ def stock_changed(quants, fields):
             identity_key=f"magento.stock:{binding.id}",
             description=quants.env._("Export the stock of %s", binding.display_name),
         ).export_record(fields=["magento_qty"])
+
+
+export_on_change(
+    "magento.sale.order",
+    fields=["state"],
+    when=lambda orders: orders.filtered(
+        lambda order: order.state == "cancel" and order.external_id and order.backend_id.export_cancel
+    ),
+    channel="root.magento",
+)

@@ -38,6 +38,7 @@ class MagentoBackend(models.Model):
         default=True,
         help="Whether an order that was canceled in the shop before it came here is imported, and cancelled here.",
     )
+    export_cancel = fields.Boolean(string="Cancel There", help="Cancel in the shop the orders that are cancelled here.")
     stock_field = fields.Selection(
         [("qty_available", "On Hand"), ("free_qty", "Free to Use"), ("virtual_available", "Forecasted")],
         string="Exported Quantity",

@@ -1,4 +1,14 @@
 from odoo import api, fields, models
+from odoo.exceptions import AccessError
+
+from odoo.addons.connector_framework.models.backend import MANAGER_GROUP
+from odoo.addons.connector_framework.queue import job_options
+
+from ..units.order_export import OrderActions
+
+
+def _order_key(orders, *args, **kwargs):
+    return f"magento.order:{orders.ids}"
 
 
 class SaleOrder(models.Model):
@@ -51,6 +61,67 @@ class MagentoSaleOrder(models.Model):
     def _compute_total_difference(self):
         for order in self:
             order.total_difference = order.currency_id.round(order.amount_total - order.magento_total)
+
+    # -- buttons -----------------------------------------------------------------------------------------------------
+
+    def action_import_again(self):
+        """Read the orders again, whether they seem to have changed or not."""
+        self._check_may_manage()
+        for order in self:
+            self.browse().as_job(channel="root.magento").import_record(order.backend_id, order.external_id, force=True)
+
+    def action_hold(self):
+        self._enqueue_action("hold")
+
+    def action_unhold(self):
+        self._enqueue_action("unhold")
+
+    def action_cancel_in_magento(self):
+        self._enqueue_action("cancel")
+
+    def action_comment(self):
+        """Open the form of a comment."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Comment on order %s", self.external_id),
+            "res_model": "magento.order.comment",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_order_id": self.id},
+        }
+
+    def _enqueue_action(self, action):
+        self._check_may_manage()
+        for order in self:
+            order.as_job(
+                channel="root.magento",
+                description=self.env._("%(action)s order %(number)s", action=action, number=order.external_id),
+            ).export_action(action)
+
+    def _check_may_manage(self):
+        if not self.env.user.has_group(MANAGER_GROUP):
+            raise AccessError(self.env._("Only a Connector Manager can do this to an order of a shop."))
+        self.check_access("write")
+
+    # -- what jobs call ----------------------------------------------------------------------------------------------
+
+    @api.private
+    @job_options(exclusive_key=_order_key)
+    def export_action(self, action):
+        """Hold, unhold or cancel the order (1) in the shop."""
+        with self.backend_id.work_on(self._name) as work:
+            return work.unit(OrderActions).run(self, action)
+
+    @api.private
+    @job_options(exclusive_key=_order_key)
+    def export_comment(self, text, notify=False):
+        """Add a comment to the order (1) in the shop.
+
+        :param notify: whether the shop sends it to the customer
+        """
+        with self.backend_id.work_on(self._name) as work:
+            return work.unit(OrderActions).run(self, "comment", text=text, notify=notify)
 
 
 class MagentoSaleOrderLine(models.Model):

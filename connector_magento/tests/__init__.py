@@ -5,6 +5,7 @@ from . import (
     test_failures,
     test_import_all,
     test_order,
+    test_order_export,
     test_order_lines,
     test_order_rules,
     test_partner,

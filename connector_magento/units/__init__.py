@@ -4,6 +4,7 @@ from . import (
     category,
     customer_group,
     importer,
+    order_export,
     order_importer,
     partner,
     product,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from typing import Any
+
 from odoo.addons.connector_framework.exceptions import ConfigurationError
 from odoo.addons.connector_framework.mappings import (
     ImportMapper,
@@ -28,6 +32,41 @@ class OrderAdapter(MagentoAdapter):
     _window_key = "order_id"
     # A row of the list has 140 keys.
     _page_size = 100
+
+    def write(self, external_id: str, data: Mapping[str, Any]) -> None:
+        """Do to an order the ``action`` of the data."""
+        self.change_state(external_id, data["action"])
+
+    def change_state(self, external_id: str, action: str) -> bool:
+        """Hold, unhold or cancel an order; tell whether there was anything to do.
+
+        :raises PermanentError: when the shop does not allow it in the state that the order has
+        """
+        state = self.read(external_id)["state"]
+        if state == {"hold": "holded", "cancel": "canceled"}.get(action) or (action == "unhold" and state != "holded"):
+            return False
+        if action == "cancel" and state == "holded":
+            self.call("sales_order.unhold", external_id)
+        self.call(f"sales_order.{action}", external_id)
+        return True
+
+    def add_comment(self, external_id: str, text: str, notify: bool = False) -> bool:
+        """Add a comment to an order, unless it is the latest one already; tell whether it was added.
+
+        An answer may get lost on its way here, and the comment is sent again.
+        """
+        order = self.read(external_id)
+        latest = next((row["comment"] for row in order["status_history"] if row.get("comment")), "")
+        if comparable(latest) == comparable(text):
+            return False
+        # Whatever status comes with a comment is the order's from then on, right or wrong: so it is the present one.
+        self.call("sales_order.addComment", external_id, order["status"], text, notify)
+        return True
+
+
+def comparable(text: str) -> str:
+    """Return a text as the shop may give it back: it makes question marks of emoji, and has line ends of its own."""
+    return " ".join(re.sub(r"(?:[^\u0000-\uffff]|\?)+", "?", text).split())
 
 
 @magento_1_7(replacing=OrderAdapter)
