@@ -194,6 +194,17 @@ class Worker:
         self.ended(job, True)
         return True
 
+    def time_out(self, job: Claimed, retry_after_s: float) -> None:
+        """Fail an attempt that takes too long: its session is cut, so that its work cannot be committed any more."""
+        message = f"the attempt took longer than {job.timeout_s:g} s"
+        _logger.warning("%s: %s", job, message)
+        self.session.execute(sql.end_session_of([job.id]))
+        error = {"exc_type": "TimeoutError", "exc_message": message, "exc_info": None, "user_message": None}
+        if job.exhausted:
+            self.fail(job, error)
+        else:
+            self.retry(job, retry_after_s, True, error)
+
     # -- liveness ------------------------------------------------------------------------------------------------------
 
     def beat(self, running: int = 0, stopping: bool = False) -> bool:

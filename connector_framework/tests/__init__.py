@@ -31,6 +31,7 @@ from . import (
     test_queue_enqueue,
     test_queue_hosting,
     test_queue_hosts,
+    test_queue_inline,
     test_queue_model,
     test_queue_process,
     test_queue_rpc,

@@ -51,6 +51,12 @@ class QueueProbe(models.AbstractModel):
         )
 
     @api.private
+    def claimed(self):
+        """Return how many jobs are claimed, this one included."""
+        self.env.cr.execute("SELECT count(*) FROM connector_job WHERE state = 'running'")
+        return self.env.cr.fetchone()[0]
+
+    @api.private
     def poison(self):
         """Kill the process that runs it."""
         os.kill(os.getpid(), signal.SIGKILL)
