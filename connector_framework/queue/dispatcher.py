@@ -14,6 +14,7 @@ from collections.abc import Iterable
 import psycopg2
 from odoo.modules.registry import Registry
 from odoo.sql_db import close_db
+from odoo.tools import config
 from psycopg2 import errorcodes
 
 from . import sql, wake
@@ -124,6 +125,7 @@ class Dispatcher:
             if not installed:
                 return False
             self._forget_another(oid)
+            self._load(session)
             worker = Worker(session, threads=self.settings.threads, channels=self.channels)
         except BaseException:
             session.close()
@@ -146,6 +148,15 @@ class Dispatcher:
             self._leave(worker, pool)
             self._lost.set()
             beat.join()
+
+    def _load(self, session: DatabaseSession) -> None:
+        """Load a database that was named to this process, so that its first job does not wait for that.
+
+        One of many that happen to be there is loaded when it has a job; one whose addons are being changed, after that.
+        """
+        _neutralized, changing, *_ = session.execute(sql.look())[0]
+        if self.dbname in config["db_name"] and not changing:
+            Registry(self.dbname)
 
     def _forget_another(self, oid: int) -> None:
         """Forget what this process knows of another database that had the name: it was dropped and made anew."""
@@ -320,14 +331,6 @@ class Dispatcher:
         self.wake()
 
     def _time_out(self, worker: Worker, pool: Pool, slot: Slot) -> None:
-        """Fail the attempt: its session is cut, so that its work cannot be committed, then the job is moved on."""
         job = slot.jobs[0]
-        message = f"the attempt took longer than {job.timeout_s:g} s"
-        _logger.warning("%s: %s", job, message)
-        worker.session.execute(sql.end_session_of([job.id]))
-        error = {"exc_type": "TimeoutError", "exc_message": message, "exc_info": None, "user_message": None}
-        if job.exhausted:
-            worker.fail(job, error)
-        else:
-            worker.retry(job, retry_delay(job, Registry(self.dbname)), True, error)
+        worker.time_out(job, retry_delay(job, Registry(self.dbname)))
         pool.retire(slot)

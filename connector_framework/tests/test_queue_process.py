@@ -39,6 +39,10 @@ class TestWorkers(ProcessCase):
         again = "SELECT attempt FROM connector_job WHERE state = 'running' AND attempt = 2"
         wait_until(lambda: self.sql(again), 60, self.logs)
 
+    def test_loaded_before_it_counts(self):
+        """A worker has loaded the database named to it before it says that it lives: its first job does not wait."""
+        self.assertIn("Registry loaded", self.start_worker().log.read_text())
+
     def test_graceful_stop(self):
         """SIGTERM: what has not begun is given back with its attempt, what runs ends, and the worker says goodbye."""
         worker = self.start_worker("--threads=2")
