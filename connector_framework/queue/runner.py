@@ -360,13 +360,13 @@ def _commit(cr: Any, worker: Worker, jobs: Sequence[Claimed], results: list[str 
     if not isinstance(cr, Cursor):  # one that shares a connection, in which a commit is a savepoint
         cr.flush()
         finish()
-        cr.commit()
+        cr.commit()  # pylint: disable=invalid-commit  # the job's end
         return
     # Everything that Odoo does around its COMMIT stays; psycopg2 knows of the new transaction's BEGIN as of its own.
     connection = cr.connection
     connection.commit = lambda: finish("; COMMIT; BEGIN ISOLATION LEVEL REPEATABLE READ")
     try:
-        cr.commit()
+        cr.commit()  # pylint: disable=invalid-commit  # the job's end
     finally:
         del connection.commit
 

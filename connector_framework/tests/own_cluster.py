@@ -1,4 +1,4 @@
-"""A PostgreSQL server of a test's own, that it may restart and kill; PgBouncer before it; hosts that are far from it."""
+"""A PostgreSQL server of a test's own, to restart and kill; PgBouncer before it; hosts that are far from it."""
 
 from __future__ import annotations
 

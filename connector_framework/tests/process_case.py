@@ -133,7 +133,7 @@ class ProcessCase(BaseCase):
         self._processes: list[Process] = []
         self.addCleanup(self._end_processes)
         self.connect()
-        self.addCleanup(lambda: self._connection.close())
+        self.addCleanup(self.disconnect)
         self.sql(
             "TRUNCATE connector_job, connector_worker, queue_probe_effect, queue_probe_run, connector_job_dependency"
         )
@@ -146,6 +146,9 @@ class ProcessCase(BaseCase):
         """Open the connection that :meth:`sql` uses."""
         self._connection = psycopg2.connect(**sql_db.connection_info_for(self.dbname)[1])
         self._connection.autocommit = True
+
+    def disconnect(self):
+        self._connection.close()
 
     def _end_processes(self):
         for process in self._processes:

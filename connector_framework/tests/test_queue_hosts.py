@@ -68,7 +68,7 @@ class TestLimits(HostsCase):
         return self.sql("SELECT count(DISTINCT pid) FROM queue_probe_run WHERE key LIKE %s", f"{prefix}%")[0][0]
 
     def test_capacity(self):
-        """Capacities of 1, 2 and, in their parent, of 5 are reached and never exceeded; lowered and paused ones hold."""
+        """Capacities of 1, 2 and, in their parent, of 5 are reached, never exceeded; lowered and paused ones hold."""
         self.channel("root.cap", capacity=5)
         for name, capacity in (("one", 1), ("two", 2), ("free", 0)):
             self.channel(f"root.cap.{name}", capacity=capacity)
