@@ -23,7 +23,7 @@ class _Field:
 
 class _Fields(dict):
     def __missing__(self, name: str) -> _Field:
-        return _Field()
+        return self.setdefault(name, _Field())
 
 
 class _Model:
@@ -134,7 +134,8 @@ def load(folder: Path, records_by_id: dict[str, Any]) -> Callable[[list[dict[str
         _usage = "binder"
 
         def to_internal(self, external_id, unwrap=False):
-            return records_by_id.get(str(external_id))
+            # The id at once: `external_to_m2o` takes it from a recordset alone, and there is none here.
+            return records_by_id[str(external_id)].id
 
     registry = ComponentRegistry()
     for module in ("component", "component_event", "connector"):

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..addon import addon_of
 from .errors import describe
-from .plan import Children, Direct, Method
-from .source import MISSING
+from .record import Run
+from .source import MISSING, listed
+from .steps import Children, Direct, Method
 
 if TYPE_CHECKING:
     from .mapper import Mapper
@@ -28,8 +29,9 @@ def explain(mapper: Mapper, source: Any, for_create: bool, options: dict[str, An
 
 def _explain(mapper: Mapper, map_record: MapRecord, for_create: bool, binding: Any, options: dict[str, Any]) -> Answer:
     answer: Answer = {}
-    before = mapper._current
-    mapper._current = (map_record, for_create, None, binding, options)
+    before = mapper._run
+    mapper._run = Run(mapper, None, for_create, None, binding, options)
+    mapper._run.source, mapper._run.made = map_record.source, map_record
     try:
         for step in mapper._plan.selection(None, for_create).steps:
             if isinstance(step, Direct):
@@ -40,7 +42,7 @@ def _explain(mapper: Mapper, map_record: MapRecord, for_create: bool, binding: A
                 _explain_children(mapper, step, map_record, for_create, options, answer)
         _explain_finalize(mapper, map_record, answer)
     finally:
-        mapper._current = before
+        mapper._run = before
     return answer
 
 
@@ -58,11 +60,9 @@ def _entry(owner: type, **known: Any) -> dict[str, Any]:
 
 
 def _explain_direct(mapper: Mapper, step: Direct, map_record: MapRecord, answer: Answer) -> None:
-    entry = _entry(step.owner, source=step.key, modifier=repr(step.modifier) if step.modifier else None)
+    entry = _entry(step.owner, source=step.key, modifier=repr(step.modifiers[-1]) if step.modifiers else None)
     try:
-        value = step.read(map_record.source)
-        if step.function is not None:
-            value = step.function(mapper, value)
+        value = step.value(mapper, map_record.source)
     except Exception as exc:
         entry["note"] = describe(exc)
     else:
@@ -96,10 +96,10 @@ def _explain_children(
             entry["note"] = "not in the source"
         else:
             child_mapper = mapper._child_mapper(step)
-            for item in mapper._items(items):
+            for item in listed(items):
                 child = child_mapper.map_record(item, parent=map_record)
                 entry["children"].append(_explain(child_mapper, child, for_create, None, options))
-            entry["value"] = mapper._map_children(step, map_record, items)
+            entry["value"] = mapper._map_children(step, items)
     except Exception as exc:
         entry["note"] = describe(exc)
     answer[step.target] = entry

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 from odoo.models import BaseModel
 
-from .errors import FieldErrors
 from .mapper import Mapper
-from .plan import Children
-from .record import MapRecord
+from .record import Run
+from .source import listed
+from .steps import Children
 
 __all__ = ["ExportMapper"]
 
@@ -46,26 +46,7 @@ class ExportMapper(Mapper):
     def _direction(cls) -> type[ExportMapper]:
         return ExportMapper
 
-    def _map_children(self, step: Children, map_record: MapRecord, items: Any) -> list[Any]:
-        _, for_create, _, _, options = self._current  # type: ignore[misc]
-        mapper = self._child_mapper(step)
-        result: list[Any] = []
-        errors: FieldErrors | None = None
-        hooked = mapper._has_child_hooks
-        before = mapper._current
-        try:
-            for index, item in enumerate(self._items(items)):
-                try:
-                    child = mapper.map_record(item, map_record)
-                    mapper._current = (child, for_create, None, None, options)
-                    if hooked and mapper.skip_item(child):
-                        continue
-                    values = mapper._run(mapper._complete[for_create], child)
-                    result.append(mapper.finalize_child(child, values) if hooked else values)
-                except Exception as exc:
-                    errors = (errors or FieldErrors()).add_within(f"{step.target}[{index}]", exc)
-        finally:
-            mapper._current = before
-        if errors:
-            errors.throw()
-        return result
+    def _map_children(self, step: Children, items: Any) -> list[Any]:
+        parent: Run = self._run  # type: ignore[assignment]
+        run = parent.children.get(step) or parent.of_children(step, parent.for_create)
+        return run.mapper._map_all(run, listed(items), step.target)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from odoo.fields import Command
 
-from .errors import FieldErrors
-from .lines import Key, KnownLines, external_key
+from .lines import KnownLines
 from .mapper import Mapper
-from .plan import Children
-from .record import MapRecord
+from .record import Run
+from .source import listed
+from .steps import Children
 
 __all__ = ["ImportMapper"]
 
@@ -52,62 +52,19 @@ class ImportMapper(Mapper):
     def _direction(cls) -> type[ImportMapper]:
         return ImportMapper
 
-    def _map_children(self, step: Children, map_record: MapRecord, items: Any) -> list[Any]:
-        _, _, _, binding, options = self._current  # type: ignore[misc]
-        mapper = cast(ImportMapper, self._child_mapper(step))  # of this direction
-        known = _known_lines(binding, step.target, mapper.model) if binding else None
-        commands: list[Any] = []
-        errors: FieldErrors | None = None
-        hooked, merges = mapper._has_child_hooks, mapper._merges
-        line = None
-        before = mapper._current
-        try:
-            for index, item in enumerate(self._items(items)):
-                try:
-                    if type(item) is dict and not merges:
-                        child = MapRecord(mapper, item, map_record)
-                    else:
-                        child = mapper.map_record(item, map_record)
-                    mapper._current = (child, known is None, None, None, options)
-                    if hooked and mapper.skip_item(child):
-                        continue
-                    if known is not None:
-                        line = known.take(mapper._child_key(child, known.names, options))
-                        mapper._current = (child, line is None, None, line, options)
-                    values = mapper._run(mapper._complete[line is None], child)
-                    if hooked:
-                        values = mapper.finalize_child(child, values)
-                    commands.append((CREATE, 0, values) if line is None else Command.update(line.id, values))
-                except Exception as exc:
-                    errors = (errors or FieldErrors()).add_within(f"{step.target}[{index}]", exc)
-        finally:
-            mapper._current = before
-        if errors:
-            errors.throw()
-        return commands + [Command.delete(line.id) for line in known.gone()] if known is not None else commands
-
-    def _child_key(self, child: MapRecord, names: tuple[str, ...], options: dict[str, Any]) -> Key | None:
-        """Return the external key that a child maps to, None if that is not complete."""
-        entries = self._plan.key_entries(names)
-        if entries is None:
-            # A method or finalize() makes the key: only the whole mapping tells.
-            key = external_key(self._values(child, False, None, None, options), names)
-            return key or external_key(self._values(child, True, None, None, options), names)
-        found: dict[str, Any] = {}
-        for entry in entries:
-            try:
-                value = entry.read(child.source)
-                found[entry.target] = value if entry.function is None else entry.function(self, value)
-            except Exception as exc:
-                # Unless it is to be raised as it is, the mapping of the child meets it again, beside the other errors.
-                FieldErrors().add(entry.target, exc)
-                return None
-        return external_key(found, names)
+    def _map_children(self, step: Children, items: Any) -> list[Any]:
+        parent: Run = self._run  # type: ignore[assignment]
+        known = _known_lines(parent.binding, step, self) if parent.binding else None
+        if known is None:
+            run = parent.children.get(step) or parent.of_children(step, True)
+            return [(CREATE, 0, values) for values in run.mapper._map_all(run, listed(items), step.target)]
+        run = Run(self._child_mapper(step), parent, False, None, None, parent.options)
+        return known.commands(run.mapper._map_all(run, listed(items), step.target, known))
 
 
-def _known_lines(binding: Any, target: str, model: Any) -> KnownLines | None:
-    """Return the lines at ``target`` of a record, or of the record of a split mapper's target."""
-    part, _, name = target.rpartition(".")
+def _known_lines(binding: Any, step: Children, mapper: Mapper) -> KnownLines | None:
+    """Return the lines at the target of a record, or of the record of a split mapper's target."""
+    part, _, name = step.target.rpartition(".")
     if part and isinstance(binding, Mapping):
         binding = binding.get(part)
-    return KnownLines(binding, name, model) if binding else None
+    return KnownLines(binding, name, mapper._child_mapper(step).model) if binding else None

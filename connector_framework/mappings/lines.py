@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from odoo.fields import Command
 from odoo.models import BaseModel
 
+from .errors import FieldErrors
 from .source import MISSING
 
-__all__ = ["Key", "KnownLines", "external_key"]
+if TYPE_CHECKING:
+    from .record import MapRecord
+
+__all__ = ["KnownLines"]
 
 Key = tuple[str, ...]
 
@@ -27,6 +32,8 @@ class KnownLines:
         self._by_key: dict[Key, Any] = {}
         self._without_key: list[Any] = []
         self._replaces = False
+        #: What each child turned out to be.
+        self._taken: list[Any] = []
         self._seen: set[Key] = set()
         for line in binding.with_context(active_test=False)[name]:
             key = external_key(line, self.names)
@@ -35,11 +42,16 @@ class KnownLines:
             else:
                 self._by_key[key] = line
 
-    def take(self, key: Key | None) -> Any:
+    def take(self, child: MapRecord) -> Any:
         """Return the line that a child is, None for a new one.
 
         :raises ValueError: when another child had the key already
         """
+        line = self._find(child_key(child, self.names))
+        self._taken.append(line)
+        return line
+
+    def _find(self, key: Key | None) -> Any:
         if key is None:
             self._replaces = True
             return None
@@ -49,13 +61,44 @@ class KnownLines:
         self._seen.add(key)
         return self._by_key.pop(key, None)
 
-    def gone(self) -> list[Any]:
+    def commands(self, values: Iterable[dict[str, Any]]) -> list[Any]:
+        """Return the commands that make the lines those of the source.
+
+        :param values: of the children that were taken, in the same order
+        """
+        written = [
+            Command.create(one) if line is None else Command.update(line.id, one)
+            for line, one in zip(self._taken, values, strict=True)
+        ]
+        return written + [Command.delete(line.id) for line in self._gone()]
+
+    def _gone(self) -> list[Any]:
         """Return the lines that no child was.
 
         A line without a key was never there, so it is not gone, unless children come without one: these cannot be
         recognised, and replace what has none.
         """
         return [*self._by_key.values(), *(self._without_key if self._replaces else ())]
+
+
+def child_key(child: MapRecord, names: Key) -> Key | None:
+    """Return the external key that a child maps to, None if that is not complete."""
+    mapper = child.mapper
+    entries = mapper._plan.key_entries(names)
+    if entries is None:
+        # A method or finalize() makes the key: only the whole mapping tells.
+        options = mapper._run.options if mapper._run else {}
+        key = external_key(child.values(**options), names)
+        return key or external_key(child.values(for_create=True, **options), names)
+    found: dict[str, Any] = {}
+    for entry in entries:
+        try:
+            found[entry.target] = entry.value(mapper, child.source)
+        except Exception as exc:
+            # Unless it is to be raised as it is, the mapping of the child meets it again, beside the other errors.
+            FieldErrors().add(entry.target, exc)
+            return None
+    return external_key(found, names)
 
 
 def external_key(values: Any, names: Iterable[str]) -> Key | None:

@@ -11,7 +11,7 @@ from ..exceptions import ConfigurationError, DependencyMissingError
 if TYPE_CHECKING:
     from .mapper import Mapper
 
-__all__ = ["Link", "binding_models", "link_from", "link_to"]
+__all__ = ["ExportLink", "Link", "binding_models", "link_from", "link_to"]
 
 
 class Link:
@@ -25,7 +25,7 @@ class Link:
         self.binder = binder
         self.unwrap = unwrap
         self.model_name = model_name
-        #: Ids found in bulk, to be looked at first; kept while one ``map_many`` runs.
+        #: Ids found in bulk, to be looked at first; kept while many sources are mapped.
         self.found: dict[Hashable, int] = {}
 
     def to_id(self, external_id: Any) -> int:
@@ -40,17 +40,69 @@ class Link:
             )
         return record.id
 
+    def to_ids(self, external_ids: Iterable[Hashable]) -> list[int]:
+        """Return the ids for external ids, in their order and each once: two of them may share a record.
+
+        :raises DependencyMissingError: when one is not bound
+        """
+        external_ids = list(external_ids)
+        found = {**self.found, **self._find([one for one in external_ids if one not in self.found])}
+        return list(dict.fromkeys(found.get(one) or self.to_id(one) for one in external_ids))
+
     def prefetch(self, external_ids: Iterable[Hashable]) -> None:
-        """Look up many external ids in one query; what is not bound, or no external id, is left to :meth:`to_id`."""
-        wanted = set(external_ids)
+        """Look up many external ids in one query; what is not bound is left to :meth:`to_id`."""
+        self.found.update(self._find(external_ids))
+
+    def forget(self) -> None:
+        self.found = {}
+
+    def _find(self, external_ids: Iterable[Hashable]) -> dict[Hashable, int]:
+        wanted = list(dict.fromkeys(external_ids))
         if len(wanted) < 2:
-            return
+            return {}
         try:
-            bindings = self.binder.to_internal_many(list(wanted))
-        except ValueError:
+            bindings = self.binder.to_internal_many(wanted)
+        except ValueError:  # Which of them is no external id turns out one by one.
+            return {}
+        return {
+            external_id: (self.binder.unwrap(binding) if self.unwrap else binding).id
+            for external_id, binding in bindings.items()
+        }
+
+
+class ExportLink:
+    """The way from a record to its external id, in one work session.
+
+    :param binder: the binder of the binding model
+    :param wrap: the records are Odoo's, not their bindings
+    """
+
+    def __init__(self, binder: Any, wrap: bool) -> None:
+        self.binder = binder
+        self.wrap = wrap
+        #: External ids found in bulk, by id of the record; kept while many sources are mapped.
+        self.found: dict[int, Any] = {}
+
+    def to_external(self, record: Any) -> Any:
+        """Return the external id of a record (1).
+
+        :raises DependencyMissingError: when it has none
+        """
+        record.ensure_one()
+        external_id = self.found.get(record.id)
+        if external_id is None:
+            external_id = self.binder.to_external(record, wrap=self.wrap)
+        if external_id is None:
+            raise DependencyMissingError(f"{record} has no external id for {self.binder.backend}: export it first")
+        return external_id
+
+    def prefetch(self, records: Any) -> None:
+        """Look up the external ids of many records in one query; those that have none are left out."""
+        try:
+            found = self.binder.to_external_many(records)
+        except ConfigurationError:  # Which of them has several bindings turns out one by one.
             return
-        for external_id, binding in bindings.items():
-            self.found[external_id] = (self.binder.unwrap(binding) if self.unwrap else binding).id
+        self.found.update((record.id, external_id) for record, external_id in found.items())
 
     def forget(self) -> None:
         self.found = {}
@@ -105,13 +157,13 @@ def link_to(mapper: Mapper, target: str, binding: str | None) -> Link:
     return Link(mapper.binder_for(binding), True, binding)
 
 
-def link_from(mapper: Mapper, model_name: str, binding: str | None) -> tuple[Any, bool]:
-    """Return the binder for records of a model, and whether they must be wrapped first.
+def link_from(mapper: Mapper, model_name: str, binding: str | None) -> ExportLink:
+    """Return the link for records of a model.
 
     :raises ConfigurationError: when no binding model is known for them, or several are
     """
     if _is_binding(mapper.env, model_name):
-        return mapper.binder_for(model_name), False
+        return ExportLink(mapper.binder_for(model_name), False)
     if binding is None:
         binding = _only_binding(mapper, model_name, f"{type(mapper).__name__}, m2o_to_external")
-    return mapper.binder_for(binding), True
+    return ExportLink(mapper.binder_for(binding), True)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar, Final
 
-from ..exceptions import MappingError
 from ..references import ConnectorUnit
 from .errors import FieldErrors
 from .explain import explain
-from .links import Link, link_to
-from .modifiers import Modifier, external_to_m2o
-from .plan import Children, Direct, Plan, Selection
-from .record import MapRecord, Options, names_of
-from .source import MISSING
+from .lines import KnownLines
+from .links import ExportLink, Link, link_from, link_to
+from .lookups import looked_up
+from .modifiers import Modifier
+from .plan import Plan, Selection
+from .record import MapRecord, Options, Run, names_of
+from .steps import Children
 
 __all__ = ["Mapper"]
+
+NO_FIELDS: Final = frozenset[str]()
 
 
 class Mapper(ConnectorUnit):
@@ -46,9 +50,13 @@ class Mapper(ConnectorUnit):
         #: The steps of a complete mapping, by ``for_create``.
         self._complete = (plan.selection(None, False), plan.selection(None, True))
         self._merges = bool(plan.sources)
-        # (map record, for_create, fields, binding, options) of the mapping that is going on
-        self._current: tuple[MapRecord, bool, frozenset[str] | None, Any, dict[str, Any]] | None = None
+        self._run: Run | None = None
+        #: Runs without fields, binding and options that are over, to be used again; by ``for_create``.
+        self._idle: list[Run | None] = [None, None]
         self._links: dict[tuple[str, str | None], Link] = {}
+        self._export_links: dict[tuple[str, str | None], ExportLink] = {}
+        #: What the sources refer to has been looked up in bulk.
+        self._is_looked_up = False
         self._child_mappers: dict[str, Mapper] = {}
         cls = type(self)
         #: Hooks that do nothing are not called.
@@ -72,19 +80,7 @@ class Mapper(ConnectorUnit):
         :raises TypeError: when the source is neither
         :raises ValueError: when a part of a merged source is not in :attr:`sources`, or a record is not exactly one
         """
-        if type(source) is dict and not self._merges:  # The usual case, without more calls.
-            return MapRecord(self, source, parent)
-        if self._merges:
-            if not isinstance(source, Mapping):
-                raise TypeError(f"{type(self).__name__} merges {self._plan.sources}: it takes a mapping of these")
-            unknown = set(source) - set(self._plan.sources)
-            if unknown:
-                raise ValueError(f"{type(self).__name__} merges {self._plan.sources}, and nothing named {unknown}")
-            for part in source.values():
-                if part is not None:
-                    self._check_source(part)
-        else:
-            self._check_source(source)
+        self._check(source)
         return MapRecord(self, source, parent)
 
     def map_many(
@@ -98,25 +94,12 @@ class Mapper(ConnectorUnit):
 
         :raises MappingError: with the errors of all sources, named ``[3].name``
         """
-        map_records = [self.map_record(record) for record in records]
-        names = names_of(fields)
-        binding = options.pop("binding", None)
-        result: list[dict[str, Any]] = []
-        errors = FieldErrors()
-        try:
-            if len(map_records) > 1 and (names is None or names):
-                self._prefetch(map_records, names)
-            for index, map_record in enumerate(map_records):
-                try:
-                    result.append(self._values(map_record, bool(for_create), names, binding, options))
-                except MappingError as exc:
-                    errors.add_within(f"[{index}]", exc)
-        finally:
-            for link in self._links.values():
-                link.forget()
-        if errors:
-            errors.throw()
-        return result
+        run = Run(self, None, bool(for_create), names_of(fields), options.pop("binding", None), options)
+        return self._map_all(run, list(records))
+
+    def looked_up(self, sources: Iterable[Any]) -> AbstractContextManager[None]:
+        """Look up in bulk what mapping these sources one by one would look up each time; it is known inside."""
+        return looked_up(self, self._complete[True], list(sources))
 
     @classmethod
     def source_fields(cls) -> set[str]:
@@ -143,15 +126,15 @@ class Mapper(ConnectorUnit):
     @property
     def options(self) -> Options:
         """The options of the mapping that is going on; one that was not given is None."""
-        if self._current is None:
+        run = self._run
+        if run is None:
             return Options({})
-        _, for_create, fields, binding, options = self._current
-        return Options({**options, "for_create": for_create, "fields": fields, "binding": binding})
+        return Options({**run.options, "for_create": run.for_create, "fields": run.fields, "binding": run.binding})
 
     @property
     def current(self) -> MapRecord | None:
         """The map record that is being mapped: ``self.current.parent.source`` is the source of a child's parent."""
-        return self._current[0] if self._current else None
+        return self._run.record if self._run else None
 
     def link(self, target: str, binding: str | None = None) -> Link:
         """Return the way from an external id to the value of a many2one; found once per session."""
@@ -159,6 +142,14 @@ class Mapper(ConnectorUnit):
         link = self._links.get(key)
         if link is None:
             link = self._links[key] = link_to(self, target, binding)
+        return link
+
+    def export_link(self, model_name: str, binding: str | None = None) -> ExportLink:
+        """Return the way from records of a model to their external ids; found once per session."""
+        key = (model_name, binding)
+        link = self._export_links.get(key)
+        if link is None:
+            link = self._export_links[key] = link_from(self, model_name, binding)
         return link
 
     def target_field(self, target: str) -> Any:
@@ -188,6 +179,22 @@ class Mapper(ConnectorUnit):
     def _check_source(self, source: Any) -> None:
         raise NotImplementedError
 
+    def _check(self, source: Any) -> None:
+        """Refuse what is no source for this mapper."""
+        if type(source) is dict and not self._merges:
+            return  # The usual case, at once.
+        if not self._merges:
+            self._check_source(source)
+            return
+        if not isinstance(source, Mapping):
+            raise TypeError(f"{type(self).__name__} merges {self._plan.sources}: it takes a mapping of these")
+        unknown = set(source) - set(self._plan.sources)
+        if unknown:
+            raise ValueError(f"{type(self).__name__} merges {self._plan.sources}, and nothing named {unknown}")
+        for part in source.values():
+            if part is not None:
+                self._check_source(part)
+
     def _values(
         self,
         map_record: MapRecord,
@@ -196,19 +203,80 @@ class Mapper(ConnectorUnit):
         binding: Any,
         options: dict[str, Any],
     ) -> dict[str, Any]:
-        """Select the steps, and run them within the right :attr:`current`."""
-        if fields is None:
-            selection = self._complete[for_create]
-        elif fields:
-            selection = self._plan.selection(fields, for_create)
+        """Map the source of a map record."""
+        is_usual = fields is None and binding is None and not options
+        run = self._idle[for_create] if is_usual else None
+        if run is None:
+            run = Run(self, None, for_create, fields, binding, options)
         else:
-            return dict(map_record._forced or ())
-        before = self._current
-        self._current = (map_record, for_create, fields, binding, options)
+            self._idle[for_create] = None
+        run.source, run.made = map_record._source, map_record
+        before, self._run = self._run, run
         try:
-            return self._run(selection, map_record)
+            return self._map(run, run.selection)
         finally:
-            self._current = before
+            self._run = before
+            if is_usual:
+                self._idle[for_create] = run
+
+    def _map(self, run: Run, selection: Selection) -> dict[str, Any]:
+        """Return the values of the source whose turn it is."""
+        source = run.source
+        values = (selection.run_dict if type(source) is dict else selection.run_other)(self, source)
+        if run.made is not None and run.made._forced:
+            values.update(run.made._forced)
+        # `fields=[]` maps nothing, so there is nothing to finalize either.
+        return self._finalized(run.record, values) if self._finalizes and run.fields != NO_FIELDS else values
+
+    def _map_all(self, run: Run, sources: Any, where: str = "", known: KnownLines | None = None) -> list[Any]:
+        """Return the values of sources: the children at ``where``, or the records of :meth:`map_many`.
+
+        :param known: the lines that the children may be; what they are decides what is run for each
+        :raises MappingError: with the errors of all, named by their index
+        """
+        selection = run.selection
+        if (selection.lookups or selection.children) and type(sources) is list and not self._is_looked_up:
+            with looked_up(self, selection, sources):
+                return self._map_each(run, sources, where, known)
+        return self._map_each(run, sources, where, known)
+
+    def _map_each(self, run: Run, sources: Iterable[Any], where: str, known: KnownLines | None) -> list[Any]:
+        selection = run.selection
+        run_dict = selection.run_dict
+        hooked = where and self._has_child_hooks
+        # Where the selection does all there is to do, it is called at once: this runs for each child of each record.
+        is_all = not (self._merges or self._finalizes or hooked or known is not None)
+        result: list[dict[str, Any]] = []
+        errors: FieldErrors | None = None
+        before, self._run = self._run, run
+        try:
+            for index, source in enumerate(sources):
+                run.source, run.made = source, None
+                try:
+                    if is_all and type(source) is dict:
+                        values = run_dict(self, source)
+                        if run.made is not None:
+                            values.update(run.made._forced or ())
+                        result.append(values)
+                        continue
+                    self._check(source)
+                    if known is not None:  # Which one it is turns out after skip_item.
+                        run.for_create, run.binding = False, None
+                    if hooked and self.skip_item(run.record):
+                        continue
+                    if known is not None:
+                        run.binding = known.take(run.record)
+                        run.for_create = run.binding is None
+                        selection = self._complete[run.for_create]
+                    values = self._map(run, selection)
+                    result.append(self.finalize_child(run.record, values) if hooked else values)
+                except Exception as exc:
+                    errors = (errors or FieldErrors()).add_within(f"{where}[{index}]", exc)
+        finally:
+            self._run = before
+        if errors:
+            errors.throw()
+        return result
 
     def _finalized(self, map_record: MapRecord, values: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -220,50 +288,6 @@ class Mapper(ConnectorUnit):
         values.update(map_record._forced or ())
         return values
 
-    def _run(self, selection: Selection, map_record: MapRecord) -> dict[str, Any]:
-        """Run the steps within the present :attr:`current`; all mappings come through here."""
-        source = map_record._source
-        values: dict[str, Any] = {}
-        errors: FieldErrors | None = None
-        # First, since the ORM writes x2many fields in the order of the values: a line that it deletes empties the
-        # cache, where an inherited many2many of the same write would be waiting, and be lost.
-        for step in selection.children:
-            try:
-                items = step.read(source)
-                if items is not MISSING:
-                    values[step.target] = self._map_children(step, map_record, items)
-            except Exception as exc:
-                errors = (errors or FieldErrors()).add(step.target, exc, step.key)
-        if type(source) is dict:
-            errors = selection.unrolled(self, source, values, errors, self._empty)
-        else:
-            errors = self._run_steps(selection, source, values, errors)
-        if errors:
-            errors.throw()
-        if map_record._forced:
-            values.update(map_record._forced)
-        return self._finalized(map_record, values) if self._finalizes else values
-
-    def _run_steps(
-        self, selection: Selection, source: Any, values: dict[str, Any], errors: FieldErrors | None
-    ) -> FieldErrors | None:
-        """Run entries and methods on a source that is no dict; a dict has its ``unrolled`` function for that."""
-        for entry in selection.direct:
-            try:
-                value = entry.read(source)
-                if entry.function is not None:
-                    value = entry.function(self, value)
-                if value is not MISSING:
-                    values[entry.target] = self._empty if value is None else value
-            except Exception as exc:
-                errors = (errors or FieldErrors()).add(entry.target, exc, entry.key)
-        for method in selection.methods:
-            try:
-                values |= self._call(method.name, method.source, method.target, source)
-            except Exception as exc:
-                errors = (errors or FieldErrors()).add(method.name, exc)
-        return errors
-
     def _call(self, name: str, part: str | None, target: str | None, source: Any) -> Mapping[str, Any]:
         """Call a mapping method with its part of the source; the values that it gives, by full target."""
         if part is not None:
@@ -273,7 +297,7 @@ class Mapper(ConnectorUnit):
         values = getattr(self, name)(source) or {}
         return values if target is None else {f"{target}.{field}": value for field, value in values.items()}
 
-    def _map_children(self, step: Children, map_record: MapRecord, items: Any) -> list[Any]:
+    def _map_children(self, step: Children, items: Any) -> list[Any]:
         raise NotImplementedError
 
     def _child_mapper(self, step: Children) -> Mapper:
@@ -286,36 +310,3 @@ class Mapper(ConnectorUnit):
     def _direction(cls) -> type[Mapper]:
         """Return the kind of mapper for children: the one of this direction."""
         raise NotImplementedError(cls.__name__)
-
-    def _items(self, items: Any) -> Any:
-        """Return the children as something to go through: nothing at all is no children."""
-        if type(items) is list:
-            return items
-        if items is None or items is False or items == "":
-            return ()
-        if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
-            raise TypeError(f"a list of children was expected, not {type(items).__name__}")
-        return items
-
-    def _prefetch(self, map_records: list[MapRecord], fields: frozenset[str] | None) -> None:
-        """Look up in bulk what the outermost modifiers of ``direct`` will ask for one by one."""
-        for entry in self._plan.selection(fields, True).steps:
-            if not isinstance(entry, Direct) or not isinstance(entry.modifier, external_to_m2o):
-                continue
-            functions = [modifier.function(entry.target) for modifier in entry.modifier.chain()][:-1]
-            wanted: set[Any] = set()
-            for map_record in map_records:
-                try:
-                    value = entry.read(map_record._source)
-                    for function in functions:
-                        value = function(self, value)
-                    if type(value) is list:
-                        wanted.update(value)
-                    else:
-                        wanted.add(value)
-                except Exception:
-                    continue  # The mapping itself meets it again, and reports it.
-            wanted = {
-                external_id for external_id in wanted if type(external_id) in (str, int, tuple) and external_id != ""
-            }
-            self.link(entry.target, entry.modifier.binding).prefetch(wanted)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from odoo.fields import Command
 from odoo.models import BaseModel
 
-from ..exceptions import ConfigurationError, DependencyMissingError
-from .links import link_from
+from ..exceptions import ConfigurationError
 from .source import MISSING
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ __all__ = [
     "none",
 ]
 
-#: What a modifier does to one value, ``MISSING`` included.
+#: What a modifier does to one value.
 Function = Callable[["Mapper", Any], Any]
 
 
@@ -39,6 +38,14 @@ class Modifier:
 
     :param source: a source key, or another modifier, which works first
     """
+
+    #: It is called with ``MISSING`` too, where the source does not have the key; others are passed over then.
+    fills_missing: ClassVar[bool] = False
+    #: What the modifier does, where that is less than a call: a Python expression of ``value`` and of ``{argument}``,
+    #: the first one after ``f``.
+    expression: ClassVar[str | None] = None
+    #: It looks something up for each value: :meth:`prefetch` does so for many.
+    looks_up: ClassVar[bool] = False
 
     def __init__(self, source: str | Modifier, *arguments: Any) -> None:
         if not isinstance(source, str | Modifier):
@@ -61,19 +68,33 @@ class Modifier:
             yield from self.source.chain()
         yield self
 
+    @property
+    def argument(self) -> Any:
+        """What ``{argument}`` of :attr:`expression` stands for."""
+        return self._arguments[0] if self._arguments else None
+
     def function(self, target: str) -> Function:
         """Return the function for a target, called once per record; made once per mapper class."""
+        if self.expression is None:
+            raise NotImplementedError(type(self).__name__)
+        code = f"lambda mapper, value: {self.expression.format(argument='argument')}"
+        return eval(code, {"argument": self.argument, "MISSING": MISSING})
+
+    def prefetch(self, mapper: Mapper, target: str, values: list[Any]) -> None:
+        """Look up in one query what the function will ask for one by one.
+
+        :param values: what it will get, ``MISSING`` and nonsense included
+        """
         raise NotImplementedError(type(self).__name__)
 
 
 class none(Modifier):
     """Take what is falsy (0, False, an empty text) for None, that is for empty."""
 
+    expression = "value or None"
+
     def __init__(self, f: str | Modifier) -> None:
         super().__init__(f)
-
-    def function(self, target: str) -> Function:
-        return lambda mapper, value: value or (value if value is MISSING else None)
 
 
 class convert(Modifier):
@@ -82,35 +103,29 @@ class convert(Modifier):
     :raises ValueError: (of the type) becomes the field's error
     """
 
+    expression = "None if value is None else {argument}(value)"
+
     def __init__(self, f: str | Modifier, type: Callable[[Any], Any]) -> None:
         super().__init__(f, type)
-        self.type = type
-
-    def function(self, target: str) -> Function:
-        make = self.type
-        return lambda mapper, value: value if value is None or value is MISSING else make(value)
 
 
 class default(Modifier):
     """Use ``value`` when the source key is missing or None."""
 
+    fills_missing = True
+    expression = "{argument} if value is None or value is MISSING else value"
+
     def __init__(self, f: str | Modifier, value: Any) -> None:
         super().__init__(f, value)
-        self.value = value
-
-    def function(self, target: str) -> Function:
-        instead = self.value
-        return lambda mapper, value: instead if value is None or value is MISSING else value
 
 
 class follow_m2o(Modifier):
     """Follow many2ones to a field of another record: the dotted key, where a modifier is wanted."""
 
+    expression = "value"
+
     def __init__(self, f: str) -> None:
         super().__init__(f)
-
-    def function(self, target: str) -> Function:
-        return lambda mapper, value: value
 
 
 class external_to_m2o(Modifier):
@@ -123,17 +138,22 @@ class external_to_m2o(Modifier):
     :raises DependencyMissingError: (when mapping) the external id is not bound yet
     """
 
+    looks_up = True
+
     def __init__(self, f: str | Modifier, binding: str | None = None) -> None:
         super().__init__(f, binding)
         self.binding = binding
+
+    def prefetch(self, mapper: Mapper, target: str, values: list[Any]) -> None:
+        external_ids = {tuple(value) if type(value) is list else value for value in values if _may_be_id(value)}
+        if len(external_ids) > 1:
+            mapper.link(target, self.binding).prefetch(external_ids)
 
     def function(self, target: str) -> Function:
         binding = self.binding
         key = (target, binding)
 
         def to_id(mapper: Mapper, value: Any) -> Any:
-            if value is MISSING:
-                return MISSING
             if value is None or value is False or value == "":
                 return None
             if type(value) is list:  # a composite key
@@ -149,16 +169,15 @@ class external_to_m2m(external_to_m2o):
 
     def function(self, target: str) -> Function:
         def to_command(mapper: Mapper, value: Any) -> Any:
-            if value is MISSING:
-                return MISSING
             external_ids = [external_id for external_id in value or () if not _is_nothing(external_id)]
             if not external_ids:
                 return [Command.clear()]
-            link = mapper.link(target, self.binding)
-            # Two external ids may share a record, which is to be there once.
-            return [Command.set(list(dict.fromkeys(map(link.to_id, external_ids))))]
+            return [Command.set(mapper.link(target, self.binding).to_ids(external_ids))]
 
         return to_command
+
+    def prefetch(self, mapper: Mapper, target: str, values: list[Any]) -> None:
+        super().prefetch(mapper, target, [one for value in values if type(value) is list for one in value])
 
 
 class m2o_to_external(Modifier):
@@ -168,27 +187,28 @@ class m2o_to_external(Modifier):
     :raises DependencyMissingError: (when mapping) the target is not bound yet
     """
 
+    looks_up = True
+
     def __init__(self, f: str | Modifier, binding: str | None = None) -> None:
         super().__init__(f, binding)
         self.binding = binding
 
+    def prefetch(self, mapper: Mapper, target: str, values: list[Any]) -> None:
+        records = [value for value in values if isinstance(value, BaseModel)]
+        together = records[0].union(*records[1:]) if records else None
+        if together is not None and len(together) > 1:
+            mapper.export_link(together._name, self.binding).prefetch(together)
+
     def function(self, target: str) -> Function:
         def to_external(mapper: Mapper, value: Any) -> Any:
-            if value is MISSING or not value:
-                return value if value is MISSING else None
-            return self._external_id(mapper, value)
+            return self._external_id(mapper, value) if value else None
 
         return to_external
 
     def _external_id(self, mapper: Mapper, record: Any) -> Any:
         if not isinstance(record, BaseModel):
             raise TypeError(f"{type(self).__name__} needs a relation, got {record!r}")
-        record.ensure_one()
-        binder, wrap = link_from(mapper, record._name, self.binding)
-        external_id = binder.to_external(record, wrap=wrap)
-        if external_id is None:
-            raise DependencyMissingError(f"{record} has no external id for {mapper.backend}: export it first")
-        return external_id
+        return mapper.export_link(record._name, self.binding).to_external(record)
 
 
 class m2m_to_external(m2o_to_external):
@@ -196,7 +216,7 @@ class m2m_to_external(m2o_to_external):
 
     def function(self, target: str) -> Function:
         def to_list(mapper: Mapper, value: Any) -> Any:
-            return value if value is MISSING else [self._external_id(mapper, record) for record in value or ()]
+            return [self._external_id(mapper, record) for record in value or ()]
 
         return to_list
 
@@ -216,8 +236,6 @@ class code_to_m2o(Modifier):
 
     def function(self, target: str) -> Function:
         def to_id(mapper: Mapper, value: Any) -> Any:
-            if value is MISSING:
-                return MISSING
             return None if _is_nothing(value) else self._id(mapper, target, value)
 
         return to_id
@@ -236,6 +254,10 @@ class code_to_m2o(Modifier):
                 raise ValueError(f"{many} of {field.comodel_name} with {self.field} {code!r}")
             found[key] = record.id
         return found[key]
+
+
+def _may_be_id(value: Any) -> bool:
+    return type(value) in (str, int, tuple, list) and value != ""
 
 
 def _is_nothing(external_id: Any) -> bool:

@@ -2,85 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
-
-from odoo.models import BaseModel
+from typing import TYPE_CHECKING
 
 from ..exceptions import ConfigurationError
 from .decorators import Mark, mark_of
-from .modifiers import Function, Modifier
-from .source import Reader, feeds, reader, root
+from .modifiers import Modifier
+from .source import feeds, reader, root
+from .steps import Children, Direct, Method, Step
 from .unrolled import Unrolled, unroll
 
 if TYPE_CHECKING:
     from .mapper import Mapper
 
-__all__ = ["Children", "Direct", "Method", "Plan", "Selection"]
-
-
-@dataclass(frozen=True, eq=False)
-class Direct:
-    """One entry of ``direct``."""
-
-    target: str
-    key: str
-    modifier: Modifier | None
-    owner: type
-    read: Reader
-    #: All modifiers in one, on export with the check that no recordset goes out; None if there is nothing to do.
-    function: Function | None
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        return (self.key,)
-
-
-@dataclass(frozen=True, eq=False)
-class Method:
-    """A mapping method."""
-
-    name: str
-    #: Source keys of ``@changed_by``; None: any change.
-    keys: tuple[str, ...] | None
-    only_create: bool
-    #: The part of a merged source that it gets, the part of a split target that it fills.
-    source: str | None
-    target: str | None
-    owner: type
-
-
-@dataclass(frozen=True, eq=False)
-class Children:
-    """One entry of ``children``."""
-
-    target: str
-    key: str
-    model_name: str
-    owner: type
-    read: Reader
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        return (self.key,)
+__all__ = ["Plan", "Selection"]
 
 
 class Selection:
     """The steps to run for some source fields, when creating or when not."""
 
-    def __init__(self, mapper_class: type[Mapper], steps: list[Direct | Method | Children]) -> None:
-        self._name = mapper_class.__qualname__
+    def __init__(self, cls: type[Mapper], steps: list[Step]) -> None:
+        self._cls = cls
         self.steps = steps
-        self.direct = [step for step in steps if isinstance(step, Direct)]
-        self.methods = [step for step in steps if isinstance(step, Method)]
         self.children = [step for step in steps if isinstance(step, Children)]
+        #: The entries that look something up at the end, for which that can be done for many sources at once.
+        self.lookups = [
+            step for step in steps if isinstance(step, Direct) and step.modifiers and step.modifiers[-1].looks_up
+        ]
 
     @cached_property
-    def unrolled(self) -> Unrolled:
-        """The entries and methods as one function for dicts; made when the first one comes."""
-        return unroll(self._name, self.direct, self.methods)
+    def run_dict(self) -> Unrolled:
+        """The steps as one function, for sources that are dicts."""
+        return unroll(self._cls, self.steps, for_dicts=True)
+
+    @cached_property
+    def run_other(self) -> Unrolled:
+        """The steps as one function, for records and other mappings."""
+        return unroll(self._cls, self.steps, for_dicts=False)
 
 
 class Plan:
@@ -122,14 +81,12 @@ class Plan:
     def _direct(self, owner: type, source: str | Modifier, target: str) -> Direct:
         if not isinstance(source, str | Modifier):
             raise self._error(f"direct: {source!r} is neither a source key nor a modifier", owner)
-        modifier = source if isinstance(source, Modifier) else None
+        modifiers = tuple(source.chain()) if isinstance(source, Modifier) else ()
         key = source.key if isinstance(source, Modifier) else source
         self._check_source(key, owner)
         self._check_target(target, owner)
-        function = _chain([part.function(target) for part in modifier.chain()]) if modifier else None
-        if self.cls._checks_records:
-            function = _without_records(function)
-        return Direct(target, key, modifier, owner, reader(key, strict_empty=modifier is not None), function)
+        functions = tuple(modifier.function(target) for modifier in modifiers)
+        return Direct(target, key, modifiers, owner, reader(key, strict_empty=bool(modifiers)), functions)
 
     def _children(self, owner: type, key: str, target: str, model_name: str) -> Children:
         self._check_source(key, owner)
@@ -175,7 +132,7 @@ class Plan:
     # -- selecting ---------------------------------------------------------------------------------------------------
 
     @property
-    def steps(self) -> list[Direct | Method | Children]:
+    def steps(self) -> list[Step]:
         return [*self.children, *self.direct, *self.methods]
 
     def source_fields(self) -> set[str]:
@@ -217,31 +174,3 @@ def _is_fed(keys: tuple[str, ...] | None, fields: frozenset[str]) -> bool:
     if keys is None:
         return bool(fields)
     return any(feeds(name, key) for name in fields for key in keys)
-
-
-def _chain(functions: list[Function]) -> Function:
-    if len(functions) == 1:
-        return functions[0]
-    if len(functions) == 2:
-        first, second = functions
-        return lambda mapper, value: second(mapper, first(mapper, value))
-
-    def run(mapper: Mapper, value: Any) -> Any:
-        for function in functions:
-            value = function(mapper, value)
-        return value
-
-    return run
-
-
-def _without_records(function: Function | None) -> Callable[[Mapper, Any], Any]:
-    """Refuse a recordset as a value, which no other system can read."""
-
-    def run(mapper: Mapper, value: Any) -> Any:
-        if function is not None:
-            value = function(mapper, value)
-        if isinstance(value, BaseModel):
-            raise TypeError(f"{value} is a record: export a field of it by a dotted key, or use m2o_to_external")
-        return value
-
-    return run

@@ -9,8 +9,9 @@ from ..exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from .mapper import Mapper
+    from .steps import Children
 
-__all__ = ["MapRecord", "Options", "names_of"]
+__all__ = ["MapRecord", "Options", "Run", "names_of"]
 
 
 class Options:
@@ -89,7 +90,8 @@ class MapRecord:
         :raises MappingError: with the errors of all fields
         :raises RetryableError: as the mapping raised it, e.g. for a missing dependency
         """
-        return self._mapper._values(self, bool(for_create), names_of(fields), binding, options)
+        names = None if fields is None else names_of(fields)
+        return self._mapper._values(self, bool(for_create), names, binding, options)
 
     def values_by_target(self, **arguments: Any) -> dict[str, dict[str, Any]]:
         """Map as :meth:`values` does and return the values of each of the mapper's ``targets``, in a dict of dicts.
@@ -111,6 +113,63 @@ class MapRecord:
             else:
                 split[target].update(value)
         return split
+
+
+class Run:
+    """A mapping that is going on: what was asked for, and the source whose turn it is.
+
+    One for all the records of ``map_many``, and one for the children of each list of theirs, as this happens often and
+    is the same for each.
+    """
+
+    __slots__ = (
+        "binding",
+        "children",
+        "fields",
+        "for_create",
+        "made",
+        "mapper",
+        "options",
+        "parent",
+        "selection",
+        "source",
+    )
+
+    source: Any
+    #: The map record of the source, where somebody asked for it.
+    made: MapRecord | None
+
+    def __init__(
+        self,
+        mapper: Mapper,
+        parent: Run | None,
+        for_create: bool,
+        fields: frozenset[str] | None,
+        binding: Any,
+        options: dict[str, Any],
+    ) -> None:
+        self.mapper = mapper
+        self.parent = parent
+        self.for_create = for_create
+        self.fields = fields
+        self.binding = binding
+        self.options = options
+        self.selection = mapper._plan.selection(fields, for_create)
+        #: The runs of children, made for those of the first source and used for those of all.
+        self.children: dict[Children, Run] = {}
+
+    def of_children(self, step: Children, for_create: bool) -> Run:
+        """Return the run for children of the source whose turn it is."""
+        mapper = self.mapper._child_mapper(step)
+        run = self.children[step] = Run(mapper, self, for_create, None, None, self.options)
+        return run
+
+    @property
+    def record(self) -> MapRecord:
+        """The map record of the source, made now if there is none yet."""
+        if self.made is None:
+            self.made = MapRecord(self.mapper, self.source, self.parent.record if self.parent else None)
+        return self.made
 
 
 def names_of(fields: Iterable[str] | None) -> frozenset[str] | None:

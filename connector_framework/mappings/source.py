@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from odoo.models import BaseModel
 
-__all__ = ["MISSING", "Reader", "feeds", "reader", "root"]
+__all__ = ["MISSING", "Reader", "feeds", "listed", "reader", "root"]
 
 
 class _Missing:
@@ -88,3 +88,17 @@ def root(key: str, parts: Iterable[str] = ()) -> str:
     """Return the field of the source that ``key`` starts at; of a merged source, with the name of its part."""
     steps = key.split(".")
     return ".".join(steps[: 2 if steps[0] in parts else 1])
+
+
+def listed(items: Any) -> Iterable[Any]:
+    """Return children as something to go through: nothing at all is no children.
+
+    :raises TypeError: when it is neither
+    """
+    if type(items) is list:
+        return items
+    if items is None or items is False or items == "":
+        return ()
+    if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
+        raise TypeError(f"a list of children was expected, not {type(items).__name__}")
+    return items

@@ -20,6 +20,7 @@ from . import (
     test_mappings_errors,
     test_mappings_guide,
     test_mappings_links,
+    test_mappings_lookups,
     test_mappings_merge_split,
     test_mappings_methods,
     test_mappings_properties,

@@ -2,6 +2,7 @@
 
 from collections import ChainMap
 from functools import partial
+from types import MappingProxyType
 
 from odoo.tests import tagged
 
@@ -17,6 +18,7 @@ from ..mappings import (
     to_decimal,
     to_utc,
 )
+from ..mappings.source import MISSING
 from .mappings_common import MappingCase
 
 
@@ -215,16 +217,33 @@ class TestMappingsModifiers(MappingCase):
         self.assertEqual((str(values["at"]), str(values["price"])), ("2026-07-01 10:00:00", "10.01"))
 
     def test_own_modifier(self):
-        """A modifier of one's own is a class with a function."""
+        """A modifier of one's own is a class with a function, which is not asked about a missing key."""
 
         class upper(Modifier):
             def function(self, target):
-                return lambda mapper, value: value and f"{target}:{value.upper()}"
+                return lambda mapper, value: f"{target}:{value.upper()}"
 
         class Mapper(ImportMapper):
-            direct = [(upper(none("a")), "x"), (upper("b"), "y")]
+            direct = [(upper(none("a")), "x"), (upper("b"), "y"), (default(upper("c"), 3), "z")]
 
-        self.assertEqual(self.values(Mapper, {"a": "v"}), {"x": "x:V"})
+        for kind in (dict, MappingProxyType):
+            self.assertEqual(self.values(Mapper, kind({"a": "v"})), {"x": "x:V", "z": 3})
+
+    def test_fills_missing(self):
+        """A modifier that fills what is missing is asked about a missing key, wherever it stands."""
+
+        class absent(Modifier):
+            fills_missing = True
+
+            def function(self, target):
+                return lambda mapper, value: "absent" if value is MISSING else value
+
+        class Mapper(ImportMapper):
+            direct = [(convert(absent(convert("a", int)), list), "x"), (absent("b"), "y"), (absent("c.d"), "z")]
+
+        for kind in (dict, MappingProxyType):
+            values = self.values(Mapper, kind({"b": None, "c": {}}))
+            self.assertEqual(values, {"x": list("absent"), "y": False, "z": "absent"})
 
     def test_repr(self):
         """A modifier shows itself as it was written."""

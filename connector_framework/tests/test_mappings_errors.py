@@ -98,6 +98,16 @@ class TestMappingsErrors(MappingCase):
 
         self.assertEqual(self.errors(Mapper, {}), {"vat": "The VAT number is wrong."})
 
+    def test_map_many_no_source(self):
+        """`map_many` reports what is no source at all by its index, beside the errors of the others."""
+
+        class Mapper(ImportMapper):
+            direct = [(convert("a", int), "x")]
+
+        with self.assertRaises(MappingError) as caught:
+            self.mapper(Mapper).map_many([{"a": 1}, "text", {"a": "!"}])
+        self.assertEqual(set(caught.exception.field_errors), {"[1]", "[2].x"})
+
     def test_mapping_error(self):
         """A method may raise field errors itself."""
 

@@ -256,6 +256,40 @@ class TestMappingsOptions(MappingCase):
         map_record.update({"z": 3})
         self.assertEqual(map_record.values(), {"x": 1, "y": "forced", "z": 3, "seen": "forced"})
 
+    def test_update_by_method(self):
+        """A method may force values of the record that is being mapped: of that one alone."""
+
+        class Mapper(ImportMapper):
+            direct = [("a", "x")]
+
+            @mapping
+            def force(self, record):
+                if record["a"] == 1:
+                    self.current.update(x="forced")
+
+        mapper = self.mapper(Mapper)
+        self.assertEqual(mapper.map_many([{"a": 1}, {"a": 2}]), [{"x": "forced"}, {"x": 2}])
+        self.assertEqual(mapper.map_record({"a": 1}).values(), {"x": "forced"})
+        self.assertEqual(mapper.map_record({"a": 2}).values(), {"x": 2})
+
+    def test_mapping_within(self):
+        """A method may map another source with the same mapper; its own mapping goes on as before."""
+
+        class Mapper(ImportMapper):
+            @mapping
+            def inner(self, record):
+                if "inner" in record:
+                    inner = self.map_record(record["inner"]).values(for_create=self.options.for_create)
+                    return {"x": (inner, self.current.source["name"], self.options.tag)}
+                return {"x": self.current.source["name"]}
+
+        source = {"name": "outer", "inner": {"name": "inner"}}
+        mapper = self.mapper(Mapper)
+        for options in ({}, {"tag": "t"}):
+            expected = {"x": ({"x": "inner"}, "outer", options.get("tag"))}
+            self.assertEqual(mapper.map_record(source).values(**options), expected)
+            self.assertEqual(mapper.map_many([source], **options), [expected])
+
     def test_finalize(self):
         """`finalize` comes last, after methods and children, with the map record."""
 

@@ -183,18 +183,6 @@ class TestMappingsRecordImport(MappedCase):
         with self.assertRaisesRegex(MappingError, "country_id: .*no record of res.country with code 'XX'"):
             mapper.map_record({"country": "XX"}).values()
 
-    def test_map_many_queries(self):
-        """`map_many` looks up the ids of a field in one query, however many records there are."""
-        for number in range(20):
-            self.category(str(number))
-        self.env.flush_all()
-        mapper = self.mapper(PartnerImport, AddressImport)
-        mapper.map_many([{"group": 0}, {"group": 1}])
-        self.env.invalidate_all()
-        with self.assertQueryCount(1):
-            values = mapper.map_many([{"group": number % 20} for number in range(100)])
-        self.assertEqual(len({value["group_id"] for value in values}), 20)
-
     def test_translations(self):
         """Values of translatable fields per language can be written in that language."""
         self.env["res.lang"]._activate_lang("fr_FR")
