@@ -5,7 +5,7 @@
     "category": "Sales/Connectors",
     "author": "connector_framework contributors",
     "license": "LGPL-3",
-    "depends": ["connector_framework", "sale_stock"],
+    "depends": ["connector_framework", "stock_delivery"],
     "data": [
         "security/ir.model.access.csv",
         "security/magento_security.xml",

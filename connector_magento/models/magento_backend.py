@@ -39,6 +39,14 @@ class MagentoBackend(models.Model):
         help="Whether an order that was canceled in the shop before it came here is imported, and cancelled here.",
     )
     export_cancel = fields.Boolean(string="Cancel There", help="Cancel in the shop the orders that are cancelled here.")
+    export_shipments = fields.Boolean(
+        default=True, help="Make a shipment in the shop of each delivery that is done here, with its tracking number."
+    )
+    notify_shipments = fields.Boolean(string="E-mail on Shipment", help="Have the shop write to the customer then.")
+    export_invoices = fields.Selection(
+        [("posted", "When posted"), ("paid", "When paid")],
+        help="When an invoice of here is made in the shop too; empty: never. The shop counts what it invoices as paid.",
+    )
     stock_field = fields.Selection(
         [("qty_available", "On Hand"), ("free_qty", "Free to Use"), ("virtual_available", "Forecasted")],
         string="Exported Quantity",
@@ -63,6 +71,7 @@ class MagentoBackend(models.Model):
     website_ids = fields.One2many("magento.website", "backend_id", string="Websites")
     storeview_ids = fields.One2many("magento.storeview", "backend_id", string="Store Views")
     payment_method_ids = fields.One2many("magento.payment.method", "backend_id", string="Payment Methods")
+    shipping_method_ids = fields.One2many("magento.shipping.method", "backend_id", string="Shipping Methods")
     tax_ids = fields.One2many("magento.tax", "backend_id", string="Taxes")
 
     def _default_product(self, kind):

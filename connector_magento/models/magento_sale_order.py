@@ -19,6 +19,14 @@ class SaleOrder(models.Model):
     )
 
 
+class SaleOrderLine(models.Model):
+    _inherit = "sale.order.line"
+
+    magento_bind_ids = fields.One2many(
+        "magento.sale.order.line", "odoo_id", string="Magento Bindings", groups="base.group_user"
+    )
+
+
 class MagentoSaleOrder(models.Model):
     """An order; its external id is the increment id, the number that the customer knows."""
 
@@ -56,6 +64,8 @@ class MagentoSaleOrder(models.Model):
     )
     magento_updated_at = fields.Datetime(string="Updated in Magento")
     magento_order_line_ids = fields.One2many("magento.sale.order.line", "magento_order_id", string="Magento Lines")
+    magento_shipment_ids = fields.One2many("magento.stock.picking", "magento_order_id", string="Shipments")
+    magento_invoice_ids = fields.One2many("magento.account.move", "magento_order_id", string="Invoices")
 
     @api.depends("odoo_id.amount_total", "magento_total")
     def _compute_total_difference(self):

@@ -1,6 +1,7 @@
 from . import (
     test_backend,
     test_catalogue,
+    test_documents,
     test_export,
     test_failures,
     test_import_all,

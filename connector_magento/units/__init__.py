@@ -4,10 +4,12 @@ from . import (
     category,
     customer_group,
     importer,
+    invoice,
     order_export,
     order_importer,
     partner,
     product,
     sale_order,
+    shipment,
     website,
 )

@@ -76,6 +76,8 @@ class OrderImporter(MagentoImporter):
                     # Of the orders that come at the same time one makes it, the others wait their turn.
                     self._lock(f"tax {rate}")
                     self.env["magento.tax"]._create_for_rate(self.backend, rate)
+        if record.get("shipping_method"):
+            self._row_of("magento.shipping.method", record["shipping_method"])
         replaced = record.get("relation_parent_real_id")
         if replaced and self.binder.to_internal(replaced):
             # Editing an order in the shop cancels it: here too, before the new one is confirmed.

@@ -1,7 +1,8 @@
 """What an order of the shop sells: its items, shipping and discounts as a plain list of lines.
 
-Each line is a dict: ``external_id``, ``kind`` (item, shipping, discount), ``product_id`` and ``sku`` (items), ``name``,
-``qty``, ``price`` (of one, untaxed) and ``discount`` (percent), all ``Decimal``, and ``tax_rates`` (``["20"]``).
+Each line is a dict: ``external_id``, ``kind`` (item, shipping, discount), ``product_id`` and ``sku`` (items), ``method``
+(shipping), ``name``, ``qty``, ``price`` (of one, untaxed) and ``discount`` (percent), all ``Decimal``, and ``tax_rates``
+(``["20"]``).
 """
 
 from __future__ import annotations
@@ -85,7 +86,8 @@ def _shipping_lines(order: dict[str, Any]) -> Iterator[dict[str, Any]]:
         return
     number, name = order["increment_id"], order.get("shipping_description") or order.get("shipping_method")
     rate = amount.rate({_number(item.get("tax_percent")) for item in order["items"]})
-    yield _line(f"{number}:shipping", "shipping", name, price=amount.net, rate=rate)
+    line = _line(f"{number}:shipping", "shipping", name, price=amount.net, rate=rate)
+    yield {**line, "method": order.get("shipping_method")}
     if amount.discount:
         yield _discount_line(f"{number}:shipping-discount", name, amount, rate)
 

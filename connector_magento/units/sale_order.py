@@ -131,6 +131,12 @@ class OrderImportMapper(ImportMapper):
         warehouse = view.website_id.warehouse_id or self.backend.warehouse_id
         return {"storeview_id": view.id, **({"warehouse_id": warehouse.id} if warehouse else {})}
 
+    @only_create
+    @mapping
+    def carrier(self, record):
+        method = self.binder_for("magento.shipping.method").to_internal(record.get("shipping_method") or "")
+        return {"carrier_id": method.carrier_id.id}
+
 
 @magento
 class OrderLineImportMapper(ImportMapper):
@@ -146,6 +152,10 @@ class OrderLineImportMapper(ImportMapper):
 
     @mapping
     def product(self, line):
+        if line["kind"] == "shipping":
+            method = self.binder_for("magento.shipping.method").to_internal(line["method"] or "")
+            product = method.carrier_id.product_id or self.backend.shipping_product_id
+            return {"product_id": product.id, "is_delivery": True}
         if line["kind"] != "item":
             return {"product_id": self.backend[f"{line['kind']}_product_id"].id}
         product = self.binder_for("magento.product.product").to_internal(line["product_id"], unwrap=True)
