@@ -162,13 +162,26 @@ class ConnectorBindingMixin(models.AbstractModel):
     def write(self, vals):
         vals = self._with_empty_keys(vals)
         # Odoo writes inherited fields on the record one by one. Each such write would recompute what others of them
-        # have set, e.g. a line's price after its product, which one write on the record itself does not do.
+        # have set, e.g. a line's price after its product, which one write on the record itself does not do. So they are
+        # written there together first; what Odoo does then finds them as they are to be.
         with ExitStack() as stack:
-            for link in self._inherits.values():
-                given = [self._fields[name] for name in vals if name in self._fields]
-                given = [field for field in given if field.inherited and field.related.split(".")[0] == link]
-                stack.enter_context(self.env.protecting([field.inherited_field for field in given], self[link]))
+            for model_name, link in self._inherits.items():
+                shared = {name: value for name, value in vals.items() if self._is_written_together(name, link)}
+                if shared:
+                    records = self.env[model_name].browse(vals[link]) if link in vals else self[link]
+                    records.write(shared)
+                    stack.enter_context(self.env.protecting([records._fields[name] for name in shared], records))
             return super().write(vals)
+
+    def _is_written_together(self, name, link):
+        """Tell whether a field is one of the record that a link leads to; the lines of a list are written once."""
+        field = self._fields.get(name)
+        return (
+            field is not None
+            and field.inherited
+            and field.related.split(".")[0] == link
+            and field.type not in ("one2many", "many2many")
+        )
 
     def _with_empty_keys(self, vals):
         """Return the values with nothing in place of an empty text, of which only one binding could exist."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from unittest.mock import patch
 
 from odoo import fields, models
-from odoo.exceptions import RedirectWarning
+from odoo.exceptions import RedirectWarning, ValidationError
+from odoo.fields import Command
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 from psycopg2.errors import UniqueViolation
 
+from ..events import on_record_write
 from ..models.binding import BindingKey
 from .model_factory import add_models, example_models
 
@@ -184,6 +186,63 @@ class TestBindingValues(BindingCase):
         bindings = self.partners.with_context(connector_origin=("res.company", self.env.company.id))
         created = bindings.create({"name": "x", "backend_id": self.backend.id})
         self.assertEqual(created.backend_id, self.backend)
+
+
+@tagged("post_install", "-at_install", "transaction")
+class TestBindingWrite(BindingCase):
+    """What is written on a binding arrives on its record as if it were written there."""
+
+    @staticmethod
+    def _models():
+        class User(models.Model):
+            _name = "test.user"
+            _description = "Test User"
+            _inherit = "connector.binding.mixin"
+            _inherits = {"res.users": "odoo_id"}
+
+            backend_id = fields.Many2one("test.backend", required=True, ondelete="cascade")
+            odoo_id = fields.Many2one("res.users", required=True, ondelete="cascade")
+
+        return [*example_models(), User]
+
+    def test_in_one_call(self):
+        """The record's own write() is called, once, with all of them."""
+        binding, calls = self._bind(name="Ann"), []
+        consumer = on_record_write.subscribe(
+            lambda records, vals: calls.append((records, dict(vals))), models="res.partner"
+        )
+        self.addCleanup(on_record_write.unsubscribe, consumer)
+        binding.write({"name": "Bob", "city": "Bern", "email": "own@example.com"})
+        self.assertEqual(calls, [(binding.odoo_id, {"name": "Bob", "city": "Bern"})])
+
+    def test_constraints(self):
+        """The record's constraints hold."""
+        binding = self._bind(name="Ann")
+        with self.assertRaises(ValidationError):
+            binding.write({"parent_id": binding.odoo_id.id})
+
+    def test_inherited_twice(self):
+        """A field that the record inherits in its turn is written where it is stored."""
+        binding = self._bind("1", model="test.user", name="Ann", login="ann@example.com")
+        binding.write({"name": "Bob"})
+        self.env.flush_all()
+        self.env.invalidate_all()
+        self.assertEqual((binding.name, binding.odoo_id.partner_id.name), ("Bob", "Bob"))
+
+    def test_another_record(self):
+        """What is written together with another record is that record's."""
+        binding, other = self._bind(name="Ann"), self.env["res.partner"].create({"name": "Bob"})
+        before = binding.odoo_id
+        binding.write({"odoo_id": other.id, "name": "Carl"})
+        self.env.invalidate_all()
+        self.assertEqual((before.name, other.name, binding.name), ("Ann", "Carl", "Carl"))
+
+    def test_lines_are_added_once(self):
+        """Commands of a list are carried out once."""
+        binding = self._bind(name="Ann")
+        binding.write({"city": "Bern", "child_ids": [Command.create({"name": "Child"})]})
+        self.env.flush_all()
+        self.assertEqual(self.env["res.partner"].search([("parent_id", "=", binding.odoo_id.id)]).name, "Child")
 
 
 @tagged("post_install", "-at_install", "transaction")
