@@ -107,6 +107,9 @@ class OdooExporter(Exporter):
     def _create(self, values: dict[str, Any]) -> str:
         xid = self.binding.odoo_id.sudo().export_data(["id"])["datas"][0][0]
         _refuse_module_data(self.env, xid)
+        # Before it is sent: should the answer get lost, the next attempt has to send the same one.
+        if self._checkpoint():
+            self._lock_binding()
         return super()._create({**values, "xid": xid})
 
 
