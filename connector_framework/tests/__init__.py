@@ -1,4 +1,5 @@
 from . import (
+    test_acceptance_fake,
     test_adapters_exchanges,
     test_adapters_failures,
     test_adapters_http,

@@ -9,7 +9,7 @@ from odoo.exceptions import UserError
 from odoo.tests import TransactionCase, tagged
 
 from ..queue.worker import Worker
-from .common import _TestSession
+from .kit.jobs import _TestSession
 
 _ERROR = {"exc_type": "X", "exc_message": "x", "exc_info": None, "user_message": None}
 CHANNELS = ("root", "root.a", "root.a.b", "root.c")

@@ -7,6 +7,7 @@ from collections import defaultdict
 
 from odoo.tests import TransactionCase
 
+from odoo.addons.connector_framework.tests.common import ConnectorAcceptanceCase
 from odoo.addons.connector_framework.tests.misbehaving_server import MisbehavingServer, answer
 
 KEY = "a-key-for-the-tests"
@@ -47,7 +48,9 @@ class FakeOdoo(MisbehavingServer):
         """Add a record and return its id."""
         table = self.tables[model]
         number = 100 + len(table)
-        table[number] = {**(PARTNER if model == "res.partner" else PRODUCT), **values}
+        # It has always changed just now.
+        known = {**(PARTNER if model == "res.partner" else PRODUCT), "write_date": "2999-12-31 00:00:00"}
+        table[number] = {**known, **values}
         return number
 
     def made(self, *methods):
@@ -148,3 +151,25 @@ class PeerCase(TransactionCase):
         return bindings.create({"backend_id": self.backend.id, "odoo_id": record.id}).with_context(
             connector_no_events=False
         )
+
+
+class PeerAcceptanceCase(ConnectorAcceptanceCase):
+    """The acceptance suite, with a peer in memory."""
+
+    def make_backend(self):
+        self.peer = self.enterContext(FakeOdoo())
+        return self.env["odoo.backend"].create(
+            {"name": "Peer", "url": self.peer.url, "database": "peer", "api_key": KEY, "state": "connected"}
+        )
+
+    def table(self):
+        return self.peer.tables[self.model_name.removeprefix("odoo.")]
+
+    def create_outside(self):
+        return str(self.peer.add(self.model_name.removeprefix("odoo."), name="Made there"))
+
+    def change_outside(self, external_id):
+        self.table()[int(external_id)]["name"] = "Renamed there"
+
+    def delete_outside(self, external_id):
+        del self.table()[int(external_id)]

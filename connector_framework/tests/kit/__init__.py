@@ -1,0 +1,1 @@
+"""The test kit; ``connector_framework.tests.common`` is its public face."""

@@ -1,0 +1,274 @@
+"""Importing: once, and no more than that."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from odoo.sql_db import db_connect
+
+from ....exceptions import ConcurrentUpdateError
+from ....mappings import ImportMapper
+from ....synchronizers import Importer
+from ....synchronizers.importer import GONE
+from ..jobs import make_due, trap_jobs
+from .case import AcceptanceCase, needs
+
+#: What is written beside what the mapper says.
+BOOKKEEPING = {"sync_date", "sync_state", "import_hash", "export_hash", "conflict", "write_date", "write_uid"}
+
+_OWN_LOCKS = """
+    SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks
+     WHERE locktype = 'advisory' AND objsubid = 1 AND pid = pg_backend_pid() AND granted
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+
+
+class ImportTests(AcceptanceCase):
+    def content(self, binding) -> dict:
+        """Return the stored values of a binding and of its record, as far as people see them."""
+        names = [
+            name
+            for name, field in binding._fields.items()
+            if (field.store or field.inherited) and field.type != "binary" and name not in BOOKKEEPING
+        ]
+        binding.invalidate_recordset()
+        return binding.sudo().with_context(active_test=False).read(names, load=None)[0]
+
+    @needs("import")
+    def test_import(self):
+        """A record is created with its binding, which knows the id and when; the job is done."""
+        external_id = self.create_outside()
+        job = self.import_job(external_id)
+        self.assert_done(job, attempt=1)
+        self.assertEqual(job.result, "created")
+        binding = self.binding(external_id)
+        self.assertEqual(len(binding), 1)
+        self.assertEqual((binding.backend_id, binding.sync_state), (self.backend, "synced"))
+        self.assertTrue(binding.sync_date)
+        self.assertTrue(binding.external_id)
+
+    @needs("import")
+    def test_import_twice(self):
+        """The same record again, forced or not, makes no second one."""
+        external_id = self.create_outside()
+        self.import_now(external_id)
+        before = self.counts()
+        self.import_now(external_id)
+        self.assertEqual(self.import_now(external_id, force=True), "updated")
+        self.assertEqual(self.counts(), before)
+        self.assertEqual(len(self.binding(external_id)), 1)
+
+    @needs("import")
+    def test_import_unchanged(self):
+        """A record that has not changed is read and nothing else: nothing is written, nothing sent."""
+        external_id = self.create_outside()
+        self.import_now(external_id)
+        self.env.flush_all()
+        with trap_jobs(self.env) as trap, self.statements() as changed:
+            outcome = self.model.import_record(self.backend, external_id)
+            self.env.flush_all()
+        self.assertEqual(
+            outcome,
+            "unchanged",
+            "does the peer answer something else each time? Such keys belong into the importer's volatile_keys",
+        )
+        ours = [text for text in changed if "connector_exchange" not in text and "connector_adapter_state" not in text]
+        self.assertFalse(ours)
+        self.assertFalse(trap.jobs)
+
+    @needs("import")
+    def test_import_changed(self):
+        """What changes there changes here, on the same record."""
+        external_id = self.create_outside()
+        self.import_now(external_id)
+        binding, counts = self.binding(external_id), self.counts()
+        before = self.content(binding)
+        self.change_outside(external_id)
+        self.assertEqual(self.import_now(external_id), "updated", "does change_outside() change what is read?")
+        self.assertNotEqual(self.content(binding), before, "change_outside() changed nothing that is mapped")
+        self.assertEqual(self.counts(), counts)
+
+    @needs("import")
+    def test_import_concurrent(self):
+        """While another process imports the record, an import waits, at no attempt's cost; there is one record."""
+        external_id = self.create_outside()
+        with trap_jobs(self.env) as trap:
+            for _time in range(2):
+                self.model.as_job().import_record(self.backend, external_id)
+        keys = {job.options.get("exclusive_key") for job in trap.jobs}
+        self.assertEqual(len(keys), 1)
+        self.assertTrue(
+            keys.pop(), f"jobs of {self.model_name}.import_record exclude each other by an exclusive_key; not these"
+        )
+        locks = self.locks_of_an_import(external_id)
+        self.assertTrue(locks, "an import takes an advisory lock by Importer._lock(); this one took none")
+        before = self.counts()
+        with self.another_process_holds(locks):
+            job = self.import_job(external_id)
+            self.assert_waits(job, ConcurrentUpdateError, attempt=0)
+            self.assertEqual(self.counts(), before)
+        make_due(job)
+        self.run_jobs()
+        self.assert_done(job, attempt=1)
+        self.assertEqual(len(self.binding(external_id)), 1)
+
+    def locks_of_an_import(self, external_id) -> list[int]:
+        """Return the keys of the advisory locks that an import takes; nothing else of it is left."""
+        self.env.cr.execute(_OWN_LOCKS)
+        before = {key for (key,) in self.env.cr.fetchall()}
+        with self.env.cr.savepoint() as savepoint:
+            self.import_now(external_id)
+            self.env.cr.execute(_OWN_LOCKS)
+            taken = {key for (key,) in self.env.cr.fetchall()} - before
+            savepoint.rollback()
+        self.env.invalidate_all()
+        return sorted(taken)
+
+    @contextlib.contextmanager
+    def another_process_holds(self, locks: list[int]) -> Iterator[None]:
+        """Hold advisory locks on a connection of its own."""
+        with contextlib.closing(db_connect(self.env.cr.dbname).cursor()) as cr:
+            for key in locks:
+                cr.execute("SELECT pg_try_advisory_xact_lock(%s)", [key])
+                self.assertTrue(cr.fetchone()[0])
+            yield
+            cr.rollback()
+
+    @needs("import")
+    def test_import_gone_outside(self):
+        """A record that is gone there is marked and stays; nobody is alarmed."""
+        external_id = self.create_outside()
+        self.import_now(external_id)
+        binding, before = self.binding(external_id), self.counts()
+        self.delete_outside(external_id)
+        job = self.import_job(external_id)
+        self.assert_done(job, attempt=1)
+        self.assertEqual(job.result, GONE)
+        self.assertEqual(self.counts(), before)
+        self.assertEqual(binding.sync_state, "gone")
+
+    @needs("import")
+    def test_import_never_seen(self):
+        """An id that is not there, any more or never was, makes nothing here and fails nothing."""
+        external_id = self.create_outside()
+        self.delete_outside(external_id)
+        before = self.counts()
+        job = self.import_job(external_id)
+        self.assert_done(job)
+        self.assertEqual(job.result, GONE)
+        self.assertEqual(self.counts(), before)
+
+    @needs("import")
+    def test_deleted_inside(self):
+        """What is deleted here is deleted there if the connector does that, else imported anew; once."""
+        external_id = self.create_outside()
+        self.import_now(external_id)
+        with trap_jobs(self.env) as trap:
+            self.delete_inside(self.binding(external_id))
+        self.assertFalse(self.binding(external_id), "delete_inside() left the binding")
+        if trap.enqueued("export_delete_record"):
+            trap.run()
+            self.assertIsNone(self.outside_record(external_id))
+            self.assertEqual(self.import_now(external_id), GONE)
+            self.assertFalse(self.binding(external_id))
+        else:
+            self.assertEqual(self.import_now(external_id), "created")
+            self.assertEqual(len(self.binding(external_id)), 1)
+
+    @needs("import")
+    def test_archived_inside(self):
+        """What is archived here is still known: it is not imported a second time."""
+        external_id = self.create_outside()
+        self.import_now(external_id)
+        binding = self.binding(external_id)
+        record = binding.odoo_id if "odoo_id" in binding._fields else binding
+        with self.quiet():
+            if "active" in record._fields:
+                record.with_env(self.env).active = False
+                self.env.flush_all()
+        before = self.counts()
+        self.import_now(external_id, force=True)
+        self.assertEqual(self.counts(), before)
+
+    @needs("import")
+    def test_import_is_not_exported(self):
+        """What was imported, new or changed, is not sent back to where it came from."""
+        external_id = self.create_outside()
+        with trap_jobs(self.env) as trap:
+            self.import_now(external_id)
+        self.assertFalse(self.exports_in(trap), "a record that was imported is exported: is work.origin() left out?")
+        self.change_outside(external_id)
+        with trap_jobs(self.env) as trap:
+            self.assertEqual(self.import_now(external_id), "updated")
+        self.assertFalse(self.exports_in(trap), "a change that was imported is exported: is work.origin() left out?")
+
+    @needs("import")
+    def test_external_id_zero(self):
+        """0 is an external id as any other."""
+        external_id = self.create_outside()
+        with self.adapter() as adapter:
+            record = adapter.read(external_id)
+        with self.backend.work_on(self.model_name) as work:
+            importer = work.unit(Importer)
+            importer._read = lambda: record
+            self.assertEqual(importer.run(0), "created")
+            binding = importer.binding
+            self.env.cr.flush()
+            self.assertEqual(binding.external_id, "0")
+            self.assertEqual(importer.run(0), "unchanged")
+            self.assertEqual(importer.binding, binding)
+
+    @needs("import")
+    def test_mapping_covers_required_fields(self):
+        """The mapper gives what the binding and its record need, and only fields that they have."""
+        external_id = self.create_outside()
+        with self.adapter() as adapter:
+            record = adapter.read(external_id)
+        with self.backend.work_on(self.model_name) as work:
+            mapper = type(work.unit(ImportMapper)).__name__
+            importer = work.unit(Importer)
+            with importer._about(external_id, record):
+                _binding, values = importer._prepare(record, True)
+        model = self.model
+        self.assertFalse(set(values) - set(model._fields), f"{mapper} gives what {self.model_name} does not have")
+        links, todo = set(), [model]
+        while todo:
+            for parent, link in todo.pop()._inherits.items():
+                links.add(link)
+                todo.append(self.env[parent])
+        required = {
+            name
+            for name, field in model._fields.items()
+            if field.required
+            and (field.store or field.inherited)
+            and field.type not in ("one2many", "many2many")
+            and name not in links
+            and not _is_computed(field)
+        }
+        given = set(values) | set(model.default_get(list(required)))
+        self.assertFalse(
+            required - given,
+            f"{mapper} does not give these fields, which {self.model_name} requires and which have no default",
+        )
+
+    @needs("import", "batch_import")
+    def test_batch_import(self):
+        """A batch brings the records, a second one nothing new; all its jobs are done."""
+        external_id = self.create_outside()
+        jobs = self.env["connector.job"]
+        last = max(jobs.search([], limit=1).ids, default=0)
+        counts = []
+        for _time in range(2):
+            self.model.as_job().import_batch(self.backend, self.batch_filters)
+            self.run_jobs()
+            unfinished = jobs.search([("id", ">", last), ("state", "!=", "done")])
+            self.assertFalse(unfinished.mapped(lambda job: (job.name, job.state, job.exc_message)))
+            self.assertEqual(len(self.binding(external_id)), 1, "is the record among what batch_filters ask for?")
+            counts.append(self.counts())
+        self.assertEqual(*counts)
+
+
+def _is_computed(field) -> bool:
+    while field.inherited:
+        field = field.inherited_field
+    return bool(field.compute or field.related)
