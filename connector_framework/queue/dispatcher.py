@@ -170,17 +170,21 @@ class Dispatcher:
         while not self._stopping.is_set():
             if self._lost.is_set():
                 raise psycopg2.OperationalError("the worker's session was lost")
-            neutralized, changing, claimable, next_eta_s = worker.session.execute(sql.look(), often=True)[0]
-            if neutralized:
-                _logger.info("database %s is neutralized, no job is run", self.dbname)
-                return False
             stale = pool.withdraw(older_than_s=STALE_AFTER_S)
             if stale:
                 worker.give_back(stale)
             if self._sweep:
                 self._sweep = False
                 worker.sweep()
-                claimable = True
+            if not any(pool.room) and not self._suspect:
+                # The threads are busy and have enough ahead; one of them says when that is no longer so.
+                worker.tidy()
+                self._wait(session, None)
+                continue
+            neutralized, changing, claimable, next_eta_s = worker.session.execute(sql.look(), often=True)[0]
+            if neutralized:
+                _logger.info("database %s is neutralized, no job is run", self.dbname)
+                return False
             more = False
             if not self._is_blocked(changing):
                 due = next_eta_s is not None and next_eta_s <= 0
@@ -192,7 +196,7 @@ class Dispatcher:
         return False
 
     def _claim(self, worker: Worker, pool: Pool, claimable: bool, due: bool) -> bool:
-        """Claim what can start, hand it over, and tell whether there may be more.
+        """Claim what can start, hand it over, and tell whether to look again at once.
 
         :param claimable: whether there is anything to claim
         :param due: whether the time of a job has come
@@ -203,18 +207,13 @@ class Dispatcher:
         if time.monotonic() < self._alone_until and not pool.idle:
             worker.tidy()
             return False
-        free = pool.free
-        ahead = pool.ahead if free >= 0 else 0
-        if free <= 0 and ahead < pool.size:
-            worker.tidy()
-            return False
         if not claimable:
             worker.tidy()
             return False
         registry = Registry(self.dbname).check_signaling()
         if not registry.ready:
             return False
-        jobs = worker.claim(max(0, free), ahead, due)
+        jobs = worker.claim(*pool.room, due)
         # A job that a worker died with starts alone here, so that it takes no other along if it is what killed the
         # worker. Two such jobs never run here together: each waits for the other to end.
         suspects = [job for job in jobs if job.crashes]
@@ -223,7 +222,7 @@ class Dispatcher:
             worker.give_back(suspects)
             jobs = [job for job in jobs if not job.crashes]
         pool.submit(worker, jobs)
-        return self._suspect is not None or len(jobs) > max(0, free)
+        return self._suspect is not None
 
     def _start_suspect(self, worker: Worker, pool: Pool, job: Claimed) -> None:
         """Start it once nothing else runs here; nothing else is started meanwhile, unless that takes long."""

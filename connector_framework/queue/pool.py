@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..exceptions import JobLostError
 from .runner import Runner
@@ -22,8 +22,9 @@ _logger = logging.getLogger(__name__)
 STALE_AFTER_S = 2.0
 #: A thread without work for so long ends and gives its database connection back.
 IDLE_S = 60.0
-#: Jobs are claimed ahead as long as all that is ahead is begun within this time, and at most so many.
-AHEAD_S, AHEAD_MAX = 0.2, 32
+#: Jobs are claimed ahead as long as all that is ahead is begun within this time, and at most so many. A claim costs as
+#: much as several tiny jobs, so the next one waits until half of them have begun.
+AHEAD_S, AHEAD_MAX = 0.2, 128
 
 
 @dataclass(eq=False)
@@ -33,7 +34,7 @@ class Slot:
     worker: Worker
     jobs: list[Claimed]
     thread: threading.Thread
-    began: float = field(default_factory=time.monotonic)
+    began: float
     #: Its job was taken from it, for its time-out: the thread ends when its code returns, if ever.
     retired: bool = False
 
@@ -63,17 +64,24 @@ class Pool:
     # -- what the dispatcher asks --------------------------------------------------------------------------------------
 
     @property
-    def free(self) -> int:
-        """How many jobs could start at once."""
+    def room(self) -> tuple[int, int]:
+        """How many jobs could start at once, and how many more may be claimed ahead, if that is worth a claim."""
         with self._condition:
-            return self.size - self._busy() - len(self._queue)
+            free = max(0, self.size - self._busy() - len(self._queue))
+            ahead = self._window() - len(self._queue) - free if self._is_low() else 0
+            return free, max(0, ahead)
 
-    @property
-    def ahead(self) -> int:
-        """How many jobs may be claimed ahead of a free thread: those that are begun soon, by the pace so far."""
-        with self._condition:
-            soon = int(self.size * AHEAD_S / max(self._average_s, 0.0001))
-            return max(0, min(max(AHEAD_MAX, self.size * self._largest_group), soon) - len(self._queue))
+    def _window(self) -> int:
+        """How many jobs that wait for a thread are begun soon, by the pace so far."""
+        pace_s = self._average_s
+        if self._busy() >= self.size:
+            now = time.monotonic()
+            pace_s = max(pace_s, min(now - slot.began for slot in self._slots if not slot.retired))
+        soon = int(self.size * AHEAD_S / max(pace_s, 0.0001))
+        return min(max(AHEAD_MAX, self.size * self._largest_group), soon)
+
+    def _is_low(self) -> bool:
+        return len(self._queue) <= self._window() // 2
 
     @property
     def running(self) -> int:
@@ -183,7 +191,7 @@ class Pool:
             if self._closed:
                 return None
             _claimed, worker, job = self._queue.popleft()
-            slot = Slot(worker, [job], threading.current_thread())
+            slot = Slot(worker, [job], threading.current_thread(), time.monotonic())
             size = self._group_size(job)
             self._largest_group = max(size, self._largest_group - 1)
             while len(slot.jobs) < size and self._queue and _go_together(job, self._queue[0][2]):
@@ -197,8 +205,8 @@ class Pool:
             self._slots.discard(slot)
             self._average_s += ((time.monotonic() - slot.began) / len(slot.jobs) - self._average_s) * 0.1
             self._condition.notify_all()
-            plenty = len(self._queue) > max(self.size, AHEAD_MAX // 2)
-        if not plenty or slot.worker.untidy:
+            is_low = self._is_low()
+        if is_low or slot.worker.untidy:
             self._changed()
         return slot.retired
 

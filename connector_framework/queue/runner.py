@@ -10,7 +10,7 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg2
 from odoo import SUPERUSER_ID, api
@@ -92,6 +92,17 @@ class RunningJob:
         return json.loads(row[0]) if row else None
 
 
+class _Taken(NamedTuple):
+    """What the work transaction reads of a job."""
+
+    id: int
+    call: str
+    user_id: int
+    user_active: bool
+    login: str | None
+    started: Any
+
+
 class _NotInAGroup(Exception):  # never seen by anybody
     """What the job does can be done by a job that is alone in its transaction."""
 
@@ -123,13 +134,15 @@ class Runner:
                 cr = self._cursor()
                 try:
                     sql.TAKE.run(cr, [job.id], [job.attempt], worker.id)
-                    row = cr.dictfetchone()
+                    row = cr.fetchone()
                     if row is None:
                         _logger.info("%s belongs to another worker now, it is left alone", job)
                         return
-                    started, env = row["started"], self._environment(cr, row)
+                    taken = _Taken(*row)
+                    started, call = taken.started, json.loads(taken.call)
+                    env = self._environment(cr, taken, call)
                     setattr(cr, _ATTRIBUTE, RunningJob(worker, job, cr, started))
-                    result = self._call(env, job, row)
+                    result = self._call(env, job, call)
                     _commit(cr, worker, [job], [_shorten(result)], [started])
                     outcome = "done"
                     env.registry.signal_changes()
@@ -169,14 +182,15 @@ class Runner:
         try:
             cr = self._cursor()
             sql.TAKE.run(cr, ids, attempts, worker.id)
-            rows = {row["id"]: row for row in cr.dictfetchall()}
+            rows = {row[0]: _Taken(*row) for row in cr.fetchall()}
             results, started = [], []
             for job in jobs:
-                row = rows[job.id]
-                started.append(row["started"] + timedelta(seconds=time.monotonic() - began))
-                env = self._environment(cr, row)
+                taken = rows[job.id]
+                started.append(taken.started + timedelta(seconds=time.monotonic() - began))
+                call = json.loads(taken.call)
+                env = self._environment(cr, taken, call)
                 setattr(cr, _ATTRIBUTE, RunningJob(worker, job, cr, started[-1], grouped=True))
-                results.append(_shorten(self._call(env, job, row)))
+                results.append(_shorten(self._call(env, job, call)))
                 cr.flush()
             _commit(cr, worker, jobs, results, started)
             committed = True
@@ -215,19 +229,16 @@ class Runner:
 
     # -- the work ------------------------------------------------------------------------------------------------------
 
-    def _environment(self, cr: Any, row: dict[str, Any]) -> Any:
-        call = json.loads(row["call"])
-        row["call"] = call
-        if row["login"] is None:
-            raise PermanentError(f"user {row['user_id']} of the job does not exist any more; cancel the job")
-        if not row["user_active"] and row["user_id"] != SUPERUSER_ID:
+    def _environment(self, cr: Any, taken: _Taken, call: Mapping[str, Any]) -> Any:
+        if taken.login is None:
+            raise PermanentError(f"user {taken.user_id} of the job does not exist any more; cancel the job")
+        if not taken.user_active and taken.user_id != SUPERUSER_ID:
             raise PermanentError(
-                f"user {row['login']} of the job is archived; unarchive the user and requeue the job, or cancel it"
+                f"user {taken.login} of the job is archived; unarchive the user and requeue the job, or cancel it"
             )
-        return api.Environment(cr, row["user_id"], call["context"], call["su"])
+        return api.Environment(cr, taken.user_id, call["context"], call["su"])
 
-    def _call(self, env: Any, job: Claimed, row: Mapping[str, Any]) -> Any:
-        call = row["call"]
+    def _call(self, env: Any, job: Claimed, call: Mapping[str, Any]) -> Any:
         if job.model_name not in env:
             raise PermanentError(
                 f"model {job.model_name} does not exist any more; install its addon, or cancel the job"
@@ -362,11 +373,19 @@ def _commit(cr: Any, worker: Worker, jobs: Sequence[Claimed], results: list[str 
         finish()
         cr.commit()  # pylint: disable=invalid-commit  # the job's end
         return
+    cr.flush()
+    transaction = cr.transaction
+    if not cr.postcommit:
+        # Nobody reads the caches any more: to drop them is cheaper than to empty them.
+        cr.transaction = None
     # Everything that Odoo does around its COMMIT stays; psycopg2 knows of the new transaction's BEGIN as of its own.
     connection = cr.connection
     connection.commit = lambda: finish("; COMMIT; BEGIN ISOLATION LEVEL REPEATABLE READ")
     try:
         cr.commit()  # pylint: disable=invalid-commit  # the job's end
+    except BaseException:
+        cr.transaction = transaction
+        raise
     finally:
         del connection.commit
 

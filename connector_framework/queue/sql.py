@@ -379,7 +379,7 @@ def unfinished(channel_ids: Sequence[int] | None = None) -> SQL:
 #: The first statement of the work transaction, so its snapshot is younger than the claim. FOR NO KEY UPDATE: while this
 #: session lives, nobody takes the job over (takers skip locked rows) and the same job never runs twice at a time. By
 #: the primary key: ``IS TRUE`` keeps the planner from the index of running jobs, in which entries come and go.
-#: Parameters: ids, attempts, worker.
+#: Parameters: ids, attempts, worker. Columns: as ``_Taken`` of the runner.
 TAKE = Prepared(
     "connector_take",
     f"""SELECT j.id, j.call, j.user_id, coalesce(u.active, false) AS user_active, u.login, {_UTC_NOW.code} AS started

@@ -117,7 +117,7 @@ class Worker:
     def _claim(self, limit: int, prefetch: int, channel_ids: list[int] | None) -> tuple[list[Claimed], int]:
         """Claim, and return what was claimed and how many were passed by for their exclusive key."""
         rows = self._repeat(sql.claim(self.id, limit + prefetch, channel_ids), often=True)
-        if rows[0][-2]:
+        if rows[0][-2] and limit:
             counting = sql.claim_limited(self.id, limit, channel_ids)
             rows = self._repeat(counting, first=sql.lock_claims(), often=True)
         return [Claimed(*row[:-2]) for row in rows if row[0] is not None], rows[0][-1]

@@ -35,6 +35,7 @@ from . import (
     test_queue_hosts,
     test_queue_inline,
     test_queue_model,
+    test_queue_pool,
     test_queue_process,
     test_queue_rpc,
     test_queue_run,

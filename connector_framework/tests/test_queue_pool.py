@@ -1,0 +1,98 @@
+"""How many jobs a pool of threads asks for."""
+
+from __future__ import annotations
+
+import threading
+from unittest.mock import patch
+
+from odoo.tests import BaseCase, tagged
+
+from ..queue import pool as pool_module
+from ..queue.pool import AHEAD_MAX, Pool
+from ..queue.worker import Claimed
+from .common import wait_until
+
+
+class _Runner:
+    """Runs a job until it is told to end."""
+
+    gate = threading.Semaphore(0)
+
+    def __init__(self, dbname):
+        pass
+
+    def run(self, worker, jobs):
+        self.gate.acquire()
+
+    def rest(self):
+        pass
+
+    close = rest
+
+
+class _Worker:
+    untidy = False
+
+
+@tagged("post_install", "-at_install", "plain")
+class TestPool(BaseCase):
+    def setUp(self):
+        super().setUp()
+        self.startPatcher(patch.object(pool_module, "Runner", _Runner))
+        self.clock = self.startPatcher(patch.object(pool_module, "time"))
+        self.clock.monotonic.return_value = 0.0
+        _Runner.gate = threading.Semaphore(0)
+        self.woken = 0
+        self.pool = Pool("no database", 2, self.wake)
+        self.addCleanup(self.end)
+
+    def wake(self):
+        self.woken += 1
+
+    def end(self):
+        self.pool.withdraw()
+        self.pool.close()
+        _Runner.gate.release(1000)
+        self.assertTrue(self.pool.join(10))
+
+    def submit(self, count):
+        jobs = [Claimed(n, 1, 5, 10, "res.lang", "exists", None, 0, None, "root") for n in range(count)]
+        self.pool.submit(_Worker(), jobs)
+        wait_until(lambda: self.pool.running == min(count, 2))
+
+    def finish(self, count):
+        """Let as many jobs end, and the next ones begin."""
+        for _ in range(count):
+            waiting = len(self.pool._queue)
+            _Runner.gate.release()
+            wait_until(lambda waiting=waiting: len(self.pool._queue) == waiting - 1)
+
+    def test_new(self):
+        """A new pool takes a job for each thread, and as many more as it can begin soon."""
+        self.assertEqual(self.pool.room, (2, 0))
+
+    def test_quick_jobs(self):
+        """While jobs are quick many are asked for ahead, but not before half of them have begun."""
+        self.pool._average_s = 0.001
+        self.assertEqual(self.pool.room, (2, AHEAD_MAX - 2))
+        self.submit(2 + AHEAD_MAX)
+        self.assertEqual(self.pool.room, (0, 0))
+        self.finish(AHEAD_MAX // 2 - 1)
+        self.assertEqual((self.pool.room, self.woken), ((0, 0), 0))
+        self.finish(2)
+        self.assertEqual((self.pool.room, self.woken), ((0, AHEAD_MAX // 2 + 1), 1))
+
+    def test_stuck_threads(self):
+        """Nothing is asked for ahead while every thread has been at its job for long, however quick the others were."""
+        self.pool._average_s = 0.001
+        self.submit(2)
+        self.assertEqual(self.pool.room, (0, AHEAD_MAX))
+        self.clock.monotonic.return_value = 60.0
+        self.assertEqual(self.pool.room, (0, 0))
+
+    def test_slow_jobs(self):
+        """Nothing is asked for ahead of slow jobs."""
+        self.pool._average_s = 1.0
+        self.assertEqual(self.pool.room, (2, 0))
+        self.submit(2)
+        self.assertEqual(self.pool.room, (0, 0))
