@@ -1,6 +1,6 @@
 """What goes to the other Odoo when it changes here."""
 
-from odoo.addons.connector_framework.events import on_record_change
+from odoo.addons.connector_framework.events import on_record_change, origin_of
 from odoo.addons.connector_framework.synchronizers import delete_on_unlink, export_on_change
 
 from .models.odoo_backend import CHANNEL, MODELS
@@ -21,9 +21,9 @@ for model_name in MODELS:
 @on_record_change("res.partner", "product.product")
 def bind_new(records, fields):
     """Bind what is not bound yet to the backends that want all: a new binding is exported."""
-    origin = records.env.context.get("connector_origin")
+    origin = origin_of(records.env)
     for backend in records.env["odoo.backend"].sudo().search([("export_new", "=", True)]):
-        if tuple(origin or ()) == (backend._name, backend.id) or backend.peer_user_id == records.env.user:
+        if origin == (backend._name, backend.id) or backend.peer_user_id == records.env.user:
             continue
         bindings = backend.env[f"odoo.{records._name}"].with_context(active_test=False)
         known = bindings.search([("backend_id", "=", backend.id), ("odoo_id", "in", records.ids)]).odoo_id

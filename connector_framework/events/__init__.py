@@ -7,6 +7,7 @@ knows of connectors.
 
 from .describe import describe
 from .event import Event
+from .origin import origin_of
 from .records import on_record_change, on_record_create, on_record_unlink, on_record_write
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "on_record_create",
     "on_record_unlink",
     "on_record_write",
+    "origin_of",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 from .changes import SILENT, Writer, Writing, changes_of, known_changes
 from .delivery import schedule
 from .listening import Listening
+from .origin import origin_of
 from .records import on_record_change, on_record_create, on_record_unlink, on_record_write
 
 __all__ = ["columns_flushed", "created", "recomputed", "unlinking", "writing", "written"]
@@ -22,11 +23,9 @@ def _writer(env: Any) -> Writer:
     if known is not None and known.writer is not None and known.writer.env is env:
         if known.writer.origin is not SILENT and not on_record_change.is_muted:
             return known.writer
-    context = env.context
-    if context.get("connector_no_events") or on_record_change.is_muted:
+    if env.context.get("connector_no_events") or on_record_change.is_muted:
         return Writer(env, SILENT)
-    origin = context.get("connector_origin")
-    return Writer(env, tuple(origin) if isinstance(origin, list) else origin)
+    return Writer(env, origin_of(env))
 
 
 def writing(heard: Listening, env: Any) -> AbstractContextManager[None] | Writing:
@@ -66,6 +65,8 @@ def unlinking(heard: Listening, records: Any) -> None:
         return
     records = _real(records)
     if records and not records.env.context.get("connector_no_events"):
+        # The ORM checks this after: what a consumer has done would stay if the caller goes on after the refusal.
+        records.check_access("unlink")
         on_record_unlink.fire(records)
 
 

@@ -1,6 +1,7 @@
 from . import (
     adapter_state,
     backend,
+    base_bindings,
     base_events,
     base_job,
     binding,

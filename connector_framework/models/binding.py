@@ -8,9 +8,10 @@ from zlib import crc32
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
-from odoo.tools import frozendict, ormcache
+from odoo.tools import frozendict
 
 from ..binders import Binder
+from ..events import origin_of
 from ..exceptions import NoUnitError
 from ..queue import job_options
 from ..synchronizers import BatchImporter, DelayedBatchImporter, Deleter, Exporter, Importer, conflict
@@ -61,14 +62,17 @@ class BindingKey(models.UniqueIndex):
     def _other_binding(self, model, diagnostics):
         """Return the binding that has the key, sudo; empty when PostgreSQL's message does not tell it for certain."""
         found = _DETAIL.search(getattr(diagnostics, "message_detail", None) or "")
-        values = found[2].split(", ") if found else []
+        numbers = [model._fields[name].type in ("many2one", "integer") for name in self.columns]
+        # A text may hold what separates the values: it can be told from them if it is the last, and the only one.
+        most = len(numbers) - 1 if all(numbers[:-1]) else -1
+        values = found[2].split(", ", most) if found else []
         bindings = model.sudo().with_context(active_test=False)
         if len(values) != len(self.columns):
             return bindings.browse()
-        domain = []
-        for name, value in zip(self.columns, values, strict=True):
-            is_number = model._fields[name].type in ("many2one", "integer")
-            domain.append((name, "=", int(value) if is_number else value))
+        domain = [
+            (name, "=", int(value) if is_number else value)
+            for name, value, is_number in zip(self.columns, values, numbers, strict=True)
+        ]
         return bindings.search(domain, limit=1)
 
 
@@ -149,7 +153,7 @@ class ConnectorBindingMixin(models.AbstractModel):
 
     @api.model_create_multi
     def create(self, vals_list):
-        backend_model, backend_id = self.env.context.get("connector_origin") or (None, None)
+        backend_model, backend_id = origin_of(self.env) or (None, None)
         belongs_to_origin = backend_model == self._fields["backend_id"].comodel_name
         return super().create(
             [
@@ -286,57 +290,3 @@ class ConnectorBindingMixin(models.AbstractModel):
         """Delete a record in the other system."""
         with backend.with_env(self.env).work_on(self._name) as work:
             return work.unit(Deleter).run(external_id)
-
-
-class Base(models.AbstractModel):
-    _inherit = "base"
-
-    def unlink(self):
-        if self and self._name in self._connector_cascades():
-            self._connector_unlink_bindings()
-        return super().unlink()
-
-    def _connector_unlink_bindings(self):
-        """Unlink the bindings of these records, and of those that the database deletes along with them."""
-        cascades = self._connector_cascades()
-        todo, seen, bindings = [self.sudo().with_context(active_test=False)], {}, []
-        while todo:
-            records = todo.pop()
-            known = seen.get(records._name, records.browse())
-            records -= known
-            if not records:
-                continue
-            seen[records._name] = known | records
-            for model_name, field_name, is_binding in cascades.get(records._name, ()):
-                found = records.env[model_name].search([(field_name, "in", records.ids)])
-                (bindings if is_binding else todo).append(found)
-        for found in bindings:
-            # One of them may have gone along with another one, e.g. a line with its order.
-            found.with_env(self.sudo().env).exists().unlink()
-
-    @api.model
-    @ormcache(cache="stable")
-    def _connector_cascades(self):
-        """Return which records are deleted along with those of a model, as far as bindings are among them.
-
-        By name of the model, a tuple of (model, many2one, whether it is a binding model): its bindings, and what the
-        foreign keys delete, e.g. the variants of a product, where that has bindings or such records in turn. A model
-        that has neither is not there.
-        """
-        cascades, todo = {}, []
-        for name, cls in self.env.registry.items():
-            if getattr(cls, "_is_connector_binding", False) and cls._auto and "odoo_id" in cls._fields:
-                comodel = cls._fields["odoo_id"].comodel_name
-                if comodel not in cascades:
-                    todo.append(comodel)
-                cascades.setdefault(comodel, []).append((name, "odoo_id", True))
-        while todo:
-            name = todo.pop()
-            for field in self.env.registry[name]._fields.values():
-                if field.type != "many2one" or not field.store or field.inherited or field.company_dependent:
-                    continue
-                if (field.ondelete or "").lower() == "cascade":
-                    if field.comodel_name not in cascades:
-                        todo.append(field.comodel_name)
-                    cascades.setdefault(field.comodel_name, []).append((name, field.name, False))
-        return frozendict({name: tuple(links) for name, links in cascades.items()})

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..addon import addon_of
 from ..binders import Binder
-from ..events import on_record_change, on_record_unlink
+from ..events import on_record_change, on_record_unlink, origin_of
 from ..exceptions import NoUnitError
 from ..mappings import ExportMapper
 
@@ -103,7 +103,7 @@ def _bindings_of(records: Any, chosen: Iterable[str] | None, consumer: Any) -> I
 
 def _by_backend(bindings: Any) -> Iterator[tuple[Any, Any]]:
     """Yield (backend, its bindings) for those that may get what changed."""
-    origin = tuple(bindings.env.context.get("connector_origin") or ())
+    origin = origin_of(bindings.env)
     for backend, of_backend in bindings.grouped("backend_id").items():
         if backend.active and origin != (backend._name, backend.id):
             yield backend, of_backend

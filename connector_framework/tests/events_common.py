@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from odoo.tests import TransactionCase
 
-from ..events import on_record_change
+from ..events import on_record_change, on_record_create, on_record_unlink, on_record_write
 
 
 class EventCase(TransactionCase):
-    """Consumers that are gone after the test, and that write down what they are called with."""
+    """Consumers that are gone after the test, and that write down what they are called with; there are no others.
+
+    The connectors that are installed listen too, and would have more collected than a test expects.
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.env.cr.flush()
+        for event in (on_record_create, on_record_write, on_record_unlink, on_record_change):
+            self.addCleanup(event._change, event._subscriptions)
+            event._change(())
 
     def listen(self, event, models=None, **options):
         """Subscribe a consumer that appends (records, payload) to the list that is returned."""

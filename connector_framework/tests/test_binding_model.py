@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from types import SimpleNamespace
 from unittest.mock import patch
 
 from odoo import fields, models
-from odoo.exceptions import RedirectWarning, ValidationError
+from odoo.exceptions import AccessError, RedirectWarning, ValidationError
 from odoo.fields import Command
-from odoo.tests import TransactionCase, tagged
+from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
 from psycopg2.errors import UniqueViolation
 
-from ..events import on_record_write
+from ..events import on_record_unlink, on_record_write
 from ..models.binding import BindingKey
 from .model_factory import add_models, example_models
 
@@ -103,16 +105,21 @@ class TestBindingKey(BindingCase):
 
     def test_error_names_the_other_binding(self):
         """What a person reads when the key is taken names the binding that has it, and the id."""
-        other = self._bind("1, 2", name="Ms. First")
-        error = self._violation(lambda: self._bind("1, 2"))
-        # Of a text with commas PostgreSQL's message does not say where it ends.
-        self.assertIn("same external key", self.partners._sql_error_to_message(error))
-        other.external_id = "42"
-        error = self._violation(lambda: self._bind("42"))
-        message = self.partners._sql_error_to_message(error)
-        self.assertIn("Ms. First", message)
-        self.assertIn(str(other.id), message)
-        self.assertIn("42", message)
+        other = self._bind(name="Ms. First")
+        for external_id in ("42", "a (1), 2"):
+            with self.subTest(external_id):
+                other.external_id = external_id
+                error = self._violation(lambda external_id=external_id: self._bind(external_id))
+                message = self.partners._sql_error_to_message(error)
+                self.assertIn("Ms. First", message)
+                self.assertIn(str(other.id), message)
+                self.assertIn(external_id, message)
+
+    def test_error_that_cannot_tell(self):
+        """Of two texts with commas PostgreSQL's message does not say where one ends: then no binding is named."""
+        key = BindingKey("connector_key", ("external_id", "email"), "a")
+        diagnostics = SimpleNamespace(message_detail="Key (external_id, email)=(a, b, c) already exists.")
+        self.assertIn("same external key", key.get_error_message(self.partners, diagnostics))
 
     def test_error_names_the_other_composite_binding(self):
         """Many2ones of a composite key are named, not numbered."""
@@ -335,11 +342,41 @@ class TestBindingUnlink(BindingCase):
             partner.unlink()
         self.assertTrue(self.partners.search([("odoo_id", "=", partner.id)]))
 
+    def test_not_allowed(self):
+        """Who may not delete the record does not lose it its bindings either, even if the refusal is caught."""
+        box = self._box("1")
+        user = self.env["res.users"].create({"name": "U", "login": "u-not-allowed"})
+        self.env.flush_all()
+        with suppress(AccessError):
+            box.with_user(user).unlink()
+        self.assertEqual(seen, [])
+        self.assertTrue(self.env["test.box.binding"].search([("odoo_id", "=", box.id)]))
+
+    def test_consumer_of_the_record(self):
+        """A consumer of the record's deletion still finds its bindings; those are deleted next."""
+        box, found = self._box("1"), []
+
+        def consumer(records):
+            found.extend(self.env["test.box.binding"].search([("odoo_id", "in", records.ids)]).mapped("external_id"))
+
+        on_record_unlink.subscribe(consumer, "test.box")
+        self.addCleanup(on_record_unlink.unsubscribe, consumer)
+        box.unlink()
+        self.assertEqual((found, [entry[1] for entry in seen]), (["1"], ["1"]))
+
     def test_deleting_a_binding(self):
         """To delete a binding leaves the record."""
         box = self._box("1")
         self.env["test.box.binding"].search([]).unlink()
         self.assertTrue(box.exists())
+
+    def test_deleting_a_backend_without_the_right(self):
+        """Who may not delete a backend does not lose it its streams either."""
+        user = new_test_user(self.env, "u-backend", "connector_framework.group_connector_user")
+        stream = self.env["connector.stream"].of(self.backend, "test.box.binding")
+        with suppress(AccessError):
+            self.backend.with_user(user).unlink()
+        self.assertTrue(stream.exists())
 
     def test_deleting_a_backend(self):
         """To delete a backend is no deletion of records: nothing fires, bindings are gone, records are not."""

@@ -338,6 +338,15 @@ class TestChange(EventCase):
         self.two.with_context(connector_origin=ORIGIN).ref = "x"
         self.only(self.one | self.two)
 
+    def test_origin_that_is_none(self):
+        """What is no pair, as any client may send it, is refused by the write itself; nothing is no origin."""
+        for origin in ({"a": 1}, "shop.backend", ["shop.backend"], ["shop.backend", [1]], self.one | self.two, 5):
+            with self.subTest(origin), self.assertRaisesRegex(ValueError, "connector_origin"):
+                self.one.with_context(connector_origin=origin).ref = "x"
+        for nothing in (None, False, [], ()):
+            self.one.with_context(connector_origin=nothing).ref = "x"
+        self.assertEqual(self.only(self.one), {"ref"})
+
     # -- silence --
 
     def test_no_events(self):
