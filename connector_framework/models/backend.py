@@ -101,8 +101,9 @@ class ConnectorBackendMixin(models.AbstractModel):
 
     @api.model_create_multi
     def create(self, vals_list):
+        defaults = self._brought_defaults()
         for vals in vals_list:
-            self._check_guarded_fields([name for name, value in vals.items() if value])
+            self._check_guarded_fields([name for name, value in {**defaults, **vals}.items() if value])
         return super().create(vals_list)
 
     def write(self, vals):
@@ -110,15 +111,30 @@ class ConnectorBackendMixin(models.AbstractModel):
         return super().write(vals)
 
     def unlink(self):
+        self.check_access("unlink")
         streams = self.env["connector.stream"].sudo()
         streams.search([("backend_model", "=", self._name), ("backend_id", "in", self.ids)]).unlink()
         return super().unlink()
 
+    def _guarded_fields(self):
+        """Return the names of the fields that the user may not set: for the system group alone."""
+        if self.env.su or self.env.user.has_group(SYSTEM_GROUP):
+            return set()
+        return {"code", *self._url_fields, *self._secret_fields}.intersection(self._fields)
+
+    def _brought_defaults(self):
+        """Return the defaults of guarded fields that the user brings along, in the context or as his own defaults."""
+        guarded = self._guarded_fields()
+        own = {name: self._fields[name].default for name in guarded}
+        return {
+            name: value
+            for name, value in self.default_get(list(guarded)).items()
+            if not own[name] or value != own[name](self)
+        }
+
     def _check_guarded_fields(self, names):
         """:raises AccessError: when one of the fields is for the system group alone, and the user is not in it"""
-        if self.env.su or self.env.user.has_group(SYSTEM_GROUP):
-            return
-        guarded = {"code", *self._url_fields, *self._secret_fields}.intersection(names)
+        guarded = self._guarded_fields().intersection(names)
         if guarded:
             labels = ", ".join(sorted(self._fields[name]._description_string(self.env) for name in guarded))
             raise AccessError(

@@ -79,6 +79,25 @@ class TestBackendAccess(BackendCase):
                 self.backend.with_user(self.admin).write({name: value})
         self.assertEqual(self.backend.url, "https://evil.example.com")
 
+    def test_defaults_are_no_way_around(self):
+        """Nor can a manager bring them along as defaults, in the context or of his own; the model's own stay."""
+        backends = self.env["test.backend"].with_user(self.manager)
+        for name, value in (("code", "evil"), ("url", "https://evil.example.com"), ("api_key", "x")):
+            with self.subTest(name), self.assertRaises(AccessError):
+                backends.with_context(**{f"default_{name}": value}).create({"name": "N"})
+        own = self.env["ir.default"].create(
+            {
+                "field_id": self.env["ir.model.fields"]._get("test.backend", "url").id,
+                "user_id": self.manager.id,
+                "json_value": '"https://evil.example.com"',
+            }
+        )
+        with self.assertRaises(AccessError):
+            backends.create({"name": "N"})
+        own.unlink()
+        with unittest.mock.patch.object(self.registry["test.backend"]._fields["url"], "default", lambda self: "here"):
+            self.assertEqual(backends.create({"name": "N"}).url, "here")
+
     def test_the_rest_is_written_by_managers(self):
         """What is neither address nor secret is a manager's to change."""
         self.backend.with_user(self.manager).write({"name": "Renamed"})
