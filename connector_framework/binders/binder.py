@@ -59,10 +59,15 @@ class Binder(ConnectorUnit):
 
         Another external id takes the place of the one that the binding had.
 
-        :raises ValueError: when the external id is none, or a part of it is missing
+        :raises ValueError: when the external id is none, or a part of it is missing, or ``binding`` is not one of
+            this model and backend
         :raises ExternalConflictError: when another binding of the backend has the external id
         """
+        if binding._name != self.model._name:
+            raise ValueError(f"{binding} is no binding: {external_id!r} can be bound to a {self.model._name}")
         binding.ensure_one()
+        if binding.backend_id != self.backend:
+            raise ValueError(f"{binding} is a binding of another backend than {self.backend.display_name}")
         values = self.key_values(external_id)
         key = tuple(values.values())
         if self._stored_parts(binding) == key:
@@ -99,7 +104,9 @@ class Binder(ConnectorUnit):
         self._check_has_record()
         return (
             self._all()
-            .search([("backend_id", "=", self.backend.id), ("odoo_id", "in", record.ids)], order="id")
+            .search_fetch(
+                [("backend_id", "=", self.backend.id), ("odoo_id", "in", record.ids)], self._columns, order="id"
+            )
             .with_env(self.env)
         )
 

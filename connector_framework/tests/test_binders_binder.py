@@ -82,6 +82,14 @@ class TestBinderToExternal(BinderCase):
         self.assertEqual(self.binder.to_external(binding), "1")
         self.assertEqual(self.binder.to_external(binding.odoo_id, wrap=True), "1")
 
+    def test_one_query(self):
+        """A record's external id takes one query, though the record is wrapped first."""
+        record = self.bind("1").odoo_id
+        self.env.flush_all()
+        self.env.invalidate_all()
+        with self.assertQueryCount(1):
+            self.assertEqual(self.binder.to_external(record, wrap=True), "1")
+
     def test_none(self):
         """A binding without external id, a record without binding, and no record give None."""
         self.assertIsNone(self.binder.to_external(self.bind()))
@@ -223,6 +231,13 @@ class TestBinderBind(BinderCase):
         """bind takes one binding."""
         with self.assertRaises(ValueError):
             self.binder.bind("7", self.bind() | self.bind())
+
+    def test_binding_of_this_backend(self):
+        """bind takes neither the record in place of its binding, nor the binding of another backend."""
+        with self.assertRaisesRegex(ValueError, "no binding"):
+            self.binder.bind("7", self.bind().odoo_id)
+        with self.assertRaisesRegex(ValueError, "another backend"):
+            self.binder.bind("7", self.bind(backend=self.other_backend))
 
 
 @tagged("post_install", "-at_install", "transaction")
