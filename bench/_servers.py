@@ -96,6 +96,31 @@ def wait_for(condition: Callable[[], object], what: str, timeout_s: float = 120)
     return time.perf_counter() - began
 
 
+def rate(database: str, table: str, jobs: int) -> float:
+    """Wait until nine tenths of the jobs are done; return how many were done a second since the first tenth was."""
+    count = f"SELECT count(*) FILTER (WHERE state = 'done'), extract(epoch FROM clock_timestamp())::float FROM {table}"
+    first = last = None
+    connection = psycopg2.connect(dbname=database)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            deadline = time.monotonic() + 300
+            while last is None or last[0] < jobs * 0.9:
+                # Counting takes processor time from those that are measured.
+                time.sleep(0.1)
+                cursor.execute(count)
+                last = cursor.fetchone()
+                if first is None and last[0] >= jobs / 10:
+                    first = last
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"{last[0]} of {jobs} jobs of {table} within 300 s")
+    finally:
+        connection.close()
+    if last[0] <= first[0]:
+        raise RuntimeError(f"{jobs} jobs are done too soon to be measured: take more")
+    return (last[0] - first[0]) / (last[1] - first[1])
+
+
 def percentile(values: list[float], share: float) -> float:
     """Return the value below which that share of the values is."""
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]

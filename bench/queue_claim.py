@@ -9,16 +9,11 @@ smallest.
 from __future__ import annotations
 
 import os
-import sys
-
-import _servers
-
-# A file here has the name of a module of the standard library.
-sys.path.remove(os.path.dirname(os.path.abspath(__file__)))
-
 import statistics
+import sys
 import time
 
+import _servers
 import odoo.init
 from odoo.tools import config
 

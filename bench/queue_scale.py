@@ -20,23 +20,10 @@ DATABASE = "bench_scale"
 def rate(config: Path, log: Path, jobs: int, processes: int, threads: int) -> float:
     """Run what is stored and return the jobs a second between a tenth and nine tenths of it."""
     args = _servers.worker_args(config, DATABASE, f"--threads={threads}", "--log-level=warn")
-    count = """SELECT count(*) FILTER (WHERE state = 'done'), extract(epoch FROM clock_timestamp())::float
-                 FROM connector_job"""
-    first = last = None
     with ExitStack() as stack:
         for _ in range(processes):
             stack.enter_context(_servers.process(args, log))
-
-        def is_over() -> bool:
-            nonlocal first, last
-            sample = _servers.sql(DATABASE, count)[0]
-            if first is None and sample[0] >= jobs / 10:
-                first = sample
-            last = sample
-            return sample[0] >= jobs * 0.9
-
-        _servers.wait_for(is_over, f"{jobs} jobs", 300)
-    return (last[0] - first[0]) / (last[1] - first[1])
+        return _servers.rate(DATABASE, "connector_job", jobs)
 
 
 def fresh(method: str, count: int, args: str = "[]", model: str = "queue.probe") -> None:

@@ -13,19 +13,9 @@ its worker looks at an empty queue once a second.
 
 from __future__ import annotations
 
-import os
-import sys
-
-import _peers
-
-# This file's own name is a module's of the standard library.
-sys.path[:] = [path for path in sys.path if path != os.path.dirname(os.path.abspath(__file__))]
-
 import argparse
 import json
-import shlex
-import signal
-import socket
+import os
 import statistics
 import subprocess
 import tempfile
@@ -33,9 +23,10 @@ import threading
 import time
 from pathlib import Path
 
+import _peers
+import _servers
 import psycopg2
 
-COMMAND = shlex.split(os.environ.get("ODOO_COMMAND", ""))
 THREADS = 4
 BARE = "bare loop"
 STORED_SINGLE, STORED_BULK = "jobs stored one by one", "jobs stored in bulk"
@@ -83,47 +74,25 @@ class Contender:
         self.module = module
         self.code = code
         self.database = f"bench_{module}"
-        self.server_args = server_args
-        self.libraries = addons.removesuffix("/odoo/addons") if addons.endswith("/odoo/addons") else ""
-        folder = tempfile.mkdtemp(prefix="connector-bench-")
-        self.log = Path(folder) / "odoo.log"
-        self.config = Path(folder) / "odoo.conf"
-        options = Path(os.environ["ODOO_RC"]).read_text()
-        lines = [line for line in options.splitlines() if not line.startswith(("http_port", "max_cron_threads"))]
-        lines = [f"{line},{addons}" if line.startswith("addons_path") and addons else line for line in lines]
-        self.port = _free_port()
-        self.config.write_text(
-            "\n".join([*lines, f"http_port = {self.port}", "max_cron_threads = 0", extra.format(port=self.port)])
-        )
-        self.config.chmod(0o600)
-
-    def odoo(self, *args: str) -> list[str]:
-        return [*COMMAND, *args]
-
-    @property
-    def environ(self) -> dict[str, str]:
-        path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), self.libraries]))
-        return {**os.environ, "ODOO_RC": str(self.config), "PYTHONPATH": path}
+        folder = Path(tempfile.mkdtemp(prefix="connector-bench-"))
+        self.log = folder / "odoo.log"
+        self.config = _servers.config_file(folder, addons=addons, extra=extra)
+        self.server = ["-c", str(self.config), "-d", self.database, "--log-level=warn", *server_args]
+        if addons.endswith("/odoo/addons"):
+            # What it imports beside Odoo lies where it was installed.
+            path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), addons.removesuffix("/odoo/addons")]))
+            os.environ["PYTHONPATH"] = path
 
     def prepare(self) -> None:
-        _sql("postgres", f'DROP DATABASE IF EXISTS "{self.database}"')
-        _sql("postgres", f'CREATE DATABASE "{self.database}" TEMPLATE "{os.environ["CONNECTOR_TEMPLATE"]}"')
-        command = self.odoo("-d", self.database, "-i", self.module, "--stop-after-init", "--no-http")
-        with self.log.open("ab") as log:
-            subprocess.run(command, env=self.environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL, check=True)
+        _servers.create_database(self.database, self.module, self.config, self.log)
 
     def enqueue(self, singles: int, jobs: int, model: str = "res.lang", method: str = "exists") -> dict[str, float]:
-        """Store jobs one by one and in bulk; return each per second."""
+        """Store jobs one by one and in bulk, instead of those that are there; return each per second."""
+        _servers.sql(self.database, f"TRUNCATE {self.code['table']} CASCADE")
         code = {name: text.format(jobs=jobs, method=method) for name, text in self.code.items()}
         script = ENQUEUE.format(singles=singles, jobs=jobs, single=code["single"], bulk=code["bulk"], model=model)
-        done = subprocess.run(
-            self.odoo("shell", "-d", self.database, "--no-http", "--log-level=warn"),
-            env=self.environ,
-            input=script,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        shell = [*_servers.COMMAND, "shell", "-c", str(self.config), "-d", self.database, "--no-http"]
+        done = subprocess.run([*shell, "--log-level=warn"], input=script, capture_output=True, text=True, check=True)
         line = next((line for line in done.stdout.splitlines() if line.startswith("RESULT ")), None)
         if line is None:
             raise RuntimeError(f"{self.name}: nothing was enqueued: {done.stderr[-2000:]}")
@@ -131,57 +100,27 @@ class Contender:
 
     def commit_asynchronously(self, asynchronously: bool) -> None:
         value = "off" if asynchronously else "on"
-        _sql("postgres", f'ALTER DATABASE "{self.database}" SET synchronous_commit = {value}')
+        _servers.sql("postgres", f'ALTER DATABASE "{self.database}" SET synchronous_commit = {value}')
 
     def run(self) -> float:
         """Start the server on what is enqueued and return the jobs per second between a tenth and nine tenths of it."""
-        table = self.code["table"]
-        count = f"SELECT count(*) FILTER (WHERE state = 'done'), count(*) FROM {table}"
-        done_before, total = _sql(self.database, count)[0]
-        jobs = total - done_before
-        with self.log.open("ab") as log:
-            server = subprocess.Popen(
-                self.odoo("-d", self.database, "--log-level=warn", *self.server_args),
-                env=self.environ,
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        try:
-            deadline = time.monotonic() + 300
-            first = last = None
-            while last is None:
-                done = _sql(self.database, count)[0][0] - done_before
-                now = time.perf_counter()
-                if first is None and done >= jobs / 10:
-                    first = (now, done)
-                if done >= jobs * 0.9:
-                    last = (now, done)
-                if time.monotonic() > deadline:
-                    raise RuntimeError(f"{self.name}: {done} of {jobs} jobs in 300 s; log: {self.log}")
-                time.sleep(0.02)
-            return (last[1] - first[1]) / max(last[0] - first[0], 1e-6)
-        finally:
-            os.killpg(server.pid, signal.SIGTERM)
-            try:
-                server.wait(40)
-            except subprocess.TimeoutExpired:
-                os.killpg(server.pid, signal.SIGKILL)
-                server.wait()
+        jobs = _servers.sql(self.database, f"SELECT count(*) FROM {self.code['table']}")[0][0]
+        _servers.sql(self.database, f"VACUUM ANALYZE {self.code['table']}")
+        with _servers.process(self.server, self.log):
+            return _servers.rate(self.database, self.code["table"], jobs)
 
 
 def bare_loop(database: str, jobs: int) -> float:
     """Return how many rows a second bare psycopg2 claims, takes, and sets to done, with as many sessions."""
-    _sql(
+    _servers.sql(
         database,
         "DROP TABLE IF EXISTS bench_bare; CREATE TABLE bench_bare (id serial PRIMARY KEY, state text, call text)",
     )
-    _sql(
+    _servers.sql(
         database,
         f"INSERT INTO bench_bare (state, call) SELECT 'pending', repeat('x', 160) FROM generate_series(1, {jobs})",
     )
-    _sql(database, "CREATE INDEX ON bench_bare (id) WHERE state = 'pending'")
+    _servers.sql(database, "CREATE INDEX ON bench_bare (id) WHERE state = 'pending'")
     claim = """UPDATE bench_bare SET state = 'running' WHERE id IN (
         SELECT id FROM bench_bare WHERE state = 'pending' ORDER BY id LIMIT 10 FOR NO KEY UPDATE SKIP LOCKED)
         RETURNING id"""
@@ -217,7 +156,7 @@ def bare_loop(database: str, jobs: int) -> float:
 
 def commit_ms(database: str, count: int = 200) -> float:
     """Return the median of a durable commit of one small row, in milliseconds."""
-    _sql(database, "CREATE TABLE IF NOT EXISTS bench_commit (n int)")
+    _servers.sql(database, "CREATE TABLE IF NOT EXISTS bench_commit (n int)")
     connection = psycopg2.connect(dbname=database)
     connection.autocommit = True
     took = []
@@ -230,23 +169,6 @@ def commit_ms(database: str, count: int = 200) -> float:
     return statistics.median(took) * 1000
 
 
-def _sql(database: str, query: str) -> list[tuple]:
-    connection = psycopg2.connect(dbname=database)
-    connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(query)
-            return cursor.fetchall() if cursor.description else []
-    finally:
-        connection.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
@@ -254,8 +176,8 @@ def main() -> None:
     parser.add_argument("--peer-jobs", type=int, default=500, help="and for the peer")
     parser.add_argument("--no-peer", action="store_true")
     options = parser.parse_args()
-    probe = f"{Path(__file__).resolve().parents[1]}/connector_framework/tests/addons"
-    ours = Contender("connector_framework", "connector_queue_probe", OURS, probe, [])
+    probe = str(_servers.ROOT / "connector_framework/tests/addons")
+    ours = Contender("connector_framework", _servers.PROBE, OURS, probe, [])
     contenders: list[tuple[Contender, int]] = [(ours, options.jobs)]
     if not options.no_peer:
         extra = (
