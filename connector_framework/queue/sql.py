@@ -234,6 +234,8 @@ def lock_claims() -> SQL:
 def claim_limited(worker_id: int, limit: int, channel_ids: Sequence[int] | None = None) -> SQL:
     """Claim up to ``limit`` jobs over all channels, counting capacities and rates; same columns as :func:`claim`.
 
+    ``limited`` tells whether a job that found no place in a channel above took the place of one that would: claim again.
+
     Counting and skipping locked rows do not go together, so claims take turns: see :func:`lock_claims`, to be run in
     the same transaction before. A job counts in its channel and in each channel above. A rate is a token bucket of one
     second's worth.
@@ -283,7 +285,8 @@ def claim_limited(worker_id: int, limit: int, channel_ids: Sequence[int] | None 
             UPDATE connector_job j
                SET state = 'running', worker_id = %(worker)s, attempt = attempt + 1, date_started = %(now)s
              WHERE j.id = ANY(ARRAY(SELECT id FROM pick)) RETURNING %(claimed)s)
-        SELECT claimed.*, true AS limited, (SELECT count(*) FROM ranked WHERE busy) AS busy
+        SELECT claimed.*, (SELECT count(*) FROM ranked WHERE NOT busy) > (SELECT count(*) FROM fitting) AS limited,
+               (SELECT count(*) FROM ranked WHERE busy) AS busy
           FROM (SELECT 1) one LEFT JOIN claimed ON true ORDER BY claimed.priority, claimed.id
         """,
         ancestors=_ANCESTORS,

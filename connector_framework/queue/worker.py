@@ -118,9 +118,18 @@ class Worker:
         """Claim, and return what was claimed and how many were passed by for their exclusive key."""
         rows = self._repeat(sql.claim(self.id, limit + prefetch, channel_ids), often=True)
         if rows[0][-2] and limit:
-            counting = sql.claim_limited(self.id, limit, channel_ids)
-            rows = self._repeat(counting, first=sql.lock_claims(), often=True)
+            return self._claim_limited(limit, channel_ids)
         return [Claimed(*row[:-2]) for row in rows if row[0] is not None], rows[0][-1]
+
+    def _claim_limited(self, limit: int, channel_ids: list[int] | None) -> tuple[list[Claimed], int]:
+        claimed: list[Claimed] = []
+        while True:
+            query = sql.claim_limited(self.id, limit - len(claimed), channel_ids)
+            rows = self._repeat(query, first=sql.lock_claims(), often=True)
+            claimed += [Claimed(*row[:-2]) for row in rows if row[0] is not None]
+            # What is claimed now takes no place any more from what is to be claimed next.
+            if rows[0][0] is None or not rows[0][-2] or len(claimed) >= limit:
+                return claimed, rows[0][-1]
 
     def channel_ids(self) -> list[int] | None:
         if self._channels is None:

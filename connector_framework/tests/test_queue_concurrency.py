@@ -127,6 +127,16 @@ class TestQueueConcurrency(ProcessCase):
             thread.join(30)
         self.assertEqual(len(claimed), 1)
 
+    def test_full_channel_in_a_full_one(self):
+        """What finds no place in one of its channels takes none of what another job finds in all of its own."""
+        with self.environment() as env:
+            for channel, key in (("a.x", "1"), ("a.x", "2"), ("a.y", "3"), ("a.y", "4"), ("b", "5"), ("b", "6")):
+                env["queue.probe"].as_job(channel=f"root.{channel}").effect(key)
+        self.sql("UPDATE connector_job_channel SET capacity = 2 WHERE name = 'root'")
+        self.sql("UPDATE connector_job_channel SET capacity = 1 WHERE name = 'root.a'")
+        self.addCleanup(self.sql, "UPDATE connector_job_channel SET capacity = 0")
+        self.assertEqual([job.channel for job in self.worker().claim(4)], ["root.a.x", "root.b"])
+
     def test_bulk_enqueuers_do_not_deadlock(self):
         """Two that store the same keys in opposite order: one of them, or both, succeed; none is a deadlock."""
         keys = [str(i) for i in range(200)]
