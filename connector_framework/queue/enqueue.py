@@ -10,13 +10,11 @@ from typing import Any
 from odoo.tools import split_every
 
 from . import sql, wake
-from .arguments import dumps, encode
+from .arguments import Caller, dumps, encode
 from .options import OPTIONS, check_options, method_options
 
 __all__ = ["JobProxy"]
 
-#: Context keys that a job keeps of its caller's, beside the allowed companies.
-KEPT_CONTEXT = ("lang", "tz", "active_test")
 #: Jobs in one INSERT.
 BATCH = 1000
 DEFAULT_PRIORITY = 10
@@ -48,6 +46,7 @@ class JobProxy:
         """Store one job for each tuple of positional arguments; return as many job records, in order.
 
         :raises ValueError: together with ``split``
+        :raises TypeError: when what it is given for a job is no tuple or list
         """
         self.__enqueuer.check_method(method_name)
         return self.__enqueuer.map(method_name, args_list)
@@ -81,7 +80,12 @@ class _Enqueuer:
             raise ValueError(
                 "as_job(split=...) and map() do not go together: map() stores a job for each tuple already"
             )
-        return self._store(method_name, [(self.records, tuple(args), {}) for args in args_list])
+        calls: list[_Call] = []
+        for args in args_list:
+            if not isinstance(args, tuple | list):
+                raise TypeError(f"map() takes a tuple of arguments for each job, not {args!r}: write ({args!r},)")
+            calls.append((self.records, tuple(args), {}))
+        return self._store(method_name, calls)
 
     def _store(self, method_name: str, calls: list[_Call]) -> Any:
         cr, env = self.records.env.cr, self.records.env
@@ -127,18 +131,17 @@ class _Enqueuer:
 
     def _rows(self, method: Callable[..., Any], calls: list[_Call], options: Mapping[str, Any]) -> list[_Row]:
         """Return (call, identity key, exclusive key, description) of each call."""
-        env = self.records.env
-        context = _kept_context(env, options.get("keep_context") or ())
+        caller = Caller(self.records.env, options.get("keep_context") or ())
+        kept = caller.call()
         names = _Parameters(method)
         default_description = _first_line(method) or method.__name__
         rows: list[_Row] = []
         for records, args, kwargs in calls:
             call = {
                 "ids": _saved_ids(records),
-                "args": [encode(value, names.of(i)) for i, value in enumerate(args)],
-                "kwargs": {name: encode(value, name) for name, value in kwargs.items()},
-                "context": context,
-                "su": env.su,
+                "args": [encode(value, names.of(i), caller) for i, value in enumerate(args)],
+                "kwargs": {name: encode(value, name, caller) for name, value in kwargs.items()},
+                **kept,
             }
             identity_key = _key(options.get("identity_key"), records, args, kwargs)
             exclusive_key = _key(options.get("exclusive_key"), records, args, kwargs)
@@ -211,6 +214,7 @@ class _Parameters:
     def __init__(self, method: Callable[..., Any]) -> None:
         self._method = method
         self._names: list[str] | None = None
+        self._rest: str | None = None
 
     def of(self, position: int) -> _Name:
         return _Name(self, position)
@@ -222,7 +226,10 @@ class _Parameters:
             except (TypeError, ValueError):
                 parameters = []
             self._names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-        return self._names[position] if position < len(self._names) else f"number {position + 1}"
+            self._rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
+        if position < len(self._names):
+            return self._names[position]
+        return f"{self._rest}[{position - len(self._names)}]" if self._rest else f"number {position + 1}"
 
 
 class _Name:
@@ -247,16 +254,6 @@ def _saved_ids(records: Any) -> list[int]:
     if not all(records._ids):
         raise TypeError(f"{records} is not saved: save it before you enqueue a job on it")
     return list(records._ids)
-
-
-def _kept_context(env: Any, names: Iterable[str]) -> dict[str, Any]:
-    context = {name: env.context[name] for name in KEPT_CONTEXT if name in env.context}
-    for name in names:
-        if name in env.context:
-            context[name] = encode(env.context[name], f"context key {name}")
-    companies = env.companies.ids
-    context["allowed_company_ids"] = [env.company.id, *(c for c in companies if c != env.company.id)]
-    return context
 
 
 def _key(option: Any, records: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:

@@ -55,6 +55,8 @@ def check_options(options: Mapping[str, Any], allowed: Mapping[str, _Types]) -> 
         if not isinstance(value, allowed[name]) or (isinstance(value, bool) and bool not in allowed[name]):
             expected = " or ".join(getattr(kind, "__name__", str(kind)) for kind in allowed[name])
             raise TypeError(f"job option {name} takes {expected}, not {value!r}")
+        if name == "after" and getattr(value, "_name", None) != "connector.job":
+            raise TypeError(f"job option after takes records of connector.job, not {value!r}")
         if name == "keep_context" and isinstance(value, str):
             raise TypeError(f"job option keep_context takes a list of context keys, not the text {value!r}")
         if name in ("max_attempts", "timeout_s") and value < 0:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import psycopg2
-from odoo import SUPERUSER_ID, api
+from odoo import SUPERUSER_ID
 from odoo.exceptions import UserError
 from odoo.modules.registry import Registry
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
@@ -29,7 +29,7 @@ from ..exceptions import (
     SkipError,
 )
 from . import sql
-from .arguments import decode
+from .arguments import decode, environment
 from .options import method_options
 from .prepared import UNPREPARED, forget
 from .worker import Claimed, Worker
@@ -232,11 +232,13 @@ class Runner:
     def _environment(self, cr: Any, taken: _Taken, call: Mapping[str, Any]) -> Any:
         if taken.login is None:
             raise PermanentError(f"user {taken.user_id} of the job does not exist any more; cancel the job")
-        if not taken.user_active and taken.user_id != SUPERUSER_ID:
+        env = environment(cr, taken.user_id, call)
+        # The user of a website's visitors is archived from the start.
+        if not taken.user_active and taken.user_id != SUPERUSER_ID and not env.user._is_public():
             raise PermanentError(
                 f"user {taken.login} of the job is archived; unarchive the user and requeue the job, or cancel it"
             )
-        return api.Environment(cr, taken.user_id, call["context"], call["su"])
+        return env
 
     def _call(self, env: Any, job: Claimed, call: Mapping[str, Any]) -> Any:
         if job.model_name not in env:

@@ -234,7 +234,8 @@ def lock_claims() -> SQL:
 def claim_limited(worker_id: int, limit: int, channel_ids: Sequence[int] | None = None) -> SQL:
     """Claim up to ``limit`` jobs over all channels, counting capacities and rates; same columns as :func:`claim`.
 
-    ``limited`` tells whether a job that found no place in a channel above took the place of one that would: claim again.
+    ``limited`` tells whether a job that found no place in a channel above took the place of one that would: claim
+    again.
 
     Counting and skipping locked rows do not go together, so claims take turns: see :func:`lock_claims`, to be run in
     the same transaction before. A job counts in its channel and in each channel above. A rate is a token bucket of one

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
+from unittest.mock import patch
+from zoneinfo import ZoneInfo
 
+import pytz
+from dateutil import tz
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lxml import etree
-from odoo.tests import BaseCase, TransactionCase, tagged
+from lxml import etree, html, objectify
+from odoo.tests import BaseCase, TransactionCase, new_test_user, tagged
 
-from ..queue.arguments import decode, dumps, encode, masked
+from ..queue.arguments import Caller, decode, dumps, encode, environment, masked
 
 _scalars = st.one_of(
     st.none(),
@@ -65,10 +69,40 @@ class TestArguments(BaseCase):
             repr(_round_trip([float("nan"), float("inf"), -float("inf"), -0.0, 1e22])), "[nan, inf, -inf, -0.0, 1e+22]"
         )
 
-    def test_utc_datetime(self):
-        """A datetime with a fixed offset keeps it."""
-        value = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=timezone(timedelta(hours=2)))
-        self.assertEqual(_round_trip(value).isoformat(), value.isoformat())
+    def test_aware_datetimes(self):
+        """An aware datetime keeps its time zone: a fixed offset, or one with a name; so does the second of an hour."""
+        paris, when = pytz.timezone("Europe/Paris"), datetime(2026, 1, 2, 3, 4, 5, 6)
+        for value in (
+            when.replace(tzinfo=timezone.utc),
+            when.replace(tzinfo=timezone(timedelta(hours=2, minutes=30))),
+            when.replace(tzinfo=ZoneInfo("Europe/Paris")),
+            datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Paris"), fold=1),
+            datetime(2026, 10, 25, 2, 30, fold=1),
+            pytz.utc.localize(when),
+            paris.localize(datetime(2026, 7, 1)),
+            paris.localize(datetime(2026, 10, 25, 2, 30), is_dst=True),
+            paris.localize(datetime(2026, 10, 25, 2, 30), is_dst=False),
+        ):
+            back = _round_trip(value)
+            self.assertEqual(repr(back), repr(value))
+            self.assertEqual((back.tzinfo, back.fold), (value.tzinfo, value.fold))
+        for zone in (timezone(timedelta(hours=1), "CET"), paris, tz.tzlocal(), pytz.FixedOffset(60)):
+            with self.assertRaisesRegex(TypeError, "when"):
+                encode(when.replace(tzinfo=zone), "when")
+
+    def test_decimals(self):
+        """A Decimal keeps its digits, exponent and sign, NaN included."""
+        for text in (
+            "1.10",
+            "-0",
+            "1E+30",
+            "1E-30",
+            "NaN",
+            "-sNaN123",
+            "Infinity",
+            "0.1000000000000000055511151231257827",
+        ):
+            self.assertEqual(repr(_round_trip(Decimal(text))), repr(Decimal(text)))
 
     def test_xml(self):
         """An lxml element keeps its children, text and tail; entities are not resolved on the way."""
@@ -76,6 +110,30 @@ class TestArguments(BaseCase):
         element.tail = " after"
         back = _round_trip(element)
         self.assertEqual(etree.tostring(back, encoding="unicode"), '<a x="1">\N{EURO SIGN}<b/>t</a> after')
+
+    def test_xml_exact(self):
+        """Name spaces (those from above too), CDATA, comments, white space and carriage returns are kept."""
+        text = (
+            "<o xmlns='urn:o' xmlns:p='urn:p'><p:a p:x='1&#10;2'> <![CDATA[<&>]]> <!--c--><?pi d?>"
+            "\r&#13;\n<b/>t</p:a>u</o>"
+        )
+        element = etree.fromstring(text, etree.XMLParser(strip_cdata=False))[0]
+        back = _round_trip(element)
+        self.assertEqual(etree.tostring(back), etree.tostring(element))
+        self.assertEqual((back.nsmap, back.tail), (element.nsmap, "u"))
+
+    def test_xml_refused(self):
+        """Of lxml elements those are refused that would come back as another kind, or not at all."""
+        entity = etree.fromstring("<!DOCTYPE a [<!ENTITY e 'x'>]><a>&e;</a>", etree.XMLParser(resolve_entities=False))
+        for value in (
+            etree.Comment("c"),
+            etree.PI("p"),
+            html.fromstring("<p>x</p>"),
+            objectify.fromstring("<a/>"),
+            entity,
+        ):
+            with self.assertRaisesRegex(TypeError, "node"):
+                encode(value, "node")
 
     def test_refused(self):
         """What would not come back as it was is refused, and the error names the argument."""
@@ -123,4 +181,29 @@ class TestArgumentsRecords(TransactionCase):
             partner.as_job().write({"child_ids": {1}})
         with self.assertRaisesRegex(TypeError, "vals"):
             partner.as_job().write(vals={"child_ids": {1}})
-        self.assertEqual(Decimal("1.10"), _round_trip(Decimal("1.10")))
+        with self.assertRaisesRegex(TypeError, r"field_names\[1\]"):
+            partner.as_job().fetch(["name", {1}])
+        probe = patch.object(self.registry["res.partner"], "probe", lambda self, *lines: None, create=True)
+        with probe, self.assertRaisesRegex(TypeError, r"lines\[1\]"):
+            partner.as_job().probe(1, {2})
+
+    def test_environment_of_records(self):
+        """Records that are arguments keep an environment of their own: user, su, company, language; kept keys."""
+        user = new_test_user(self.env, "other", "base.group_user")
+        company = self.env["res.company"].create({"name": "Second"})
+        partner = self.env["res.partner"].create({"name": "a"})
+        mine = partner.with_user(user)
+        caller = Caller(mine.env, ["kept"])
+
+        def back(value):
+            env = environment(self.env.cr, user.id, json.loads(dumps(caller.call())))
+            return decode(json.loads(dumps(encode(value, "value", caller))), env).env
+
+        self.assertNotIn("env", encode(mine.with_context(dropped=1), "value", caller))
+        self.assertEqual((back(mine).uid, back(mine).su), (user.id, False))
+        self.assertTrue(back(mine.sudo()).su)
+        self.assertFalse(back(mine.sudo()).context.get("dropped"))
+        self.assertEqual(back(partner).uid, self.env.uid)
+        self.assertEqual(back(mine.with_company(company).sudo()).company, company)
+        self.assertEqual(back(mine.with_context(lang="fr_FR")).context["lang"], "fr_FR")
+        self.assertEqual(back(mine.with_context(kept=date(2026, 1, 2))).context["kept"], date(2026, 1, 2))

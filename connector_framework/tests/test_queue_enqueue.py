@@ -86,6 +86,9 @@ class TestEnqueue(TransactionCase):
             self.partner.as_job(prio=1)
         with self.assertRaisesRegex(TypeError, "priority"):
             self.partner.as_job(priority="1")
+        for after in ([1], self.partner):
+            with self.assertRaisesRegex(TypeError, "connector.job"):
+                self.partner.as_job(after=after)
         with self.assertRaisesRegex(ValueError, "max_attempts"):
             self.partner.as_job(max_attempts=-1)
 
@@ -104,6 +107,11 @@ class TestEnqueue(TransactionCase):
             ["a", "b", "c"],
         )
         self.assertEqual(jobs.sorted("id"), jobs)
+
+    def test_map_takes_tuples(self):
+        """What map is given for a job is a tuple or a list: a text is not taken for its letters."""
+        with self.assertRaisesRegex(TypeError, "ab"):
+            self.env["res.partner"].as_job().map("name_create", ["ab"])
 
     def test_map_inserts(self):
         """A thousand jobs are stored by one statement."""
@@ -208,6 +216,17 @@ class TestEnqueue(TransactionCase):
         self.assertFalse(self.env["connector.job"].search_count([("identity_key", "=", "t")]))
         self.assertEqual(trap.run(), 2)
         self.assertEqual(self.partner.ref, "once")
+
+    def test_trap_returns(self):
+        """What the trap returns stands for the jobs: as many as calls, in order, identity hits repeated."""
+        with trap_jobs(self.env) as trap:
+            jobs = self.partner.as_job(identity_key=lambda records, vals: vals["ref"], description="Twice").map(
+                "write", [({"ref": "a"},), ({"ref": "b"},), ({"ref": "a"},)]
+            )
+            self.partner.as_job(after=jobs).write({"ref": "c"})
+        self.assertEqual([job == jobs[0] for job in (jobs[0], jobs[1], jobs[2])], [True, False, True])
+        self.assertEqual((jobs[0].name, jobs[0].state, jobs[0].channel), ("Twice", "pending", "root"))
+        trap.assert_enqueued("write", priority=10, channel="root", after=jobs)
 
 
 @tagged("post_install", "-at_install", "transaction")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
+from datetime import date
 from unittest.mock import patch
 
 from odoo.exceptions import UserError
@@ -72,6 +73,37 @@ class TestRun(TransactionCase):
         self.run_one(probe, records=records.sudo(), call_options={"keep_context": ["secret"]})
         self.assertTrue(seen[1][1])
         self.assertEqual(seen[1][4]["secret"], "x")
+
+    def test_kept_context(self):
+        """A kept key has its value as it was, of whatever type an argument may be."""
+        seen = []
+        records = self.partner.with_context(since=date(2026, 1, 2), who=self.partner, pair=(1, 2))
+        names = ["since", "who", "pair", "missing"]
+        self.run_one(
+            lambda self: seen.append([self.env.context.get(name) for name in names]),
+            records=records,
+            call_options={"keep_context": names},
+        )
+        self.assertEqual(seen, [[date(2026, 1, 2), self.partner, (1, 2), None]])
+
+    def test_argument_environment(self):
+        """A record that is an argument comes with the rights it had: here those of the superuser."""
+        user = new_test_user(self.env, "runner", "base.group_user")
+        seen = []
+        self.run_one(
+            lambda self, one, other: seen.append((self.env.su, one.env.su, other.env.su, one.env.uid)),
+            self.partner.with_user(user).sudo(),
+            self.partner.with_user(user),
+            records=self.partner.with_user(user),
+        )
+        self.assertEqual(seen, [(False, True, False, user.id)])
+
+    def test_public_user(self):
+        """A website's visitors have a user who is archived from the start: his jobs run."""
+        public = self.env.ref("base.public_user")
+        self.assertFalse(public.active)
+        job = self.run_one(lambda self: self.env.uid, records=self.partner.with_user(public))
+        self.assertEqual((job.state, job.result), ("done", str(public.id)))
 
     def test_archived_user(self):
         """The job of a user who is archived meanwhile fails, saying so."""

@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
-from odoo import api
-
 from ...queue import run_pending
-from ...queue.arguments import decode
-from ...queue.enqueue import _Enqueuer
+from ...queue.arguments import decode, environment
+from ...queue.enqueue import DEFAULT_CHANNEL, DEFAULT_PRIORITY, _Enqueuer
 from ...queue.options import method_options
 
 __all__ = ["JobTrap", "TrappedJob", "drain_jobs", "make_due", "trap_jobs", "wait_until"]
@@ -68,13 +66,14 @@ class TrappedJob:
     options: dict[str, Any]
     #: What would be stored, in the environment of the caller.
     call: dict[str, Any] = field(repr=False)
+    #: What the caller got: a job record that is not saved.
+    job: Any = field(repr=False)
     ran: bool = field(default=False, repr=False)
 
     def run(self) -> Any:
         """Make the call in the caller's transaction, with the arguments as they come out of the database."""
         self.ran = True
-        env = self.records.env
-        job_env = api.Environment(env.cr, env.uid, self.call["context"], self.call["su"])
+        job_env = environment(self.records.env.cr, self.records.env.uid, self.call)
         records = job_env[self.records._name].browse(self.call["ids"])
         if self.call["ids"]:
             records = records.exists()
@@ -151,14 +150,19 @@ def trap_jobs(env) -> Iterator[JobTrap]:
         options = {**declared, **{name: value for name, value in enqueuer.options.items() if value is not None}}
         rows = enqueuer._rows(getattr(model_class, method_name), calls, options)
         jobs = records.env["connector.job"]
-        for (part, args, kwargs), (call, identity_key, exclusive_key, _name) in zip(calls, rows, strict=True):
-            if identity_key and any(
-                job.options.get("identity_key") == identity_key and not job.ran for job in trap.jobs
-            ):
+        options = {"priority": DEFAULT_PRIORITY, "channel": DEFAULT_CHANNEL, **options}
+        for (part, args, kwargs), (call, identity_key, exclusive_key, name) in zip(calls, rows, strict=True):
+            twins = [
+                job for job in trap.jobs if identity_key and job.options["identity_key"] == identity_key and not job.ran
+            ]
+            if twins:
+                jobs += twins[0].job
                 continue
             kept = {**options, "identity_key": identity_key, "exclusive_key": exclusive_key}
-            trap.jobs.append(TrappedJob(part, method_name, args, kwargs, kept, json.loads(call)))
-            jobs += jobs.new({"model_name": records._name, "method_name": method_name, "state": "pending"})
+            values = {"name": name, "model_name": records._name, "method_name": method_name, "state": "pending"}
+            job = jobs.new({**values, "priority": kept["priority"], "channel": kept["channel"]})
+            trap.jobs.append(TrappedJob(part, method_name, args, kwargs, kept, json.loads(call), job))
+            jobs += job
         return jobs
 
     with patch.object(_Enqueuer, "_store", store):
