@@ -1,4 +1,5 @@
 from . import (
+    test_acceptance,
     test_backend,
     test_catalogue,
     test_documents,

@@ -18,6 +18,12 @@ else:
     Sandbox = None
 
 
+def skip_without_sandbox():
+    """Skip the tests of a class where there is no shop to test against."""
+    if Sandbox is None:
+        raise unittest.SkipTest("there is no folder sandbox beside the addon: run the tests in a checkout")
+
+
 class ShopCase(TransactionCase):
     """Each test has a shop with the sandbox's data and a backend that has its metadata."""
 
@@ -27,8 +33,7 @@ class ShopCase(TransactionCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        if Sandbox is None:
-            raise unittest.SkipTest("there is no folder sandbox beside the addon: run the tests in a checkout")
+        skip_without_sandbox()
 
     def setUp(self):
         super().setUp()

@@ -60,7 +60,7 @@ class UnitTests(AcceptanceCase):
                                 if kind in lacking:
                                     continue
                                 self.fail(
-                                    f"{error}. If {name} needs none, say so:"
+                                    f"{error}\nIf {name} needs none, say so:"
                                     f" without_units = {{{name!r}: ({kind.__name__},)}}"
                                 )
                             self.assertNotIn(
