@@ -10,6 +10,7 @@ from . import (
     ir_model,
     job,
     job_channel,
+    lock_slot,
     reference_class,
     stream,
     worker,

@@ -9,7 +9,7 @@ from .consumers import delete_on_unlink, export_on_change
 from .deleter import Deleter
 from .exporter import Exporter
 from .importer import Importer
-from .synchronizer import Synchronizer
+from .synchronizer import Synchronizer, digest
 
 __all__ = [
     "BatchImporter",
@@ -21,5 +21,6 @@ __all__ = [
     "Importer",
     "Synchronizer",
     "delete_on_unlink",
+    "digest",
     "export_on_change",
 ]

@@ -16,6 +16,9 @@ from ..references import ConnectorUnit
 
 __all__ = ["Synchronizer", "as_text", "digest"]
 
+#: Rows of ``connector.lock.slot`` at most.
+LOCK_SLOTS = 4096
+
 
 class Synchronizer(ConnectorUnit):
     """Brings records from one side to the other; :meth:`run` is the entry."""
@@ -32,22 +35,47 @@ class Synchronizer(ConnectorUnit):
         :param what: names each, e.g. ``import 42``
         :raises ConcurrentUpdateError: when another transaction has one of them
         """
-        backend = self.backend
-        prefix = f"connector:{backend._name},{backend.id}:{self.model._name}:"
         self.env.cr.execute(
             SQL(
                 "SELECT name FROM unnest(%s) AS name"
                 " WHERE NOT pg_try_advisory_xact_lock(hashtextextended(%s || name, 0))",
                 list(what),
-                prefix,
+                self._lock_prefix,
             )
         )
         taken = [name for (name,) in self.env.cr.fetchall()]
         if taken:
             raise self._concurrent(
                 f"another process is at the same time at: {', '.join(taken)} of {self.model._name},"
-                f" {backend.display_name}"
+                f" {self.backend.display_name}"
             )
+
+    def _take_turn(self, what: str) -> None:
+        """Lock as :meth:`_lock` does, and see what all others did when it was their turn.
+
+        For what is looked for and then created where no unique index keeps it from being made twice, such as a partner
+        by his e-mail. A transaction that began before another one's turn ended cannot see what that did: it is run
+        again, by the worker or by Odoo's own retry.
+
+        :raises ConcurrentUpdateError: when another transaction has its turn
+        :raises psycopg2.errors.SerializationFailure: when one has had it since this transaction began
+        """
+        self._lock(what)
+        # A row that was written after this transaction's snapshot cannot be written: PostgreSQL, "Repeatable Read
+        # Isolation Level". Those that share a slot by chance run again for nothing.
+        self.env.cr.execute(
+            SQL(
+                "INSERT INTO connector_lock_slot (slot) SELECT abs(hashtextextended(%s, 0) %% %s)"
+                " ON CONFLICT (slot) DO UPDATE SET slot = EXCLUDED.slot",
+                self._lock_prefix + what,
+                LOCK_SLOTS,
+            ),
+            log_exceptions=False,
+        )
+
+    @property
+    def _lock_prefix(self) -> str:
+        return f"connector:{self.backend._name},{self.backend.id}:{self.model._name}:"
 
     def _concurrent(self, message: str) -> ConcurrentUpdateError:
         """Return the error of who meets another process."""

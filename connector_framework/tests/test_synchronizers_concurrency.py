@@ -10,10 +10,10 @@ from odoo.modules.registry import Registry
 from odoo.orm.environments import Transaction
 from odoo.tests import BaseCase, get_db_name, tagged
 from odoo.tools import mute_logger
-from psycopg2.errors import UniqueViolation
+from psycopg2.errors import SerializationFailure, UniqueViolation
 
 from ..exceptions import ConcurrentUpdateError
-from ..synchronizers import Exporter
+from ..synchronizers import Exporter, Importer
 from .model_factory import committed_models, example
 from .synchronizers_common import UNITS, World, WorldAdapter
 
@@ -106,6 +106,29 @@ class TestConcurrency(BaseCase):
             self.import_in(late)
         self.assertEqual(caught.exception.diag.constraint_name, "test_partner_connector_key")
         self.assertEqual(self.records(), ["Ann"])
+
+    def importer(self, env):
+        """Return an importer with a work session that ends with the test."""
+        backend = env["test.backend"].browse(self.backend_id)
+        return self.enterContext(backend.work_on("test.partner")).unit(Importer)
+
+    def test_turns(self):
+        """Who could not see what was done in a turn before his own is told so, instead of doing it again."""
+        with mute_logger("odoo.sql_db"), self.assertRaises(SerializationFailure), self.environment() as late:
+            late.cr.execute("SELECT 1")
+            with self.environment() as quick:
+                self.importer(quick)._take_turn("ann@example.com")
+            # Of the lock alone nothing is to be seen.
+            self.importer(late)._lock("ann@example.com")
+            self.importer(late)._take_turn("ann@example.com")
+
+    def test_turns_at_the_same_time(self):
+        """Who comes while another one has his turn is put off; other turns are not hindered."""
+        with self.environment() as first, self.environment() as second:
+            self.importer(first)._take_turn("ann@example.com")
+            self.importer(second)._take_turn("bob@example.com")
+            with self.assertRaises(ConcurrentUpdateError):
+                self.importer(second)._take_turn("ann@example.com")
 
     def test_job_runs_again_at_once(self):
         """A job that the index stops runs again at once, in the same attempt, and finds the binding."""
