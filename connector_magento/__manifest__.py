@@ -11,6 +11,7 @@
         "security/magento_security.xml",
         "data/product_data.xml",
         "data/channel_data.xml",
+        "data/ir_cron_data.xml",
         "views/magento_backend_views.xml",
         "views/magento_binding_views.xml",
         "wizards/magento_order_comment_views.xml",

@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from odoo.addons.connector_framework.exceptions import ConnectorError
@@ -12,6 +12,8 @@ RECORDS = {
     "magento.product.product": 12,
     "magento.sale.order": 14,
 }
+#: The comparison of the address books, which is no part of all that changed: it asks for each of them.
+ADDRESSES = {"magento.address": 20}
 
 
 class MagentoBackend(models.Model):
@@ -28,6 +30,11 @@ class MagentoBackend(models.Model):
 
     company_id = fields.Many2one(required=True)
 
+    shared_partner = fields.Boolean(
+        string="One Partner per E-mail",
+        help="Accounts with the same e-mail, on several websites, belong to one partner; he has the name of the first "
+        "one. Else each account is a partner.",
+    )
     order_prefix = fields.Char(help="What order numbers here begin with, before the number that the shop gave.")
     warehouse_id = fields.Many2one(
         "stock.warehouse", help="Where orders are delivered from and stock is counted; empty: all of the company."
@@ -103,6 +110,10 @@ class MagentoBackend(models.Model):
     def action_import_customers(self):
         return self._enqueue_batches(["magento.res.partner"])
 
+    def action_import_addresses(self):
+        """Enqueue the comparison of all address books: a changed one does not make its customer a changed one."""
+        return self._enqueue_batches(ADDRESSES)
+
     def action_import_products(self):
         return self._enqueue_batches(["magento.product.product"])
 
@@ -118,7 +129,7 @@ class MagentoBackend(models.Model):
                 )
             for model_name in model_names:
                 backend.env[model_name].as_job(
-                    priority=RECORDS[model_name],
+                    priority={**RECORDS, **ADDRESSES}[model_name],
                     channel="root.magento",
                     identity_key=f"magento.import_batch:{backend.id}:{model_name}",
                     description=self.env._(
@@ -131,3 +142,14 @@ class MagentoBackend(models.Model):
 
     def _check_may_import(self):
         self.check_access("write")
+
+    # -- scheduled ---------------------------------------------------------------------------------------------------
+
+    @api.model
+    def _cron_import(self):
+        for backend in self.search([("state", "=", "connected"), ("website_ids", "!=", False)]):
+            backend._enqueue_batches(RECORDS)
+
+    @api.model
+    def _cron_import_addresses(self):
+        self.search([("state", "=", "connected"), ("website_ids", "!=", False)]).action_import_addresses()

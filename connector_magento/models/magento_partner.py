@@ -30,11 +30,15 @@ class MagentoResPartner(models.Model):
     group_id = fields.Many2one("magento.customer.group", ondelete="set null", index="btree_not_null")
     email = fields.Char(string="Account E-mail", inverse="_inverse_email")
     taxvat = fields.Char(string="Tax/VAT Number", help="As the customer entered it, valid or not.")
+    prefix = fields.Char()
+    middlename = fields.Char(string="Middle Name")
+    suffix = fields.Char()
     birthday = fields.Date()
     gender = fields.Char()
     magento_created_at = fields.Datetime(string="Created in Magento")
     magento_updated_at = fields.Datetime(string="Updated in Magento")
     magento_address_ids = fields.One2many("magento.address", "magento_partner_id", string="Addresses")
+    address_hash = fields.Char(readonly=True, copy=False, help="What tells the address book from another one.")
 
     def _inverse_email(self):
         """Give the partner the e-mail of his only account; with several accounts it is his own affair."""

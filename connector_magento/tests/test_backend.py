@@ -74,6 +74,27 @@ class TestBackend(ShopCase):
         self.env["magento.sale.order"].with_user(user).import_record(self.backend.with_user(user), number)
         self.assertFalse(self.bound("magento.sale.order", number).total_difference)
 
+    def test_scheduled(self):
+        """What changed is imported from time to time, from the shops that are connected."""
+        with trap_jobs(self.env) as trap:
+            self.env["magento.backend"]._cron_import()
+            self.env["magento.backend"]._cron_import_addresses()
+        self.assertFalse(trap.jobs)
+        self.backend.action_check_connection()
+        with trap_jobs(self.env) as trap:
+            for name in ("cron_import", "cron_import_addresses"):
+                self.env.ref(f"connector_magento.{name}").ir_actions_server_id.run()
+        self.assertEqual(
+            {job.records._name for job in trap.enqueued("import_batch")},
+            {
+                "magento.product.category",
+                "magento.res.partner",
+                "magento.product.product",
+                "magento.sale.order",
+                "magento.address",
+            },
+        )
+
     def test_portal(self):
         """A portal user sees nothing of the shop on his own contact."""
         user = new_test_user(self.env, "portal", groups="base.group_portal")

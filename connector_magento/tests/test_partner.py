@@ -1,5 +1,9 @@
 from odoo.tests import tagged
 
+from odoo.addons.connector_framework.adapters import Adapter
+from odoo.addons.connector_framework.tests.common import drain_jobs
+
+from ..units.address_book import AddressBookBatchImporter
 from .common import ShopCase
 
 
@@ -118,11 +122,82 @@ class TestPartner(ShopCase):
         self.import_one("magento.res.partner", "15", force=True)
         self.assertEqual(self.bound("magento.address", str(row["customer_address_id"])).state_id.code, code)
 
+    def test_name_parts(self):
+        """Prefix, middle name and suffix are kept; the middle one is a part of the name."""
+        self.in_shop("customer.update", 1, {"prefix": "Dr.", "middlename": "Maria", "suffix": "jun."})
+        binding = self.import_one("magento.res.partner", "1")
+        self.assertEqual((binding.prefix, binding.middlename, binding.suffix), ("Dr.", "Maria", "jun."))
+        customer = self.shop.store.customers[1]
+        self.assertEqual(binding.name, f"{customer.get('firstname')} Maria {customer.get('lastname')}")
+
+    def accounts(self, email):
+        return [str(c.customer_id) for c in self.shop.store.customers.values() if c.get("email") == email]
+
+    def test_shared_partner(self):
+        """Accounts of one e-mail belong to one partner if the backend says so, with the name of the first one."""
+        self.backend.shared_partner = True
+        first, second = (
+            self.import_one("magento.res.partner", external_id) for external_id in self.accounts("shared1@example.com")
+        )
+        partner = first.odoo_id
+        self.assertEqual(second.odoo_id, partner)
+        self.assertEqual(partner.category_id, (first.group_id | second.group_id).odoo_id)
+        self.assertEqual((first | second).magento_address_ids.parent_id, partner)
+        name = partner.name
+        self.in_shop("customer.update", second.external_id, {"firstname": "Other", "group_id": 3})
+        self.import_one("magento.res.partner", second.external_id)
+        self.assertEqual((self.outcome, partner.name), ("updated", name))
+        self.assertEqual(partner.category_id, (first.group_id | second.group_id).odoo_id)
+        self.assertEqual(second.group_id.external_id, "3")
+        self.in_shop("customer.update", first.external_id, {"firstname": "New"})
+        self.import_one("magento.res.partner", first.external_id)
+        self.assertTrue(partner.name.startswith("New "))
+
+    def change_address(self, external_id="15"):
+        """Import a customer, change an address of his in the shop, and return its id."""
+        address = self.import_one("magento.res.partner", external_id).magento_address_ids[0].external_id
+        before = self.shop.store.customers[int(external_id)].updated_at
+        self.in_shop("customer_address.update", address, {"city": "Elsewhere"})
+        self.assertEqual(self.shop.store.customers[int(external_id)].updated_at, before)
+        return address
+
+    def test_address_books(self):
+        """A changed address, which does not make its customer a changed one, is found by comparing the books."""
+        for external_id in ("1", "2", "240"):
+            self.import_one("magento.res.partner", external_id)
+        address = self.change_address()
+        self.backend.action_import_addresses()
+        before = len(self.shop.requests)
+        # The comparison and the one customer.
+        self.assertEqual(drain_jobs(self), 2)
+        self.assertEqual(self.bound("magento.address", address).city, "Elsewhere")
+        methods = [request.method for request in self.shop.requests[before:]]
+        self.assertEqual(methods, ["login", "multiCall", "login", "multiCall"])
+        self.backend.action_import_addresses()
+        self.assertEqual(drain_jobs(self), 1)
+
+    def test_address_books_page_by_page(self):
+        """The books are compared page by page, a job each."""
+        self.patch(AddressBookBatchImporter, "page_size", 2)
+        for external_id in ("1", "2", "3"):
+            self.import_one("magento.res.partner", external_id)
+        address = self.change_address()
+        self.backend.action_import_addresses()
+        self.assertEqual(drain_jobs(self), 4)
+        self.assertEqual(self.bound("magento.address", address).city, "Elsewhere")
+
+    def test_accounts_deleted(self):
+        """Accounts that the shop deleted, which no list of changes tells, are found with the address books."""
+        bindings = [self.import_one("magento.res.partner", str(number)) for number in range(1, 6)]
+        for number in (2, 4):
+            self.in_shop("customer.delete", number)
+        self.backend.action_import_addresses()
+        drain_jobs(self)
+        self.assertEqual([binding.sync_state == "gone" for binding in bindings], [False, True, False, True, False])
+
     def test_no_secrets(self):
         """Hashes of passwords are dropped as soon as they were read."""
         with self.backend.work_on("magento.res.partner") as work:
-            from odoo.addons.connector_framework.adapters import Adapter
-
             record = work.unit(Adapter).read("1")
         self.assertIn("email", record)
         self.assertFalse({"password_hash", "rp_token"} & set(record))

@@ -1,5 +1,6 @@
 from . import (
     adapter,
+    address_book,
     batch,
     category,
     customer_group,

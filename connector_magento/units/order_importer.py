@@ -86,6 +86,8 @@ class OrderImporter(MagentoImporter):
     def _map(self, record, binding):
         map_record = self.mapper.map_record(record)
         if not binding:
+            # Two orders of one guest, or to one new address, make one contact.
+            self._take_turn(f"contacts of {record['customer_email']}")
             partners = self.unit(OrderContacts).partners(record)
             map_record.update(**partners, pricelist_id=self._pricelist(record).id)
         return map_record.values(for_create=not binding, binding=binding)
@@ -143,7 +145,7 @@ class OrderImporter(MagentoImporter):
             return view.website_id.pricelist_id
         if currency == company.currency_id:
             return Pricelist
-        self._lock("pricelist")
+        self._take_turn("pricelist")
         if not currency.active:
             currency.sudo().active = True
         pricelist = Pricelist.search(

@@ -1,8 +1,8 @@
 """What an order of the shop sells: its items, shipping and discounts as a plain list of lines.
 
-Each line is a dict: ``external_id``, ``kind`` (item, shipping, discount), ``product_id`` and ``sku`` (items), ``method``
-(shipping), ``name``, ``qty``, ``price`` (of one, untaxed) and ``discount`` (percent), all ``Decimal``, and ``tax_rates``
-(``["20"]``).
+Each line is a dict: ``external_id``, ``kind`` (item, shipping, discount), ``product_id`` and ``sku`` (items),
+``method`` (shipping), ``name``, ``qty``, ``price`` (of one, untaxed) and ``discount`` (percent), all ``Decimal``, and
+``tax_rates`` (``["20"]``).
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from odoo.fields import Command
+from odoo.tools import escape_psql
 
 from odoo.addons.connector_framework.binders import Binder
 from odoo.addons.connector_framework.mappings import (
@@ -18,6 +19,7 @@ from odoo.addons.connector_framework.mappings import (
     only_create,
     to_utc,
 )
+from odoo.addons.connector_framework.synchronizers import digest
 
 from ..references import magento
 from .adapter import MagentoAdapter
@@ -66,6 +68,9 @@ class PartnerImportMapper(ImportMapper):
     direct = [
         ("email", "email"),
         ("taxvat", "taxvat"),
+        ("prefix", "prefix"),
+        ("middlename", "middlename"),
+        ("suffix", "suffix"),
         (none("dob"), "birthday"),
         (convert("gender", str), "gender"),
         (external_to_m2o("website_id"), "website_id"),
@@ -106,12 +111,14 @@ class PartnerImportMapper(ImportMapper):
     @mapping
     @changed_by("group_id")
     def tags(self, record):
-        """Tag the partner with his group and with none of the shop's other groups."""
+        """Tag the partner with the groups of his accounts, and with none of the shop's other groups."""
         groups = self.env["magento.customer.group"].search([("backend_id", "=", self.backend.id)])
         mine = groups.filtered(lambda group: group.external_id == str(record["group_id"]))
+        account = self.options.binding
+        kept = mine | (account.odoo_id.magento_bind_ids - account).group_id if account else groups
         return {
             "category_id": [
-                *(Command.unlink(group.odoo_id.id) for group in groups - mine if self.options.binding),
+                *(Command.unlink(group.odoo_id.id) for group in groups - kept),
                 *(Command.link(group.odoo_id.id) for group in mine),
             ]
         }
@@ -124,12 +131,42 @@ class PartnerImporter(MagentoImporter):
     def _import_dependencies(self, record):
         self.import_dependency(str(record["group_id"]), "magento.customer.group")
 
+    def _bookkeeping(self, record):
+        return {**super()._bookkeeping(record), "address_hash": digest(record["addresses"])}
+
+    def _create(self, values):
+        if self.backend.shared_partner and values.get("email"):
+            self._take_turn(f"e-mail {values['email'].casefold()}")
+            other = self.model.search(
+                [("backend_id", "=", self.backend.id), ("email", "=ilike", escape_psql(values["email"]))], limit=1
+            )
+            if other:
+                values = {**self._own(values), "odoo_id": other.odoo_id.id}
+        return super()._create(values)
+
+    def _update(self, binding, values):
+        if binding.odoo_id.magento_bind_ids.sorted("id")[:1] != binding:
+            values = self._own(values)
+        super()._update(binding, values)
+
+    def _own(self, values):
+        """Return what an account says of itself: the name and the rest of a partner are those of his first account."""
+        return {
+            name: value
+            for name, value in values.items()
+            if name == "category_id" or not self.model._fields[name].inherited
+        }
+
 
 @magento
 class AddressAdapter(MagentoAdapter):
     _apply_on = "magento.address"
     _resource = "customer_address"
     _id_key = "customer_address_id"
+
+    def books(self, customer_ids: Sequence[str]) -> list[list[dict[str, Any]]]:
+        """Return the addresses of each of some customers."""
+        return list(self.multi_call([("customer_address.list", [customer_id]) for customer_id in customer_ids]))
 
     def region_code(self, country: str, region_id: str) -> str | None:
         """Return the code of a region of a country."""

@@ -140,8 +140,8 @@ class ShipmentExporter(DocumentExporter):
         code = method.tracking_code
         if code and code not in codes:
             raise ConfigurationError(
-                f"shipping method {method.external_id} of {self.backend.display_name}: the shop has no carrier {code!r}; it"
-                f" has: {', '.join(sorted(codes))}"
+                f"shipping method {method.external_id}: {self.backend.display_name} has no carrier {code!r}; it has:"
+                f" {', '.join(sorted(codes))}"
             )
         if not code:
             code = (order.shipping_method or "").partition("_")[0]
