@@ -48,6 +48,7 @@ from . import (
     test_references_resolution,
     test_references_view,
     test_references_work,
+    test_scaffold,
     test_synchronizers_batch,
     test_synchronizers_concurrency,
     test_synchronizers_conflict,

@@ -6,12 +6,14 @@
 - :class:`ConnectorAcceptanceCase` is what is expected of every connector, to be subclassed with a few lines.
 - :class:`FakeAdapter` and :class:`FakePeer` are an adapter and its other system in memory, which fails on demand.
 - :class:`HttpWire` is the line to an other system over HTTP: it records what is sent, and fails on demand.
+- :class:`MisbehavingServer` is a server on this machine whose answers a test decides.
 """
 
 from .kit.acceptance import ConnectorAcceptanceCase
 from .kit.fake_adapter import FakeAdapter, FakePeer
 from .kit.jobs import JobTrap, TrappedJob, drain_jobs, make_due, trap_jobs, wait_until
 from .kit.wire import Failure, FakeWire, HttpWire, Wire
+from .misbehaving_server import MisbehavingServer, answer
 
 __all__ = [
     "ConnectorAcceptanceCase",
@@ -21,8 +23,10 @@ __all__ = [
     "FakeWire",
     "HttpWire",
     "JobTrap",
+    "MisbehavingServer",
     "TrappedJob",
     "Wire",
+    "answer",
     "drain_jobs",
     "make_due",
     "trap_jobs",
