@@ -168,12 +168,16 @@ class ConnectorBindingMixin(models.AbstractModel):
         # Odoo writes inherited fields on the record one by one. Each such write would recompute what others of them
         # have set, e.g. a line's price after its product, which one write on the record itself does not do. So they are
         # written there together first; what Odoo does then finds them as they are to be.
+        vals = dict(vals)
         with ExitStack() as stack:
             for model_name, link in self._inherits.items():
                 shared = {name: value for name, value in vals.items() if self._is_written_together(name, link)}
                 if shared:
                     records = self.env[model_name].browse(vals[link]) if link in vals else self[link]
                     records.write(shared)
+                    for name in shared if records else ():
+                        # Its model may have made something else of it.
+                        vals[name] = records._fields[name].convert_to_write(records[:1][name], records[:1])
                     stack.enter_context(self.env.protecting([records._fields[name] for name in shared], records))
             return super().write(vals)
 

@@ -222,6 +222,14 @@ class TestBindingWrite(BindingCase):
         binding.write({"name": "Bob", "city": "Bern", "email": "own@example.com"})
         self.assertEqual(calls, [(binding.odoo_id, {"name": "Bob", "city": "Bern"})])
 
+    def test_rules_of_the_record(self):
+        """What the record's write() makes of a value stays, and what depends on it is computed."""
+        binding = self._bind(name="Ann")
+        binding.write({"name": "Bob", "website": "example.com"})
+        self.env.flush_all()
+        self.env.invalidate_all()
+        self.assertEqual((binding.odoo_id.website, binding.complete_name), ("http://example.com", "Bob"))
+
     def test_constraints(self):
         """The record's constraints hold."""
         binding = self._bind(name="Ann")
