@@ -221,6 +221,10 @@ OPTIONS: dict[str, tuple[tuple[int, str], ...]] = {
     "tax_class_id": ((0, "None"), (2, "Taxable Goods"), (4, "Shipping")),
 }
 
+#: What attributes and their options are called: attribute code -> label, and in the French view 3, where it differs.
+LABELS = {"size": "Size", "color": "Color", "manufacturer": "Manufacturer"}
+FRENCH_LABELS: dict[str | int, str] = {"size": "Taille", "color": "Couleur", 7: "Rouge", 8: "Bleu"}
+
 
 class ScopedValues:
     """Hold the values of one record's attributes: the default's, and each store view's own."""

@@ -129,16 +129,19 @@ class FailurePlan:
         with self._lock:
             return sum(planned.left for planned in self._planned)
 
-    def take(self, names: list[str]) -> Failure | None:
-        """Return how the request that calls `names` is to fail, None if it is not."""
+    def take(self, names: list[str], by_name: bool = False) -> Failure | None:
+        """Return how the request that calls `names` is to fail, None if it is not.
+
+        :param by_name: only a failure that was planned for one of these names
+        """
         with self._lock:
             for planned in self._planned:
-                if planned.failure.hits(names):
+                if planned.failure.hits(names) and not (by_name and planned.failure.match is None):
                     planned.left -= 1
                     if not planned.left:
                         self._planned.remove(planned)
                     return planned.failure
-            if self._rate and self._die is not None and self._die.random() < self._rate:
+            if not by_name and self._rate and self._die is not None and self._die.random() < self._rate:
                 failure = self._choices[int(self._die.random() * len(self._choices))]
                 return failure if failure.hits(names) else None
             return None

@@ -167,6 +167,10 @@ class Sandbox:
                 # The first parameter is the session wherever there is one.
                 self._requests.append(Request(method, "", params[1:]))
 
+    def log_download(self, path: str) -> None:
+        """Put the download of an image into the log."""
+        self._requests.append(Request("GET", path, []))
+
     # Failures
 
     def _failure(self, kind: str, match: str | None = None, **options: Any) -> Failure:

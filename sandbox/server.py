@@ -10,6 +10,7 @@ import mimetypes
 import socket
 import struct
 import threading
+import zlib
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -196,8 +197,7 @@ class Handler(BaseHTTPRequestHandler):
         sandbox = self.server.sandbox
         prefix = "/media/catalog/product"
         if path.startswith(prefix) and path[len(prefix) :] in sandbox.store.files:
-            kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
-            self._send(Answer(200, sandbox.store.files[path[len(prefix) :]], kind))
+            self._answer_image(path, sandbox.store.files[path[len(prefix) :]])
         elif path == "/sandbox/summary":
             self._private(sandbox.summary)
         elif path.rstrip("/") in _ENDPOINTS:
@@ -207,6 +207,22 @@ class Handler(BaseHTTPRequestHandler):
             self._send(page(404, "404 Not Found"))
 
     do_HEAD = do_GET
+
+    def _answer_image(self, path: str, content: bytes) -> None:
+        """Send an image, or that it is still the one that the client has: as any web server does with a file."""
+        sandbox = self.server.sandbox
+        sandbox.log_download(path)
+        version = f'"{zlib.crc32(content):08x}-{len(content):x}"'
+        kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
+        if self.headers.get("If-None-Match") == version:
+            answer = Answer(304, b"", kind, (("ETag", version),))
+        else:
+            answer = Answer(200, content, kind, (("ETag", version),))
+        failure = sandbox.failures.take(["GET", path], by_name=True)
+        if failure is None:
+            self._send(answer)
+        else:
+            self._fail(failure, answer)
 
     # The API
 

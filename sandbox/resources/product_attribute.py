@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..attributes import OPTIONS, PRODUCT_ATTRIBUTES, Attribute
+from ..attributes import FRENCH_LABELS, LABELS, OPTIONS, PRODUCT_ATTRIBUTES, Attribute
 from ..scalars import integer, text
-from ..shop import ATTRIBUTE_SET, PRODUCT_TYPES
+from ..shop import ATTRIBUTE_SET, DEFAULT_STORE, PRODUCT_TYPES
 from .base import Resource, api_method
+
+FRENCH_VIEW = 3
 
 
 class ProductAttributeSetResource(Resource):
@@ -54,12 +56,29 @@ class ProductAttributeResource(Resource):
     @api_method("options", reads=True)
     def options(self, attribute: Any, store: Any = None) -> list[dict[str, Any]]:
         """Return an attribute's options, an empty one first; nothing for one that has none."""
-        self.store_id(store)
+        own = FRENCH_LABELS if self.store_id(store) == FRENCH_VIEW else {}
         options = OPTIONS.get(self._attribute(attribute).code)
         if options is None:
             return []
-        choices: list[dict[str, Any]] = [{"value": value, "label": label} for value, label in options]
+        choices: list[dict[str, Any]] = [{"value": value, "label": own.get(value, label)} for value, label in options]
         return [{"label": "", "value": ""}, *choices]
+
+    @api_method("info", reads=True)
+    def info(self, attribute: Any) -> dict[str, Any]:
+        """Return an attribute with its labels by view and its options; there is no recording of it."""
+        found = self._attribute(attribute)
+        labels = [{"store_id": DEFAULT_STORE, "label": LABELS.get(found.code, found.code)}]
+        if found.code in FRENCH_LABELS:
+            labels.append({"store_id": FRENCH_VIEW, "label": FRENCH_LABELS[found.code]})
+        return {
+            "attribute_id": found.attribute_id,
+            "attribute_code": found.code,
+            "frontend_input": found.input_type,
+            "is_required": int(found.required),
+            "scope": found.scope,
+            "frontend_label": labels,
+            "options": self.options(attribute),
+        }
 
 
 class ProductTypeResource(Resource):

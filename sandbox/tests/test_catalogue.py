@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import urllib.error
 import urllib.request
 from typing import Any, ClassVar
 
@@ -178,6 +179,21 @@ class Media(SandboxCase):
             self.assertEqual(response.headers["Content-Type"], "image/png")
             self.assertEqual(response.read(), base64.b64decode(PIXEL))
 
+    def test_conditional_fetch(self) -> None:
+        """Who has an image gets told that it is still the same; downloads are in the log, and can be made to fail."""
+        url = self.client("product_media.list", 2)[0]["url"]
+        with urllib.request.urlopen(url, timeout=5) as response:
+            version = response.headers["ETag"]
+        again = urllib.request.Request(url, headers={"If-None-Match": version})
+        with self.assertRaises(urllib.error.HTTPError) as raised:
+            urllib.request.urlopen(again, timeout=5)
+        self.assertEqual(raised.exception.code, 304)
+        self.assertEqual([request.method for request in self.shop.requests[-2:]], ["GET", "GET"])
+        self.shop.fail_next(1, "http_503", match="GET")
+        with self.assertRaises(urllib.error.HTTPError) as raised:
+            urllib.request.urlopen(url, timeout=5)
+        self.assertEqual(raised.exception.code, 503)
+
     def test_seeded_image(self) -> None:
         """The pictures of the demo shop are PNG files."""
         image = self.client("product_media.list", 2)[0]
@@ -265,3 +281,16 @@ class Categories(SandboxCase):
         tree = self.client("catalog_category.tree")
         self.assertEqual((tree["category_id"], tree["is_active"], tree["parent_id"]), ("1", None, "0"))
         self.assertEqual([root["category_id"] for root in tree["children"]], ["2", "3"])
+
+
+class Attributes(SandboxCase):
+    """`product_attribute.*`."""
+
+    def test_labels(self) -> None:
+        """An attribute and its options have labels by view, the options with fallback."""
+        info = self.client("product_attribute.info", "color")
+        self.assertEqual([label["label"] for label in info["frontend_label"]], ["Color", "Couleur"])
+        labels = {store: self.client("product_attribute.options", "color", store)[1]["label"] for store in (None, "fr")}
+        self.assertEqual(labels, {None: "Red", "fr": "Rouge"})
+        self.assertEqual(self.client("product_attribute.options", "size", "fr")[1]["label"], "S")
+        self.assert_fault(101, "Requested attribute not found.", "product_attribute.info", "nonesuch")
