@@ -127,7 +127,7 @@ class Exporter(Synchronizer):
 
     def _changed(self, values: dict[str, Any], binding: Any) -> dict[str, Any]:
         """Return what is to be sent of the values: all of them, or nothing if they are what was sent the last time."""
-        sent = _sent(binding)
+        sent = self._sent(binding)
         return values if any(sent.get(target) != _hash(value) for target, value in values.items()) else {}
 
     def _validate(self, values: dict[str, Any]) -> None:
@@ -163,10 +163,19 @@ class Exporter(Synchronizer):
 
     def _remember(self, values: dict[str, Any], binding: Any) -> None:
         """Keep what was sent, by target, for the next export to compare with."""
-        sent = {**_sent(binding), **{target: _hash(value) for target, value in values.items()}}
+        sent = {**self._sent(binding), **{target: _hash(value) for target, value in values.items()}}
         with self.work.origin():
             binding = binding.with_env(self.env)
             binding.export_hash = json.dumps(sent, sort_keys=True, separators=(",", ":"))
+
+    @staticmethod
+    def _sent(binding: Any) -> dict[str, str]:
+        """Return the hash of what was sent the last time, by target."""
+        try:
+            sent = json.loads(binding.export_hash or "{}")
+        except ValueError:
+            return {}
+        return sent if isinstance(sent, dict) else {}
 
     def _bind(self, external_id: Any) -> None:
         """Bind the external id."""
@@ -200,15 +209,6 @@ class Exporter(Synchronizer):
         with self.work.origin():
             self.binding.with_env(self.env).import_hash = False
         return None
-
-
-def _sent(binding: Any) -> dict[str, str]:
-    """Return the hash of what was sent the last time, by target."""
-    try:
-        sent = json.loads(binding.export_hash or "{}")
-    except ValueError:
-        return {}
-    return sent if isinstance(sent, dict) else {}
 
 
 def _hash(value: Any) -> str:

@@ -132,6 +132,9 @@ class Importer(Synchronizer):
             if self._settled:
                 return binding, None
         values = {**values, **self._bookkeeping(record)}
+        if binding and not self.conflict_policy:
+            # What was sent is not what is there any more: to go back to it is a change.
+            values["export_hash"] = False
         if not binding:
             values.update(self._key_values(values), backend_id=self.backend.id)
         return binding, values

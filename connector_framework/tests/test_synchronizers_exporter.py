@@ -53,6 +53,17 @@ class TestExporter(SynchronizerCase):
         self.assertEqual(binding.export_record(fields=["name"]), "unchanged")
         self.assertEqual(len(self.world.made("write")), 1)
 
+    def test_back_to_what_was_sent(self):
+        """What was sent once is sent again when the other system has had something else meanwhile."""
+        binding = self.bind(name="Ann", email="a")
+        binding.export_record()
+        self.world.put("test.partner", 101, name="Bea", email="a")
+        self.import_record("101")
+        self.assertEqual(binding.name, "Bea")
+        binding.name = "Ann"
+        self.assertEqual(binding.export_record(fields=["name"]), "updated")
+        self.assertEqual(self.world.made("write"), [("write", "101", {"name": "Ann"})])
+
     def test_parts_do_not_hide_each_other(self):
         """Of two changes that are exported one after the other, both are sent."""
         binding = self.bind(name="Ann", email="a")
