@@ -1,35 +1,115 @@
 """What goes out to the shops when it changes in Odoo."""
 
-from odoo.addons.connector_framework.events import on_record_change
+from odoo.fields import Domain
+
+from odoo.addons.connector_framework.events import on_record_change, on_record_unlink
 from odoo.addons.connector_framework.synchronizers import export_on_change
 
-# Products are made in the shop: one that is not there yet is not exported.
+PRODUCTS = "magento.product.product"
+TEMPLATES = "magento.product.template"
+#: What a variant of a configurable product has of its own; the rest is that product's.
+VARIANT_FIELDS = ("default_code", "weight", "enabled", "active", "website_ids")
+
+#: Products whose stock is sent in one request.
+STOCKS_AT_ONCE = 50
+
+
+def wanted(products):
+    """Return the products whose changes the shop wants; those that are not there yet are asked for."""
+    return products.filtered(
+        lambda product: (
+            product.sync_state != "gone" and (product.backend_id.products_exported or not product.external_id)
+        )
+    )
+
+
 export_on_change(
-    "magento.product.product",
-    fields=["name"],
-    when=lambda products: products.filtered("external_id"),
+    PRODUCTS,
+    when=lambda products: wanted(products).filtered(lambda product: not product.magento_template_id),
     channel="root.magento",
 )
+export_on_change(
+    PRODUCTS,
+    fields=VARIANT_FIELDS,
+    when=lambda products: wanted(products).filtered("magento_template_id"),
+    channel="root.magento",
+)
+export_on_change(TEMPLATES, when=lambda products: wanted(products).filtered("external_id"), channel="root.magento")
 
 
 @on_record_change("stock.quant", fields=["quantity", "reserved_quantity"])
 def stock_changed(quants, fields):
     """Export the quantity of the products whose stock changed; the job sends what there is when it runs."""
     # Who moves the stock need not know of any shop.
-    bindings = quants.env["magento.product.product"].sudo()
-    bindings = bindings.search(
-        [
-            ("odoo_id", "in", quants.product_id.ids),
-            ("external_id", "!=", False),
-            ("stock_exported", "=", True),
-        ]
+    bindings = (
+        quants.env[PRODUCTS]
+        .sudo()
+        .search(
+            [
+                ("odoo_id", "in", quants.product_id.ids),
+                ("external_id", "!=", False),
+                ("sync_state", "!=", "gone"),
+                ("stock_exported", "=", True),
+                ("backend_id.active", "=", True),
+            ]
+        )
     )
-    for binding in bindings.filtered("backend_id.active"):
-        binding.as_job(
+    for backend, products in bindings.grouped("backend_id").items():
+        products.as_job(
             channel="root.magento",
-            identity_key=f"magento.stock:{binding.id}",
-            description=quants.env._("Export the stock of %s", binding.display_name),
-        ).export_record(fields=["magento_qty"])
+            split=STOCKS_AT_ONCE,
+            identity_key=lambda products: f"magento.stock:{','.join(map(str, sorted(products.ids)))}",
+            description=quants.env._(
+                "Export the stock of %(products)s to %(backend)s",
+                products=", ".join(products[:3].mapped("display_name")) + (", ..." if products[3:] else ""),
+                backend=backend.display_name,
+            ),
+        ).export_stock()
+
+
+@on_record_change("product.pricelist.item")
+def price_rule_changed(items, fields):
+    """Export the prices of the products that a rule is for, to the websites that have its pricelist."""
+    websites = (
+        items.env["magento.website"]
+        .sudo()
+        .search(
+            [
+                ("pricelist_id", "in", items.pricelist_id.ids),
+                ("price_exported", "=", True),
+                ("backend_id.active", "=", True),
+            ]
+        )
+    )
+    if not websites:
+        return
+    rules = Domain.OR([_products_of(item) for item in items])
+    shared = Domain("website_ids", "in", websites.ids) & Domain("external_id", "!=", False)
+    for model_name in (PRODUCTS, TEMPLATES):
+        products = wanted(items.env[model_name].sudo().search(shared & rules))
+        if products:
+            products.as_job(
+                channel="root.magento",
+                split=1,
+                identity_key=lambda product, fields: f"magento.price:{product._name}:{product.id}",
+            ).export_record(fields=["list_price"])
+
+
+@on_record_unlink("product.pricelist.item")
+def price_rule_deleted(items):
+    """Export the prices that a deleted rule gave."""
+    price_rule_changed(items, ())
+
+
+def _products_of(item):
+    """Return the domain of the bindings that a rule of a pricelist is for."""
+    if item.product_id:
+        return Domain("product_variant_ids", "in", item.product_id.ids)
+    if item.product_tmpl_id:
+        return Domain("product_variant_ids", "in", item.product_tmpl_id.product_variant_ids.ids)
+    if item.categ_id:
+        return Domain("categ_id", "child_of", item.categ_id.ids)
+    return Domain.TRUE
 
 
 export_on_change(

@@ -1,4 +1,5 @@
 from . import (
+    magento_attribute,
     magento_backend,
     magento_category,
     magento_customer_group,
@@ -6,6 +7,7 @@ from . import (
     magento_partner,
     magento_payment_method,
     magento_product,
+    magento_product_template,
     magento_sale_order,
     magento_shipment,
     magento_shipping_method,

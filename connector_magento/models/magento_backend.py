@@ -4,12 +4,20 @@ from odoo.exceptions import UserError
 from odoo.addons.connector_framework.exceptions import ConnectorError
 
 #: What the shop is made of: few, small, and what all else refers to.
-METADATA = ("magento.website", "magento.store", "magento.storeview", "magento.customer.group")
+METADATA = (
+    "magento.website",
+    "magento.store",
+    "magento.storeview",
+    "magento.customer.group",
+    "magento.attribute.set",
+    "magento.tax.class",
+)
 #: What is imported by jobs, and at which priority: what others refer to first.
 RECORDS = {
     "magento.product.category": 10,
     "magento.res.partner": 11,
-    "magento.product.product": 12,
+    "magento.product.template": 12,
+    "magento.product.product": 13,
     "magento.sale.order": 14,
 }
 #: The comparison of the address books, which is no part of all that changed: it asks for each of them.
@@ -75,11 +83,46 @@ class MagentoBackend(models.Model):
     unknown_product_id = fields.Many2one(
         "product.product", help="For lines of orders whose product the shop has deleted."
     )
+    lang_id = fields.Many2one(
+        "res.lang",
+        string="Default Language",
+        help="Of the texts that the store views have in common. Empty: the one of the company.",
+    )
+    variant_rule = fields.Selection(
+        [("sku", "Their SKU begins with that of the configurable product"), ("none", "Not: all are products alone")],
+        string="Variants are known by",
+        required=True,
+        default="sku",
+        help="The shop does not tell which simple products are the variants of a configurable one. By the SKU: that of "
+        "TEE-RED begins with that of TEE, and a character that is neither letter nor digit follows.",
+    )
+    images_imported = fields.Boolean(string="Import Images", default=True)
+    media_url = fields.Char(
+        string="Image Address", help="Where the images are, if that is not the host of the shop, e.g. a CDN's."
+    )
+    products_exported = fields.Boolean(
+        string="Export Changes of Products",
+        default=True,
+        help="Send names, descriptions, prices, weights and taxes that change here. New products and the stock go out "
+        "in any case: the one is asked for, the other has a switch on each product.",
+    )
+    attribute_set_ids = fields.One2many("magento.attribute.set", "backend_id", string="Attribute Sets")
+    tax_class_ids = fields.One2many("magento.tax.class", "backend_id", string="Tax Classes")
     website_ids = fields.One2many("magento.website", "backend_id", string="Websites")
     storeview_ids = fields.One2many("magento.storeview", "backend_id", string="Store Views")
     payment_method_ids = fields.One2many("magento.payment.method", "backend_id", string="Payment Methods")
     shipping_method_ids = fields.One2many("magento.shipping.method", "backend_id", string="Shipping Methods")
     tax_ids = fields.One2many("magento.tax", "backend_id", string="Taxes")
+
+    def _default_lang(self):
+        """Return the code of the language of what the store views have in common."""
+        self.ensure_one()
+        return self.lang_id.code or self.company_id.partner_id.lang or "en_US"
+
+    def _views_by_lang(self):
+        """Return the store views by language code, those in the default language left out."""
+        views = self.storeview_ids.filtered(lambda view: view.lang_id and view.lang_id.code != self._default_lang())
+        return {lang.code: of_lang for lang, of_lang in views.grouped("lang_id").items()}
 
     def _default_product(self, kind):
         return self.env.ref(f"connector_magento.product_{kind}", raise_if_not_found=False)
@@ -115,7 +158,17 @@ class MagentoBackend(models.Model):
         return self._enqueue_batches(ADDRESSES)
 
     def action_import_products(self):
-        return self._enqueue_batches(["magento.product.product"])
+        return self._enqueue_batches(["magento.product.template", "magento.product.product"])
+
+    def action_find_deleted_products(self):
+        """Look in the background for the products that the shop does not have any more."""
+        self._check_may_import()
+        for backend in self:
+            for model_name in ("magento.product.template", "magento.product.product"):
+                backend.env[model_name].as_job(
+                    channel="root.magento", identity_key=f"magento.mark_gone:{backend.id}:{model_name}"
+                ).mark_gone(backend)
+        return True
 
     def action_import_orders(self):
         return self._enqueue_batches(["magento.sale.order"])

@@ -21,4 +21,5 @@ class MagentoProductCategory(models.Model):
     magento_child_ids = fields.One2many("magento.product.category", "magento_parent_id", string="Subcategories")
     enabled = fields.Boolean(default=True)
     position = fields.Integer()
-    description = fields.Text()
+    magento_name = fields.Char(string="Name in Magento", translate=True)
+    description = fields.Text(translate=True)

@@ -16,6 +16,10 @@ class MagentoWebsite(models.Model):
         "than the company's.",
     )
     warehouse_id = fields.Many2one("stock.warehouse", help="Empty: the backend's.")
+    price_exported = fields.Boolean(
+        string="Export Prices",
+        help="Send the pricelist's prices as those of this website. Only where the shop has prices per website.",
+    )
 
 
 class MagentoStore(models.Model):

@@ -5,6 +5,7 @@ from . import (
     test_documents,
     test_export,
     test_failures,
+    test_image,
     test_import_all,
     test_order,
     test_order_export,
@@ -12,4 +13,6 @@ from . import (
     test_order_rules,
     test_partner,
     test_process_import,
+    test_translation,
+    test_variants,
 )

@@ -8,6 +8,7 @@ TABLES = (
     "magento.res.partner",
     "magento.address",
     "magento.product.category",
+    "magento.product.template",
     "magento.product.product",
     "magento.sale.order",
     "magento.sale.order.line",
@@ -27,7 +28,7 @@ class TestImportAll(ShopCase):
         self.assertEqual(here["magento.res.partner"], there["customers"])
         self.assertEqual(here["magento.address"], there["addresses"])
         self.assertEqual(here["magento.product.category"], there["categories"])
-        self.assertEqual(here["magento.product.product"], there["products"])
+        self.assertEqual(here["magento.product.template"] + here["magento.product.product"], there["products"])
         self.assertEqual(here["magento.sale.order"], there["orders"])
         orders = self.env["magento.sale.order"].search([("backend_id", "=", self.backend.id)])
         items = orders.magento_order_line_ids.filtered(lambda line: ":" not in line.external_id)

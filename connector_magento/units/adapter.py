@@ -72,9 +72,10 @@ class MagentoAdapter(XmlRpcAdapter):
         """Call ``resource.method`` and return its result."""
         return self._in_session("call", path, list(args))
 
-    def multi_call(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> Iterator[Any]:
+    def multi_call(self, calls: Sequence[tuple[str, Sequence[Any]]], return_errors: bool = False) -> Iterator[Any]:
         """Make many calls in few requests and yield their results in order; it is no transaction in the shop.
 
+        :param return_errors: yield the error of a call that failed, the others being of use without it
         :raises ConnectorError: when the result of the one that failed is reached
         """
         for start in range(0, len(calls), self._multi_call_size):
@@ -85,8 +86,12 @@ class MagentoAdapter(XmlRpcAdapter):
             for (path, args), result in zip(page, results, strict=True):
                 if isinstance(result, dict) and result.get("isFault"):
                     fault = xmlrpc.client.Fault(int(result["faultCode"]), result.get("faultMessage"))
-                    raise self._fault_error(fault, "call", ("", path, args))
-                yield result
+                    error = self._fault_error(fault, "call", ("", path, args))
+                    if not return_errors:
+                        raise error
+                    yield error
+                else:
+                    yield result
 
     def _in_session(self, method: str, *params: Any) -> Any:
         try:
@@ -148,9 +153,9 @@ class MagentoAdapter(XmlRpcAdapter):
         :param filters: as the API takes them: one operator a field, or ``from`` and ``to``
         :param cursor: the first id of the window
         """
-        if filters and "updated_at" in filters:
-            return self._ids(self._list(filters)), None
         key = self._window_key or self._id_key
+        if filters and ("updated_at" in filters or key in filters):
+            return self._ids(self._list(filters)), None
         start = cursor or 1
         window = {**(filters or {}), key: {"from": start, "to": start + self._page_size - 1}}
         rows = self._list(window)
@@ -171,6 +176,13 @@ class MagentoAdapter(XmlRpcAdapter):
         return [self._clean(row) for row in self.multi_call([(f"{self._resource}.info", [i, *args]) for i in ids])]
 
     def _list(self, filters: dict) -> list[dict[str, Any]]:
+        for name, condition in filters.items():
+            if isinstance(condition, dict) and len(condition) > 1 and set(condition) != {"from", "to"}:
+                # The shop would take one of them and drop the others without a word.
+                raise ConfigurationError(
+                    f"{self._resource}.list: {name} is filtered by {', '.join(condition)}; the API takes one operator"
+                    " a field, or from and to"
+                )
         return self.call(f"{self._resource}.list", filters)
 
     def _ids(self, rows: list[dict[str, Any]]) -> list[str]:

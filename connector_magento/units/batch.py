@@ -11,14 +11,26 @@ from ..references import magento
 
 @magento
 class MetadataBatchImporter(DirectBatchImporter):
-    _apply_on = ("magento.website", "magento.store", "magento.storeview", "magento.customer.group")
+    _apply_on = (
+        "magento.website",
+        "magento.store",
+        "magento.storeview",
+        "magento.customer.group",
+        "magento.attribute.set",
+        "magento.tax.class",
+    )
 
 
 @magento
 class RecordBatchImporter(DelayedBatchImporter):
     """The stream of each model goes by ``updated_at``; what comes twice is dropped by its content."""
 
-    _apply_on = ("magento.res.partner", "magento.product.product", "magento.sale.order")
+    _apply_on = (
+        "magento.res.partner",
+        "magento.product.template",
+        "magento.product.product",
+        "magento.sale.order",
+    )
 
     @property
     def stream(self) -> str:

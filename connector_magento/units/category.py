@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from odoo.addons.connector_framework.exceptions import SkipError
-from odoo.addons.connector_framework.mappings import ImportMapper, convert, mapping
+from odoo.addons.connector_framework.mappings import ImportMapper, changed_by, convert, mapping
 
 from ..references import magento
 from .adapter import MagentoAdapter
-from .importer import MagentoImporter
+from .importer import TEXTS, CatalogueImporter
 
 #: Level 0 is the one root of all, level 1 the root category of each shop group: neither is a category of products.
 FIRST_LEVEL = 2
@@ -30,6 +30,27 @@ class CategoryAdapter(MagentoAdapter):
             ids = [str(row["category_id"]) for row in self.read_many(ids) if (row["updated_at"] or "") >= since]
         return ids, None
 
+    def read_many(self, ids: Sequence[str], fields: Any = None) -> list[dict[str, Any]]:
+        """Return categories, with what the views of each language show under ``views``."""
+        langs = {lang: views[0].external_id for lang, views in self.backend._views_by_lang().items()}
+        calls: list[tuple[str, list[Any]]] = []
+        for external_id in ids:
+            calls.append(("catalog_category.info", [external_id]))
+            calls += [("catalog_category.info", [external_id, view, list(TEXTS)]) for view in langs.values()]
+        results = self.multi_call(calls)
+        records = []
+        for _external_id in ids:
+            record = self._clean(next(results))
+            views = {lang: next(results) for lang in langs}
+            record["views"] = {
+                lang: {name: view[name] for name in TEXTS if name in view} for lang, view in views.items()
+            }
+            records.append(record)
+        return records
+
+    def read(self, external_id: str, fields: Any = None) -> dict[str, Any]:
+        return self.read_many([external_id])[0]
+
     def _walk(self, node: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if int(node["level"]) >= FIRST_LEVEL:
             yield node
@@ -42,15 +63,18 @@ class CategoryImportMapper(ImportMapper):
     _apply_on = "magento.product.category"
     direct = [
         ("name", "name"),
+        ("name", "magento_name"),
         ("description", "description"),
         (convert("position", int), "position"),
     ]
 
     @mapping
+    @changed_by("is_active")
     def enabled(self, record):
         return {"enabled": str(record["is_active"]) == "1"}
 
     @mapping
+    @changed_by("parent_id")
     def parent(self, record):
         if int(record["level"]) <= FIRST_LEVEL:
             return {"magento_parent_id": False, "parent_id": False}
@@ -59,10 +83,10 @@ class CategoryImportMapper(ImportMapper):
 
 
 @magento
-class CategoryImporter(MagentoImporter):
+class CategoryImporter(CatalogueImporter):
     _apply_on = "magento.product.category"
     # The lists of what is below are not the category's own.
-    volatile_keys = (*MagentoImporter.volatile_keys, "children", "all_children", "children_count")
+    volatile_keys = (*CatalogueImporter.volatile_keys, "children", "all_children", "children_count")
 
     def _check_importable(self, record):
         if int(record["level"]) < FIRST_LEVEL:

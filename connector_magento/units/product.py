@@ -1,76 +1,71 @@
-"""Products in, names and stock out."""
+"""Products in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from odoo.fields import Command
 
+from odoo.addons.connector_framework.adapters import Adapter
 from odoo.addons.connector_framework.exceptions import SkipError
 from odoo.addons.connector_framework.mappings import (
-    ExportMapper,
     ImportMapper,
     changed_by,
     convert,
     external_to_m2m,
+    external_to_m2o,
     mapping,
     only_create,
     to_utc,
 )
-from odoo.addons.connector_framework.synchronizers import Exporter
 
 from ..references import magento
-from .adapter import MagentoAdapter
-from .importer import MagentoImporter
+from .importer import TEXTS, CatalogueImporter
+from .product_adapter import PLAIN_TYPES, PRICES, beginnings
+from .product_image import main_image
+
+SERVICE_TYPES = ("virtual", "downloadable")
+#: The visibility of a product that the shop shows as a part of another one alone, as variants usually are.
+NOT_VISIBLE = "1"
+
+#: What ``info`` returns of every product; the rest are attributes that the shop has made.
+STANDARD = frozenset(
+    """
+    product_id sku set type type_id categories category_ids websites created_at updated_at status visibility url_key
+    url_path weight tax_class_id tier_price group_price minimal_price has_options required_options options_container
+    old_id news_from_date news_to_date is_recurring recurring_profile custom_design custom_design_from custom_design_to
+    custom_layout_update page_layout gift_message_available image_label small_image_label thumbnail_label meta_title
+    meta_keyword meta_description msrp msrp_enabled msrp_display_actual_price_type
+    images views prices members attributes variants
+    """.split()
+).union(TEXTS, PRICES)
 
 
-@magento
-class ProductAdapter(MagentoAdapter):
-    _apply_on = "magento.product.product"
-    _resource = "catalog_product"
-    _id_key = "product_id"
+class BaseProductImportMapper(ImportMapper):
+    """What products of all types have in common."""
 
-    def _info_args(self, fields: Sequence[str] | None) -> list[Any]:
-        return [None, list(fields)] if fields else []
-
-    def write(self, external_id: str, data: Mapping[str, Any]) -> None:
-        """Change a product and, under ``stock``, its stock item, in one request."""
-        product = {name: value for name, value in data.items() if name != "stock"}
-        calls: list[tuple[str, list[Any]]] = []
-        if product:
-            calls.append(("catalog_product.update", [external_id, product]))
-        if "stock" in data:
-            stock = dict(data["stock"])
-            # These calls look for a sku before they look for an id.
-            calls.append(("cataloginventory_stock_item.update", [stock.pop("sku") or external_id, stock]))
-        for _result in self.multi_call(calls):
-            pass
-
-
-@magento
-class ProductImportMapper(ImportMapper):
-    _apply_on = "magento.product.product"
     direct = [
-        ("sku", "default_code"),
         ("sku", "sku"),
+        ("name", "magento_name"),
         ("name", "name"),
         ("description", "description_sale"),
         (convert("price", float), "list_price"),
-        (convert("weight", float), "weight"),
+        (convert("price", float), "magento_price"),
         ("type", "magento_type"),
-        (convert("set", str), "attribute_set"),
+        (external_to_m2o("set"), "attribute_set_id"),
         (external_to_m2m("websites"), "website_ids"),
         (convert("created_at", to_utc), "magento_created_at"),
         (convert("updated_at", to_utc), "magento_updated_at"),
     ]
 
     @mapping
+    @changed_by("status")
     def enabled(self, record):
         return {"enabled": str(record["status"]) == "1"}
 
     @mapping
+    @changed_by("categories")
     def categories(self, record):
         """Take the first category for Odoo's one; root categories are not imported and so not found."""
         found = self.binder_for("magento.product.category").to_internal_many([str(i) for i in record["categories"]])
@@ -80,38 +75,195 @@ class ProductImportMapper(ImportMapper):
             values["categ_id"] = bindings[0].odoo_id.id
         return values
 
+    @mapping
+    @changed_by("tax_class_id")
+    def taxes(self, record):
+        """Give the taxes of the tax class, where a person chose some, in place of those of the other classes."""
+        tax_class = self.binder_for("magento.tax.class").to_internal(str(record.get("tax_class_id") or 0))
+        values = {"tax_class_id": tax_class.id}
+        taxes = tax_class.sudo().tax_ids
+        if taxes:
+            others = self.backend.sudo().tax_class_ids.tax_ids - taxes
+            values["taxes_id"] = [Command.unlink(tax.id) for tax in others] + [Command.link(tax.id) for tax in taxes]
+        return values
+
+    @mapping
+    @changed_by("prices")
+    def website_prices(self, record):
+        """Keep the prices of the websites where they differ from those of all."""
+        differing = {
+            site: {name: value for name, value in prices.items() if value and value != record.get(name)}
+            for site, prices in record["prices"].items()
+        }
+        return {"website_prices": {site: prices for site, prices in differing.items() if prices} or False}
+
+    @mapping
+    @changed_by("attributes")
+    def attributes(self, record):
+        further = {code: value for code, value in record.items() if code not in STANDARD and value not in (None, "")}
+        return {"magento_attributes": further or False}
+
+    @mapping
+    @changed_by("views")
+    def translated(self, record):
+        """Keep which texts a view has of its own: it shows the default where it has none, and does not say so."""
+        own = {
+            lang: sorted(name for name, value in texts.items() if value != record[name])
+            for lang, texts in record["views"].items()
+        }
+        return {"translated": {lang: names for lang, names in own.items() if names} or False}
+
     @only_create
     @mapping
     def kind(self, record):
-        if record["type"] in ("virtual", "downloadable"):
+        if record["type"] in SERVICE_TYPES:
+            return {"type": "service"}
+        return {"type": "consu", "is_storable": True}
+
+
+@magento
+class ProductImportMapper(BaseProductImportMapper):
+    _apply_on = "magento.product.product"
+    direct = [("sku", "default_code"), (convert("weight", float), "weight")]
+    children = [("members", "member_ids", "magento.product.member")]
+
+    @only_create
+    @mapping
+    def kind(self, record):
+        if record["type"] in SERVICE_TYPES:
             return {"type": "service"}
         # What is composed of other products has no stock of its own, and its parts are what is sold.
         return {"type": "consu", "is_storable": record["type"] == "simple", "sale_ok": record["type"] == "simple"}
 
+    def finalize(self, map_record, values):
+        values = super().finalize(map_record, values)
+        if self.options.template:
+            # What all variants have in common comes with the configurable product.
+            fields = self.env["product.product"]._fields
+            values = {name: value for name, value in values.items() if not (name in fields and fields[name].inherited)}
+            values["magento_template_id"] = self.options.template.id
+        return values
+
 
 @magento
-class ProductImporter(MagentoImporter):
-    _apply_on = "magento.product.product"
+class MemberImportMapper(ImportMapper):
+    _apply_on = "magento.product.member"
+    direct = [
+        ("link_id", "external_id"),
+        (external_to_m2o("product_id"), "product_id"),
+        (convert("qty", float), "qty"),
+        (convert("position", int), "position"),
+    ]
+
+    def skip_item(self, map_record):
+        """A configurable product may be a member as well; it is not sold itself."""
+        return map_record.source["type"] == "configurable"
+
+
+class BaseProductImporter(CatalogueImporter):
+    """What the imports of products of all types have in common."""
 
     def _import_dependencies(self, record):
         for external_id in record["categories"]:
             with suppress(SkipError):  # a root category
                 self.import_dependency(str(external_id), "magento.product.category")
 
-
-@magento
-class ProductExportMapper(ExportMapper):
-    _apply_on = "magento.product.product"
-    direct = [("name", "name")]
-
-    @mapping
-    @changed_by("magento_qty")
-    def stock(self, product):
-        qty = product.magento_qty
-        # A quantity of 0 clears "in stock", a later one does not set it again: both are said.
-        return {"stock": {"sku": product.sku, "qty": qty, "is_in_stock": int(qty > 0)}}
+    def _after_import(self, binding):
+        image = main_image(self.external_record["images"])
+        if self.backend.images_imported and (image or {}).get("file") != (binding.image_file or None):
+            binding._enqueue_image()
 
 
 @magento
-class ProductExporter(Exporter):
+class ProductImporter(BaseProductImporter):
+    """Imports a product; one that is a variant becomes a variant of its configurable product.
+
+    Where that cannot be, because it lacks one of the attributes or has the same values as another variant, it is a
+    product of its own, as those are whose configurable product is not known.
+    """
+
     _apply_on = "magento.product.product"
+    _is_variant = False
+
+    def _check_importable(self, record):
+        if record["type"] == "configurable":
+            raise SkipError(f"product {record['sku']} is configurable: it is a product with variants here")
+
+    def _import_dependencies(self, record):
+        super()._import_dependencies(record)
+        for member in record.get("members") or ():
+            self.import_dependency(str(member["product_id"]), "magento.product.product")
+
+    def _map(self, record, binding):
+        template, combination = self._place(record, binding)
+        values = self.mapper.map_record(record).values(for_create=not binding, binding=binding, template=template)
+        product = template.odoo_id._get_variant_for_combination(combination) if template else None
+        if product and not binding:
+            # A quotation may have made it before the shop did.
+            values["odoo_id"] = product.id
+        elif template and (not binding or product != binding.odoo_id):
+            values["product_tmpl_id"] = template.odoo_id.id
+            values["product_template_attribute_value_ids"] = [Command.set(combination.ids)]
+        return values
+
+    def _update(self, binding, values):
+        before = binding.odoo_id.product_tmpl_id
+        super()._update(binding, values)
+        if binding.odoo_id.product_tmpl_id != before:
+            # It was a product of its own until its configurable product came; all that refers to it still does.
+            before.with_context(active_test=False).filtered(lambda one: not one.product_variant_ids).action_archive()
+
+    def _finish(self, binding):
+        self._is_variant = bool(binding.magento_template_id)
+        super()._finish(binding)
+
+    def _texts(self, record):
+        # The texts of a variant are those of its configurable product.
+        return {} if self._is_variant else super()._texts(record)
+
+    def _place(self, record: dict[str, Any], binding: Any) -> tuple[Any, Any]:
+        """Return the binding (0..1) of the configurable product, and the values of its attributes on this one."""
+        template = binding.magento_template_id if binding else self.env["magento.product.template"]
+        combination = self.env["product.template.attribute.value"]
+        template = template or self._template(record)
+        if template:
+            combination = self._combination(template, record)
+            if combination is None:
+                # A value that the configurable product had no variant with before.
+                self.import_dependency(template.external_id, template._name, force=True)
+                combination = self._combination(template, record)
+        if not combination or self._is_taken(template, combination, binding):
+            return template.browse(), combination
+        return template, combination
+
+    def _template(self, record: dict[str, Any]) -> Any:
+        """Return the binding (0..1) of the configurable product that a product is a variant of."""
+        known = self.env["magento.product.template"]
+        if self.backend.variant_rule == "none" or record["type"] not in PLAIN_TYPES:
+            return known
+        known = known.search([("backend_id", "=", self.backend.id), ("sku", "in", beginnings(record["sku"]))])
+        if known or str(record["visibility"]) != NOT_VISIBLE:
+            return known.sorted(lambda template: len(template.sku))[-1:]
+        external_id = self.unit(Adapter, known._name).configurable_of(record)
+        return self.import_dependency(external_id, known._name)
+
+    def _combination(self, template: Any, record: dict[str, Any]) -> Any:
+        """Return the values (n) of the template's attributes that a record has; None where one is not known yet."""
+        combination = self.env["product.template.attribute.value"]
+        options = self.binder_for("magento.attribute.option")
+        for attribute in template.attribute_ids:
+            value = record.get(attribute.external_id)
+            option = options.to_internal(str(value)) if value else options.model
+            found = template.attribute_line_ids.product_template_value_ids.filtered(
+                lambda one, option=option: one.ptav_active and one.product_attribute_value_id == option.odoo_id
+            )
+            if not found:
+                return None if value else combination.browse()
+            combination |= found
+        return combination
+
+    def _is_taken(self, template: Any, combination: Any, binding: Any) -> bool:
+        """Tell whether another product of the shop is the variant with these values."""
+        product = template.odoo_id._get_variant_for_combination(combination)
+        others = self.binder.wrap(product) if product else self.model
+        return bool(others - binding if binding else others)

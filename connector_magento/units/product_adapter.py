@@ -1,0 +1,221 @@
+"""Products in the API: what is read of one in one request, and how changes are written.
+
+A record is what ``catalog_product.info`` returns, with more keys: ``images`` (rows of ``product_media.list``),
+``views`` (language code -> the texts as they read in a view of that language), ``prices`` (website id -> the prices as
+they read there). Of a grouped product ``members``; of a configurable one ``attributes`` (codes) and ``variants``
+(product id -> code -> option id).
+
+What is written has plain keys for the default scope and ``name@3`` for the name in store view 3. ``stock`` is a dict
+for the stock item.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from ..references import magento, magento_1_7
+from .adapter import MagentoAdapter
+from .importer import TEXTS
+
+PRICES = ("price", "special_price", "special_from_date", "special_to_date")
+#: Types of products that can be a variant.
+PLAIN_TYPES = ("simple", "virtual", "downloadable")
+
+
+class BaseProductAdapter(MagentoAdapter):
+    """What products of all types have in common."""
+
+    _resource = "catalog_product"
+    _id_key = "product_id"
+
+    # What a view or a website has of a product is small.
+    _multi_call_size = 200
+
+    #: Which types ``search`` finds.
+    _types: ClassVar[dict[str, Any]] = {}
+
+    def _list(self, filters: dict) -> list[dict[str, Any]]:
+        return super()._list({"type": self._types, **filters})
+
+    def read(self, external_id: str, fields: Sequence[str] | None = None) -> dict[str, Any]:
+        return self.read_many([external_id], fields)[0]
+
+    def read_many(self, ids: Sequence[str], fields: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """Return products with their images, and with what their views and websites have of their own."""
+        if fields:
+            calls = [("catalog_product.info", [external_id, None, list(fields)]) for external_id in ids]
+            return [self._clean(record) for record in self.multi_call(calls)]
+        langs = {lang: views[0].external_id for lang, views in self.backend._views_by_lang().items()}
+        # Any view of a website has its prices.
+        sites = {view.website_id.external_id: view.external_id for view in reversed(self.backend.storeview_ids)}
+        calls = []
+        for external_id in ids:
+            calls.append(("catalog_product.info", [external_id]))
+            calls.append(("product_media.list", [external_id]))
+            calls += [("catalog_product.info", [external_id, view, list(TEXTS)]) for view in langs.values()]
+            calls += [("catalog_product.info", [external_id, view, list(PRICES)]) for view in sites.values()]
+        results = self.multi_call(calls)
+        records = []
+        for _external_id in ids:
+            record = self._clean(next(results))
+            record["images"] = next(results)
+            record["views"] = {lang: _only(next(results), TEXTS) for lang in langs}
+            record["prices"] = {site: _only(next(results), PRICES) for site in sites}
+            records.append(record)
+        return records
+
+    def images(self, external_id: str) -> list[dict[str, Any]]:
+        """Return the images of a product, by position."""
+        return self.call("product_media.list", external_id)
+
+    def id_of_sku(self, sku: str) -> str | None:
+        """Return the id of the product with a SKU; None if there is none. SKUs that look like an id are found too."""
+        # The shop compares without regard to case, as the uniqueness of its SKUs does.
+        rows = self.call("catalog_product.list", {"sku": sku})
+        return str(rows[0]["product_id"]) if rows else None
+
+    def create(self, data: Mapping[str, Any]) -> str:
+        """Create a product.
+
+        :param data: beside the attributes ``type``, ``set`` and ``sku``, and ``stock``
+        """
+        attributes = {name: value for name, value in data.items() if name not in ("type", "set", "sku", "stock")}
+        if "stock" in data:
+            attributes["stock_data"] = {name: value for name, value in data["stock"].items() if name != "sku"}
+        return str(self.call("catalog_product.create", data["type"], data["set"], data["sku"], attributes))
+
+    def write(self, external_id: str, data: Mapping[str, Any]) -> None:
+        """Change a product, by its id, in one request."""
+        scopes: dict[str | None, dict[str, Any]] = defaultdict(dict)
+        for target, value in data.items():
+            if target not in ("stock", "type", "set"):
+                name, _, view = target.partition("@")
+                scopes[view or None][name] = value
+        calls: list[tuple[str, list[Any]]] = [
+            ("catalog_product.update", [external_id, values, *([view] if view else [])])
+            for view, values in sorted(scopes.items(), key=lambda item: item[0] or "")
+        ]
+        if "stock" in data:
+            calls.append(self._stock_call(external_id, data["stock"]))
+        for _result in self.multi_call(calls):
+            pass
+
+    def write_stocks(self, stocks: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Any]:
+        """Change the stock of many products.
+
+        :param stocks: (external id, values) each
+        :return: for each True, or the error that the shop answered with
+        """
+        return list(self.multi_call([self._stock_call(*stock) for stock in stocks], return_errors=True))
+
+    @staticmethod
+    def _stock_call(external_id: str, stock: Mapping[str, Any]) -> tuple[str, list[Any]]:
+        values = dict(stock)
+        # These calls look for a SKU before they look for an id.
+        return "cataloginventory_stock_item.update", [values.pop("sku", None) or external_id, values]
+
+
+@magento
+class ProductAdapter(BaseProductAdapter):
+    _apply_on = "magento.product.product"
+    _types = {"neq": "configurable"}
+
+    def read_many(self, ids: Sequence[str], fields: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        records = super().read_many(ids, fields)
+        groups = [record for record in records if record["type"] == "grouped"]
+        calls = [("product_link.list", ["grouped", record["product_id"]]) for record in groups]
+        for record, members in zip(groups, self.multi_call(calls), strict=True):
+            # A link has no id of its own.
+            record["members"] = [{**row, "link_id": f"{record['product_id']}:{row['product_id']}"} for row in members]
+        return records
+
+
+@magento
+class TemplateAdapter(BaseProductAdapter):
+    """Configurable products.
+
+    The API tells neither their variants nor the attributes that these differ in. Where a shop has an extension that
+    does, override :meth:`variants` and :meth:`configurable_of`.
+    """
+
+    _apply_on = "magento.product.template"
+    _types = {"eq": "configurable"}
+
+    def read_many(self, ids: Sequence[str], fields: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        records = super().read_many(ids, fields)
+        for record in () if fields else records:
+            record["variants"] = self.variants(record) if self.backend.variant_rule == "sku" else {}
+            configured = [set(values) for values in record["variants"].values()]
+            record["attributes"] = sorted(set.intersection(*configured)) if configured else []
+        return records
+
+    def variants(self, record: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+        """Return what the variants of a configurable product are configured by: product id -> code -> option id."""
+        sku = record["sku"]
+        rows, attributes = self.multi_call(
+            [
+                ("catalog_product.list", [{"sku": {"like": f"{sku}%"}}]),
+                ("product_attribute.list", [record["set"]]),
+            ]
+        )
+        others = [row["sku"] for row in rows if row["type"] == "configurable" and begins_with(row["sku"], sku)]
+        variants = [
+            row
+            for row in rows
+            if row["type"] in PLAIN_TYPES
+            and begins_with(row["sku"], sku)
+            # TEE-LONG-RED belongs to TEE-LONG, not to TEE.
+            and not any(begins_with(row["sku"], other) for other in others)
+        ]
+        # Of its own data a configurable product leaves out what it is configured by.
+        codes = [
+            row["code"]
+            for row in attributes
+            if row["type"] == "select" and row["scope"] == "global" and row["code"] not in record
+        ]
+        infos = self.multi_call([("catalog_product.info", [row["product_id"], None, codes]) for row in variants])
+        return {
+            str(info["product_id"]): {code: str(info[code]) for code in codes if str(info.get(code) or 0) != "0"}
+            for info in infos
+        }
+
+    def configurable_of(self, record: Mapping[str, Any]) -> str | None:
+        """Return the id of the configurable product that a plain one is a variant of; None for none."""
+        skus = beginnings(record["sku"])
+        rows = self.call("catalog_product.list", {"type": "configurable", "sku": {"in": skus}}) if skus else []
+        longest = max(rows, key=lambda row: len(row["sku"]), default=None)
+        return longest and str(longest["product_id"])
+
+
+class SmallRequests:
+    """Shops of that age run on PHP 5, whose arrays take several times the memory: fewer calls in one request."""
+
+    _page_size = 100
+    _multi_call_size = 50
+
+
+@magento_1_7(replacing=ProductAdapter)
+class ProductAdapter17(SmallRequests, ProductAdapter):
+    pass
+
+
+@magento_1_7(replacing=TemplateAdapter)
+class TemplateAdapter17(SmallRequests, TemplateAdapter):
+    pass
+
+
+def begins_with(sku: str, other: str) -> bool:
+    """Tell whether a SKU is that of another product and more: after it comes neither a letter nor a digit."""
+    return sku.startswith(other) and len(sku) > len(other) and not sku[len(other)].isalnum()
+
+
+def beginnings(sku: str) -> list[str]:
+    """Return what the SKU of a product begins with, as :func:`begins_with` tells it."""
+    return [sku[: match.start()] for match in re.finditer(r"[\W_]", sku) if match.start()]
+
+
+def _only(record: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: record[name] for name in names if name in record}
