@@ -138,15 +138,17 @@ class ConnectorJob(models.Model):
     def action_requeue(self):
         """Run failed, cancelled and done jobs again, with all their attempts.
 
-        What waited for a job that was done already is not run again. A job whose identity key a waiting or pending one
-        has taken meanwhile ends cancelled.
+        What waited for a job that was done already is not run again. A job waits again for those that it was to run
+        after and that are still to end; a cancelled one of them does not keep it. A job whose identity key a waiting or
+        pending one has taken meanwhile ends cancelled.
 
         :raises UserError: when a job is in another state; nothing is changed
         """
         self._check_action("failed", "cancelled", "done")
         self.env.cr.execute(sql.forget_checkpoints(self.filtered(lambda job: job.state == "done").ids))
         self._transition(sql.requeue(self.ids))
-        wake.after_commit(self.env.cr)
+        waiting = self._query(sql.wait_again(self.ids))
+        wake.after_commit(self.env.cr, sweep=bool(waiting))
         return True
 
     def action_cancel(self, reason=None):

@@ -737,6 +737,17 @@ def requeue(job_ids: Sequence[int]) -> SQL:
     )
 
 
+def wait_again(job_ids: Sequence[int]) -> SQL:
+    """Let requeued jobs wait for those of their parents that are still to end; returns their ids."""
+    return SQL(
+        """UPDATE connector_job c SET state = 'waiting' WHERE c.id = ANY(%s) AND c.state = 'pending' AND EXISTS (
+               SELECT 1 FROM connector_job_dependency d JOIN connector_job p ON p.id = d.parent_id
+                WHERE d.child_id = c.id AND p.state NOT IN ('done', 'cancelled'))
+           RETURNING id""",
+        list(job_ids),
+    )
+
+
 def cancel(job_ids: Sequence[int], reason: str | None) -> SQL:
     """Cancel jobs, and what waits for them at any distance; returns (id, exclusive key)."""
     return SQL(

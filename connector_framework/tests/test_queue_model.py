@@ -59,6 +59,11 @@ class Model:
         if job.state == "cancelled":
             self.cancel_children(job)
 
+    def wait_again(self, job):
+        states = {self.jobs[p].state for p in job.parents}
+        if job.state == "pending" and states - {"done", "cancelled"}:
+            job.state = "cancelled" if "cancelled" in states else "waiting"
+
     def release(self):
         for job in self.jobs.values():
             if job.state == "waiting" and all(self.jobs[p].state == "done" for p in job.parents):
@@ -238,6 +243,7 @@ class TestQueueModel(TransactionCase):
         elif name == "requeue":
             job.attempt = 0
             self.model.to_pending(job)
+            self.model.wait_again(job)
         else:
             job.state = "done"
 

@@ -331,6 +331,23 @@ class TestRun(TransactionCase):
             drain_jobs(self)
         self.assertEqual((job.state, job.attempt), ("done", 1))
 
+    def test_requeue_waits(self):
+        """A job that is requeued waits again for what it was to run after, if that is still to end."""
+        parent = self.partner.as_job(eta=1000).write({"ref": "parent"})
+        child = self.partner.as_job(after=parent).write({"ref": "child"})
+        parent.action_cancel()
+        self.assertEqual(child.state, "cancelled")
+        (parent + child).action_requeue()
+        self.assertEqual((parent.state, child.state), ("pending", "waiting"))
+        drain_jobs(self)
+        self.assertEqual((parent.state, child.state, self.partner.ref), ("done", "done", "child"))
+
+        other = self.partner.as_job(after=self.partner.as_job(eta=1000).write({})).write({"ref": "other"})
+        other.parent_ids.action_cancel()
+        other.action_requeue()
+        drain_jobs(self)
+        self.assertEqual(other.state, "done", "a cancelled one does not keep it")
+
     def test_requeue_superseded(self):
         """A job whose identity key a pending one has taken ends cancelled when it would be pending again."""
         first = self.partner.as_job(identity_key="same").write({"no_such": 1})
