@@ -154,6 +154,11 @@ class Runner:
                     if not left:
                         raise RetryableError(f"{type(error).__name__} {MAX_TRIES} times: {error}") from error
                     _logger.info("%s: %s, again at once", job, type(error).__name__)
+                except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+                    # Of a session that was lost while nothing ran on it, no attempt knows.
+                    if not left or started is not None:
+                        raise
+                    _logger.info("%s: %s, again on another session", job, str(error).strip())
                 except UniqueViolation as error:
                     # Another process has bound the same record meanwhile; run again, this one finds the binding.
                     if not left or not (error.diag.constraint_name or "").endswith(BINDING_KEY):

@@ -29,6 +29,8 @@ _KEEPALIVE = {
 # the queue for larger than they are: compiling one takes a hundred times as long as running it.
 _SETTINGS = "SET LOCAL jit = off; SET LOCAL plan_cache_mode = force_generic_plan; "
 _ASYNC = "SET LOCAL synchronous_commit = off; "
+# A limit that a role or a database has is meant for the statements of people.
+_NO_LIMITS = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; "
 
 
 class Session(Protocol):
@@ -62,11 +64,15 @@ class DatabaseSession:
         self._on_notify = on_notify
         #: What is prepared, by its text; None: this connection is not one server session, nothing can be.
         self._prepared: dict[str, Prepared] | None = {}
+        self._settings = _SETTINGS
+        limits = self.execute(SQL("SELECT current_setting('statement_timeout'), current_setting('lock_timeout')"))
+        if limits != [("0", "0")]:
+            self._settings += _NO_LIMITS
 
     def execute(
         self, query: SQL, *, first: SQL | None = None, durable: bool = False, often: bool = False
     ) -> list[tuple[Any, ...]]:
-        prefix = SQL(_SETTINGS if durable else _SETTINGS + _ASYNC)
+        prefix = SQL(self._settings if durable else self._settings + _ASYNC)
         if first:
             prefix = SQL("%s%s; ", prefix, first)
         params = [*prefix.params, *query.params] or None

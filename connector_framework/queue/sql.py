@@ -424,11 +424,14 @@ def work_session(server_version: int) -> SQL:
     """Set up a session for work, of which nobody knows what is prepared on it: the pool has reset it, or not.
 
     Its prepared statements are planned once for all parameters, which PostgreSQL by itself would not do for these.
-    From PostgreSQL 14 on, a server that is busy for a client which has died notices: its locks do not last as long as
-    its query.
+    A job may wait for another system, and a thread for a job, longer than a role's sessions may be idle. From
+    PostgreSQL 14 on, a server that is busy for a client which has died notices: its locks do not last as long as its
+    query.
     """
-    notice = "; SET client_connection_check_interval = 500" if server_version >= 140_000 else ""
-    return SQL("DEALLOCATE ALL; SET plan_cache_mode = force_generic_plan" + notice)
+    settings = ["plan_cache_mode = force_generic_plan", "idle_in_transaction_session_timeout = 0"]
+    if server_version >= 140_000:
+        settings += ["idle_session_timeout = 0", "client_connection_check_interval = 500"]
+    return SQL("; ".join(["DEALLOCATE ALL", *(f"SET {setting}" for setting in settings)]))
 
 
 def save_checkpoint(job_id: int, state: str) -> SQL:

@@ -8,6 +8,7 @@ import time
 
 from odoo.tests import tagged
 
+from ..queue import sql
 from .common import wait_until
 from .process_case import ProcessCase
 
@@ -81,6 +82,53 @@ class TestCrashes(ProcessCase):
         self.wait_states(20, done=2)
         self.assertEqual(self.effects(), 2)
         self.assertEqual(self.sql("SELECT DISTINCT attempt FROM connector_job"), [(1,)])
+
+    def test_idle_session_lost(self):
+        """A work session that is lost while nothing runs on it costs no attempt."""
+        self.start_worker("--threads=1")
+        self.enqueue("effect", [("a",)])
+        self.wait_states(20, done=1)
+        self.sql(
+            """SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a
+                WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+                  AND NOT EXISTS (SELECT 1 FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory')"""
+        )
+        self.enqueue("effect", [("b",)])
+        self.wait_states(20, done=2)
+        self.assertEqual(self.sql("SELECT DISTINCT attempt FROM connector_job"), [(1,)])
+
+    def test_idle_limits(self):
+        """Limits of a role or a database on idle sessions end neither a job that waits nor a thread that rests."""
+        settings = ["idle_in_transaction_session_timeout"]
+        if self._connection.server_version >= 140_000:
+            settings.append("idle_session_timeout")
+        for setting in settings:
+            self.sql(f'ALTER DATABASE "{self.dbname}" SET {setting} = 1500')
+            self.addCleanup(self.sql, f'ALTER DATABASE "{self.dbname}" RESET {setting}')
+        self.start_worker("--threads=1")
+        self.enqueue("effect", [("a", 3.0)])
+        self.wait_states(20, done=1)
+        time.sleep(2)  # longer than a session may be idle; there is nothing to look for meanwhile
+        self.enqueue("effect", [("b",)])
+        self.wait_states(20, done=2)
+        self.assertEqual(self.sql("SELECT DISTINCT attempt FROM connector_job"), [(1,)])
+
+    def test_lock_limit(self):
+        """A limit on waiting for locks is not for a worker that waits for its turn to claim."""
+        self.sql(f'ALTER DATABASE "{self.dbname}" SET lock_timeout = 200')
+        self.addCleanup(self.sql, f'ALTER DATABASE "{self.dbname}" RESET lock_timeout')
+        self.sql("UPDATE connector_job_channel SET capacity = 1 WHERE name = 'root'")
+        self.start_worker()
+        workers = self.sql("SELECT id FROM connector_worker")
+        self.sql("SELECT pg_advisory_lock(%s, %s)", sql.QUEUE_LOCK, sql.CLAIM)
+        self.enqueue("effect", [("a",)])
+        waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        wait_until(lambda: self.sql(waiting), 20)
+        time.sleep(0.5)  # longer than the limit
+        self.assertTrue(self.sql(waiting), "it waits all the same")
+        self.sql("SELECT pg_advisory_unlock(%s, %s)", sql.QUEUE_LOCK, sql.CLAIM)
+        self.wait_states(20, done=1)
+        self.assertEqual(self.sql("SELECT id FROM connector_worker"), workers)
 
     def test_failure_not_written(self):
         """The failure itself cannot be written: the job ends all the same, by the way of a dead worker."""
