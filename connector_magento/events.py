@@ -36,6 +36,13 @@ export_on_change(
 )
 export_on_change(TEMPLATES, when=lambda products: wanted(products).filtered("external_id"), channel="root.magento")
 
+# The fields are those that the export mapper reads: of the account, and of its partner.
+export_on_change(
+    "magento.res.partner",
+    when=lambda accounts: accounts.filtered(lambda account: account.sync_state != "gone"),
+    channel="root.magento",
+)
+
 
 @on_record_change("stock.quant", fields=["quantity", "reserved_quantity"])
 def stock_changed(quants, fields):

@@ -28,7 +28,9 @@ class MagentoResPartner(models.Model):
         "magento.storeview", string="Store View", ondelete="set null", index="btree_not_null"
     )
     group_id = fields.Many2one("magento.customer.group", ondelete="set null", index="btree_not_null")
-    email = fields.Char(string="Account E-mail", inverse="_inverse_email")
+    email = fields.Char(
+        string="Account E-mail", compute="_compute_email", inverse="_inverse_email", store=True, readonly=False
+    )
     taxvat = fields.Char(string="Tax/VAT Number", help="As the customer entered it, valid or not.")
     prefix = fields.Char()
     middlename = fields.Char(string="Middle Name")
@@ -40,6 +42,12 @@ class MagentoResPartner(models.Model):
     magento_address_ids = fields.One2many("magento.address", "magento_partner_id", string="Addresses")
     address_hash = fields.Char(readonly=True, copy=False, help="What tells the address book from another one.")
 
+    @api.depends("odoo_id")
+    def _compute_email(self):
+        """A new account gets the e-mail of its partner, to begin with."""
+        for account in self:
+            account.email = account.email or account.odoo_id.email
+
     def _inverse_email(self):
         """Give the partner the e-mail of his only account; with several accounts it is his own affair."""
         for account in self:
@@ -49,7 +57,7 @@ class MagentoResPartner(models.Model):
 
 
 class MagentoAddress(models.Model):
-    """An address of a customer's address book: a child contact of his."""
+    """An address of a customer's address book: a child contact of his, or the customer himself."""
 
     _name = "magento.address"
     _description = "Magento Address"
@@ -68,6 +76,7 @@ class MagentoAddress(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         for vals in vals_list:
-            customer = self.env["magento.res.partner"].browse(vals["magento_partner_id"])
-            vals.setdefault("parent_id", customer.odoo_id.id)
+            if not vals.get("odoo_id"):
+                customer = self.env["magento.res.partner"].browse(vals["magento_partner_id"])
+                vals.setdefault("parent_id", customer.odoo_id.id)
         return super().create(vals_list)

@@ -12,6 +12,7 @@ from . import (
     test_order_lines,
     test_order_rules,
     test_partner,
+    test_partner_export,
     test_process_import,
     test_translation,
     test_variants,

@@ -84,7 +84,7 @@ class TestFailures(ShopCase):
             customers = work.unit(Adapter)
             customers.read("1")
             self.shop.expire_sessions()
-            self.assertEqual(customers.read("2")["email"], "customer2@example.com")
+            self.assertEqual(customers.read("2")["customer"]["email"], "customer2@example.com")
         methods = [request.method for request in self.shop.requests[before:]]
         self.assertEqual(methods, ["login", "multiCall", "multiCall", "login", "multiCall"])
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from odoo.tests import tagged
 
 from odoo.addons.connector_framework.adapters import Adapter
@@ -60,6 +62,25 @@ class TestPartner(ShopCase):
             self.assertEqual(address.city, row["city"])
             self.assertEqual(address.street, row["street"].split("\n")[0])
         self.assertEqual(sorted(binding.magento_address_ids.mapped("type")), ["delivery", "invoice"])
+
+    def test_language_of_website(self):
+        """Who was entered by the shop's admin has no store view, and gets the language of his website's first one."""
+        self.env["res.lang"]._activate_lang("fr_FR")
+        website = self.backend.website_ids.sorted(lambda one: int(one.external_id))[1]
+        views = self.backend.storeview_ids.filtered(lambda view: view.website_id == website)
+        views.lang_id = self.env.ref("base.lang_fr")
+        data = {"email": "a@example.com", "firstname": "A", "lastname": "B", "website_id": website.external_id}
+        binding = self.import_one("magento.res.partner", self.in_shop("customer.create", {**data, "store_id": 0}))
+        self.assertEqual((binding.website_id, binding.storeview_id.external_id), (website, False))
+        self.assertEqual(binding.lang, "fr_FR")
+
+    def test_website_renamed(self):
+        """What the shop says of the website is no change of its customers."""
+        self.import_one("magento.res.partner", "1")
+        stores = self.shop.store.stores
+        stores.update({number: replace(view, name="Renamed") for number, view in stores.items()})
+        self.import_one("magento.res.partner", "1")
+        self.assertEqual(self.outcome, "unchanged")
 
     def test_group_changed(self):
         """The tag of the old group goes, tags from elsewhere stay."""
@@ -198,6 +219,6 @@ class TestPartner(ShopCase):
     def test_no_secrets(self):
         """Hashes of passwords are dropped as soon as they were read."""
         with self.backend.work_on("magento.res.partner") as work:
-            record = work.unit(Adapter).read("1")
+            record = work.unit(Adapter).read("1")["customer"]
         self.assertIn("email", record)
         self.assertFalse({"password_hash", "rp_token"} & set(record))

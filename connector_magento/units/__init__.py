@@ -10,6 +10,7 @@ from . import (
     order_export,
     order_importer,
     partner,
+    partner_export,
     product,
     product_adapter,
     product_export,

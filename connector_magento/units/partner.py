@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from odoo.fields import Command
@@ -36,13 +36,28 @@ class PartnerAdapter(MagentoAdapter):
     _id_key = "customer_id"
 
     def read(self, external_id: str, fields: Sequence[str] | None = None) -> dict[str, Any]:
-        """Return a customer with his ``addresses``."""
+        """Return a ``customer`` with his ``addresses``, and the first store view of his ``website``."""
         return self.read_many([external_id], fields)[0]
 
     def read_many(self, ids: Sequence[str], fields: Sequence[str] | None = None) -> list[dict[str, Any]]:
         calls = [(path, [i]) for i in ids for path in ("customer.info", "customer_address.list")]
-        results = iter(self.multi_call(calls))
-        return [{**self._clean(customer), "addresses": next(results)} for customer in results]
+        *results, views = self.multi_call([*calls, ("store.list", [])])
+        views.sort(key=lambda view: int(view["store_id"]), reverse=True)
+        websites = {str(view["website_id"]): view for view in views}
+        pairs = zip(results[::2], results[1::2], strict=True)
+        customers = [{**self._clean(customer), "addresses": addresses} for customer, addresses in pairs]
+        return [{"customer": one, "website": websites.get(str(one["website_id"]))} for one in customers]
+
+    def find(self, email: str, website_id: str) -> str | None:
+        """Return the id of the account that an e-mail has on a website."""
+        ids = self._ids(self._list({"email": email, "website_id": website_id}))
+        return ids[0] if ids else None
+
+    def create(self, data: Mapping[str, Any]) -> str:
+        return str(self.call("customer.create", data))
+
+    def write(self, external_id: str, data: Mapping[str, Any]) -> None:
+        self.call("customer.update", external_id, data)
 
     def _clean(self, record: Any) -> dict[str, Any]:
         return {key: value for key, value in super()._clean(record).items() if key not in SECRETS}
@@ -64,33 +79,36 @@ def full_name(record: dict[str, Any]) -> str:
 
 @magento
 class PartnerImportMapper(ImportMapper):
+    """Merges an account with what the shop says of its website."""
+
     _apply_on = "magento.res.partner"
+    sources = ("customer", "website")
     direct = [
-        ("email", "email"),
-        ("taxvat", "taxvat"),
-        ("prefix", "prefix"),
-        ("middlename", "middlename"),
-        ("suffix", "suffix"),
-        (none("dob"), "birthday"),
-        (convert("gender", str), "gender"),
-        (external_to_m2o("website_id"), "website_id"),
-        (external_to_m2o("group_id"), "group_id"),
-        (convert("created_at", to_utc), "magento_created_at"),
-        (convert("updated_at", to_utc), "magento_updated_at"),
+        ("customer.email", "email"),
+        ("customer.taxvat", "taxvat"),
+        ("customer.prefix", "prefix"),
+        ("customer.middlename", "middlename"),
+        ("customer.suffix", "suffix"),
+        (none("customer.dob"), "birthday"),
+        (convert("customer.gender", str), "gender"),
+        (external_to_m2o("customer.website_id"), "website_id"),
+        (external_to_m2o("customer.group_id"), "group_id"),
+        (convert("customer.created_at", to_utc), "magento_created_at"),
+        (convert("customer.updated_at", to_utc), "magento_updated_at"),
     ]
-    children = [("addresses", "magento_address_ids", "magento.address")]
+    children = [("customer.addresses", "magento_address_ids", "magento.address")]
 
     @only_create
     @mapping
     def kind(self, record):
         return {"is_company": False}
 
-    @mapping
+    @mapping(source="customer")
     @changed_by("firstname", "middlename", "lastname")
     def name(self, record):
         return {"name": full_name(record)}
 
-    @mapping
+    @mapping(source="customer")
     @changed_by("taxvat", "addresses")
     def vat(self, record):
         """Take a number that is valid in the country of the invoices; the binding keeps what was entered."""
@@ -102,13 +120,15 @@ class PartnerImportMapper(ImportMapper):
         return {"vat": vat or False}
 
     @mapping
-    @changed_by("store_id")
+    @changed_by("customer.store_id", "website.store_id")
     def language(self, record):
-        """Take the language of the store view; that of the admin, 0, is nobody's."""
-        view = self.binder_for("magento.storeview").to_internal(str(record["store_id"]))
-        return {"storeview_id": view.id, **({"lang": view.lang_id.code} if view.lang_id else {})}
+        """Take the language of the store view; who was entered by the admin, view 0, gets that of his website."""
+        views = self.binder_for("magento.storeview")
+        view = views.to_internal(str(record["customer"]["store_id"]))
+        lang = (view or views.to_internal(str((record["website"] or {}).get("store_id")))).lang_id
+        return {"storeview_id": view.id, **({"lang": lang.code} if lang else {})}
 
-    @mapping
+    @mapping(source="customer")
     @changed_by("group_id")
     def tags(self, record):
         """Tag the partner with the groups of his accounts, and with none of the shop's other groups."""
@@ -129,10 +149,14 @@ class PartnerImporter(MagentoImporter):
     _apply_on = "magento.res.partner"
 
     def _import_dependencies(self, record):
-        self.import_dependency(str(record["group_id"]), "magento.customer.group")
+        self.import_dependency(str(record["customer"]["group_id"]), "magento.customer.group")
+
+    def _hash(self, record):
+        # What is said of the website is no change of the customer.
+        return super()._hash(record["customer"])
 
     def _bookkeeping(self, record):
-        return {**super()._bookkeeping(record), "address_hash": digest(record["addresses"])}
+        return {**super()._bookkeeping(record), "address_hash": digest(record["customer"]["addresses"])}
 
     def _create(self, values):
         if self.backend.shared_partner and values.get("email"):
@@ -170,10 +194,26 @@ class AddressAdapter(MagentoAdapter):
 
     def region_code(self, country: str, region_id: str) -> str | None:
         """Return the code of a region of a country."""
+        return self._regions(country).get(str(region_id))
+
+    def region_id(self, country: str, code: str) -> str | None:
+        """Return the id of a region of a country."""
+        return next((region_id for region_id, known in self._regions(country).items() if known == code), None)
+
+    def _regions(self, country: str) -> dict[str, str]:
+        """Return the codes of the regions of a country, by id."""
         regions = self.work.shared.setdefault("magento.regions", {})
         if country not in regions:
             regions[country] = {str(row["region_id"]): row["code"] for row in self.call("region.list", country)}
-        return regions[country].get(str(region_id))
+        return regions[country]
+
+    def create(self, data: Mapping[str, Any]) -> str:
+        """Add an address to the book of the customer that ``customer_id`` in the data tells."""
+        values = dict(data)
+        return str(self.call("customer_address.create", values.pop("customer_id"), values))
+
+    def write(self, external_id: str, data: Mapping[str, Any]) -> None:
+        self.call("customer_address.update", external_id, data)
 
 
 @magento
@@ -200,6 +240,13 @@ class AddressImportMapper(ImportMapper):
         if record.get("is_default_billing"):
             return {"type": "invoice"}
         return {"type": "delivery" if record.get("is_default_shipping") else "other"}
+
+    def finalize_child(self, map_record, values):
+        """Leave a partner his name and that he is no contact of his own, where the address is his."""
+        line = self.options.binding
+        if line and line.odoo_id == line.magento_partner_id.odoo_id:
+            values = {name: value for name, value in values.items() if name not in ("name", "type")}
+        return values
 
     def contact_values(self, record):
         """Return the values of ``res.partner``; what a list leaves out is empty."""
