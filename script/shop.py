@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+import urllib.parse
+import urllib.request
 import xmlrpc.client
 from collections.abc import Iterator
 from decimal import Decimal
@@ -16,6 +19,8 @@ from console import Failure
 from workspace import Workspace
 
 CALLS_AT_ONCE = 50
+# How long an answer is held that is to come late.
+SLOW_S = 2
 # Level 0 is the root of all, level 1 the root category of each shop group: neither is a category of products.
 FIRST_CATEGORY_LEVEL = 2
 
@@ -40,6 +45,15 @@ class Shop:
         """End the shop."""
         processes.stop(self.process, timeout_s=5)
         self.process.stdout.close()
+
+    def fail(self, rate: float) -> None:
+        """Let this share of calls fail from now on, in all ways the sandbox knows; 0 ends it."""
+        action = {"action": "fail_at_rate", "rate": rate, "seed": 1, "seconds": SLOW_S}
+        address = urllib.parse.urljoin(self.url, "/sandbox/control")
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(address, json.dumps(action).encode(), headers)
+        # A proxy of the user's has no business between two processes of this machine.
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60).close()
 
     def holdings(self) -> dict[str, Decimal]:
         """Return how much there is of each kind, asked over the API that connectors use."""

@@ -5,6 +5,7 @@ from . import (
     test_documents,
     test_export,
     test_failures,
+    test_faults,
     test_image,
     test_import_all,
     test_order,
