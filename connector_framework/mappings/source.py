@@ -14,9 +14,6 @@ class _Missing:
     def __repr__(self) -> str:
         return "MISSING"
 
-    def __bool__(self) -> bool:
-        return False
-
 
 #: The source does not have the key, which is not the same as having None there.
 MISSING: Final = _Missing()

@@ -139,6 +139,46 @@ class TestMappingsChildrenImport(MappingCase):
         values = self.mapper(Order, SkippingLine).map_record(source).values(binding=binding, skipped=1)
         self.assertEqual(values["line_ids"], [Command.create({"external_id": 2, "created": True}), Command.delete(10)])
 
+    def test_hooks_of_lines(self):
+        """What a child is turns out after `skip_item`; then its line and whether it is new are options."""
+        seen = []
+
+        class SeeingLine(Line):
+            def skip_item(self, map_record):
+                seen.append(("skip_item", self.options.for_create, self.options.binding))
+
+            def finalize_child(self, map_record, values):
+                seen.append(("finalize_child", self.options.for_create, self.options.binding))
+                return values
+
+        known = line(10, "1")
+        mapper = self.mapper(Order, SeeingLine)
+        source = {"ref": "SO1", "lines": [{"id": 1}, {"id": 2}, {"id": 3}]}
+        mapper.map_record(source).values(binding=FakeBinding(line_ids=[known]))
+        self.assertEqual(
+            seen,
+            [
+                ("skip_item", False, None),
+                ("finalize_child", False, known),
+                ("skip_item", False, None),
+                ("finalize_child", True, None),
+                ("skip_item", False, None),
+                ("finalize_child", True, None),
+            ],
+        )
+        seen.clear()
+        mapper.map_record(source).values(for_create=True)
+        self.assertEqual(set(seen), {("skip_item", True, None), ("finalize_child", True, None)})
+
+    def test_hooks_of_children_alone(self):
+        """The hooks for children are for children: records that are mapped for themselves are not skipped."""
+
+        class SkippingLine(Line):
+            def skip_item(self, map_record):
+                return True
+
+        self.assertEqual(self.mapper(SkippingLine).map_many([{"id": 1}]), [{"external_id": 1}])
+
     def test_finalize_child(self):
         """`finalize_child` has the last word on a child, after `finalize`."""
 

@@ -258,6 +258,24 @@ class TestMappingsExplain(MappingCase):
         self.assertEqual(entry["value"], [Command.create({"quantity": 3, "name": False})])
         self.assertEqual([child["quantity"]["value"] for child in entry["children"]], [3])
 
+    def test_merge(self):
+        """Where sources are merged, a method names the part that it gets; one whose part is missing tells nothing."""
+
+        class Merging(ImportMapper):
+            sources = ("customer", "address")
+            direct = [("customer.name", "name"), ("address.city", "city")]
+
+            @mapping(source="address")
+            def street(self, record):
+                return {"street": record["street"]}
+
+        mapper = self.mapper(Merging)
+        answer = mapper.explain({"customer": {"name": "Ada"}, "address": {"street": "Dorset St"}})
+        self.assertEqual((answer["name"]["source"], answer["name"]["value"]), ("customer.name", "Ada"))
+        self.assertEqual((answer["street"]["source"], answer["street"]["value"]), ("address", "Dorset St"))
+        self.assertEqual(answer["city"]["note"], "not in the source")
+        self.assertNotIn("street", mapper.explain({"customer": {"name": "Ada"}}))
+
     def test_finalize(self):
         """What `finalize` changes is its own."""
 

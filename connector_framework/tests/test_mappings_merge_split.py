@@ -205,6 +205,13 @@ class TestMappingsSplit(MappingCase):
             with self.assertRaisesRegex(ConfigurationError, f"'{wrong}'"):
                 self.mapper(Mapper)
 
+            class Parent(ImportMapper):
+                targets = ("customer", "address")
+                children = [("lines", wrong, "line")]
+
+            with self.assertRaisesRegex(ConfigurationError, f"'{wrong}'"):
+                self.mapper(Parent)
+
     def test_wrong_value(self):
         """A value of a method that is in no target is refused, not lost."""
 

@@ -285,7 +285,7 @@ class TestMappingsOptions(MappingCase):
 
         source = {"name": "outer", "inner": {"name": "inner"}}
         mapper = self.mapper(Mapper)
-        for options in ({}, {"tag": "t"}):
+        for options in ({}, {}, {"tag": "t"}):
             expected = {"x": ({"x": "inner"}, "outer", options.get("tag"))}
             self.assertEqual(mapper.map_record(source).values(**options), expected)
             self.assertEqual(mapper.map_many([source], **options), [expected])
