@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 from collections.abc import Callable, Iterable
@@ -25,6 +26,26 @@ def served_databases() -> list[str]:
     return list(config["db_name"] or list_dbs(True))
 
 
+def within_connections(settings: Settings) -> Settings:
+    """Return settings whose threads Odoo's pool has connections for: ``threads * 3 + 2 < db_maxconn``.
+
+    A thread has one for its work and needs two more at times, for the limits of a backend and its exchanges. With too
+    few, jobs fail at random for want of a connection; so fewer threads are started, and an error says so.
+    """
+    most = max(1, (config["db_maxconn"] - 3) // 3)
+    if settings.threads <= most:
+        return settings
+    _logger.error(
+        "%s threads of the queue need db_maxconn > %s, and it is %s: %s are started; raise db_maxconn, or lower threads in"
+        " section [connector_framework] of the configuration file",
+        settings.threads,
+        settings.threads * 3 + 2,
+        config["db_maxconn"],
+        most,
+    )
+    return dataclasses.replace(settings, threads=most)
+
+
 class Supervisor:
     """Keeps a dispatcher thread for each database; one database's trouble is never another's.
 
@@ -39,7 +60,7 @@ class Supervisor:
         channels: Iterable[str] | None = None,
         drain: bool = False,
     ) -> None:
-        self.settings = settings
+        self.settings = settings = within_connections(settings)
         self._databases = databases
         self._channels = None if channels is None else list(channels)
         self._drain = drain

@@ -29,6 +29,7 @@ from . import (
     test_queue_arguments,
     test_queue_browser,
     test_queue_concurrency,
+    test_queue_connections,
     test_queue_crashes,
     test_queue_enqueue,
     test_queue_hosting,
@@ -55,5 +56,6 @@ from . import (
     test_synchronizers_consumers,
     test_synchronizers_exporter,
     test_synchronizers_importer,
+    test_timeline,
     test_two_databases,
 )
