@@ -20,6 +20,8 @@ __all__ = ["BatchImporter", "BulkImporter", "DelayedBatchImporter", "DirectBatch
 _logger = logging.getLogger(__name__)
 
 DEFAULT_PRIORITY = 10
+#: After so many records, imported one by one, the progress is shown.
+REPORT_EACH = 10
 
 
 class BatchImporter(Synchronizer):
@@ -37,6 +39,9 @@ class BatchImporter(Synchronizer):
     #: Channel and priority of the jobs for records; None: those of the batch's own job.
     job_channel: ClassVar[str | None] = None
     job_priority: ClassVar[int | None] = None
+
+    #: Records that there are, as far as is known.
+    _expected: int = 0
 
     def run(self, filters: Any = None) -> str:
         """Import what matches.
@@ -60,6 +65,11 @@ class BatchImporter(Synchronizer):
         """
         ids, next_cursor = self.adapter.search(filters, cursor)
         ids = list(dict.fromkeys(ids))
+        known = progress["count"] + len(ids)
+        if next_cursor is None:
+            self._expected = known
+        else:  # there is another page, at least
+            self._expected = self._total(filters) or known + len(ids)
         if ids:
             self._import_page(ids, progress)
         progress = {**progress, "count": progress["count"] + len(ids)}
@@ -68,6 +78,18 @@ class BatchImporter(Synchronizer):
         if "cursor" in progress:
             self._stream().advance(progress["cursor"])
         return self.env._("%s records", progress["count"])
+
+    def _total(self, filters: Any) -> int | None:
+        """Return how many records match, for the progress that the list of jobs shows; None if the API does not say.
+
+        It is asked for each page that is not the last.
+        """
+        return None
+
+    def _report(self, done: int) -> None:
+        """Show how many of the records are done."""
+        if self._is_own_job("import_batch", "_import_page"):
+            self.env["connector.job"].report_progress(done, max(done, self._expected))
 
     def _import_page(self, ids: Sequence[Any], progress: dict[str, Any]) -> None:
         """Import the records of a page."""
@@ -126,6 +148,11 @@ class BatchImporter(Synchronizer):
         job = self.env["connector.job"].current()
         return job.priority if job else DEFAULT_PRIORITY
 
+    def _is_own_job(self, *methods: str) -> bool:
+        """Tell whether the job that runs is this batch and nothing else: only then it is ours to commit."""
+        job = self.env["connector.job"].current()
+        return bool(job) and job.method_name in methods and job.model_name == self.model._name
+
     def _channel(self) -> str | None:
         """Return the channel of all jobs."""
         job = self.env["connector.job"].current()
@@ -145,11 +172,14 @@ class DelayedBatchImporter(BatchImporter):
         self._enqueue(ids, progress)
 
     def _continue(self, filters: Any, cursor: Any, progress: dict[str, Any]) -> str:
-        priority = self._priority(progress)
-        self.model.as_job(priority=priority + 1, channel=self._channel())._import_page(
+        priority, done = self._priority(progress), progress["count"]
+        self._report(done)
+        label = self.env["ir.model"]._get(self.model._name).name
+        description = self.env._("Import %(model)s: from record %(number)s on", model=label, number=done + 1)
+        self.model.as_job(priority=priority + 1, channel=self._channel(), description=description)._import_page(
             self.backend, filters, cursor, {**progress, "priority": priority}
         )
-        return self.env._("%s records so far", progress["count"])
+        return self.env._("%s records so far", done)
 
 
 class _LoopingBatchImporter(BatchImporter):
@@ -159,7 +189,7 @@ class _LoopingBatchImporter(BatchImporter):
     _following: tuple[Any, Any, dict[str, Any]] | None = None
 
     def run(self, filters: Any = None) -> str:
-        state = self.env["connector.job"].checkpoint_state() if self._is_own_job() else None
+        state = self.env["connector.job"].checkpoint_state() if self._is_own_job("import_batch") else None
         if isinstance(state, dict) and "batch" in state:
             return self.run_page(*state["batch"])
         return super().run(filters)
@@ -174,14 +204,9 @@ class _LoopingBatchImporter(BatchImporter):
 
     def _continue(self, filters: Any, cursor: Any, progress: dict[str, Any]) -> str:
         self._following = (filters, cursor, progress)
-        if self._is_own_job():
+        if self._is_own_job("import_batch"):
             self.env["connector.job"].checkpoint({"batch": self._following})
         return ""
-
-    def _is_own_job(self) -> bool:
-        """Tell whether the job that runs is this batch and nothing else: only then it is ours to commit."""
-        job = self.env["connector.job"].current()
-        return bool(job) and job.method_name == "import_batch" and job.model_name == self.model._name
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -195,12 +220,14 @@ class DirectBatchImporter(_LoopingBatchImporter):
 
     def _import_page(self, ids: Sequence[Any], progress: dict[str, Any]) -> None:
         importer = self.unit(Importer)
-        for external_id in ids:
+        for number, external_id in enumerate(ids, 1):
             try:
                 with self._alone():
                     importer.run(external_id)
             except SkipError as error:
                 _logger.info("%s %s is skipped: %s", self.model._name, external_id, error)
+            if number % REPORT_EACH == 0 or number == len(ids):
+                self._report(progress["count"] + number)
 
 
 class BulkImporter(_LoopingBatchImporter):
@@ -222,6 +249,7 @@ class BulkImporter(_LoopingBatchImporter):
             except (PermanentError, UserError, psycopg2.IntegrityError) as error:
                 _logger.warning("%s: one of %s records was refused, they become jobs: %s", self, len(chunk), error)
                 self._enqueue(chunk, progress)
+            self._report(progress["count"] + start + len(chunk))
 
     def _import_chunk(self, ids: Sequence[Any]) -> None:
         """Import some records together."""

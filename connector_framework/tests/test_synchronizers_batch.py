@@ -121,6 +121,27 @@ class TestDirectBatchImporter(BatchCase):
         self.assertEqual(trap.jobs, [])
         self.assertEqual(self.names(), ["P1", "P2", "P3", "P4", "P5"])
 
+    def reported(self):
+        """Import as a job of its own, and return what it reports: (done, of how many)."""
+        reported = []
+        jobs = type(self.env["connector.job"])
+        self.partners.as_job().import_batch(self.backend)
+        with patch.object(jobs, "report_progress", lambda self, done, total: reported.append((done, total))):
+            drain_jobs(self)
+        return reported
+
+    def test_progress(self):
+        """The job shows how many of the records that are known are done; until the last page there is one more."""
+        self.world.page_size = 20
+        self.fill(35)
+        self.assertEqual(self.reported(), [(10, 40), (20, 40), (30, 35), (35, 35)])
+
+    def test_total(self):
+        """Where the API tells how many there are, the progress goes by that."""
+        self.fill(5)
+        self.batch._total = lambda batch, filters: 8
+        self.assertEqual(self.reported(), [(2, 8), (4, 8), (5, 5)])
+
     def test_filters(self):
         """Filters go to the adapter as they are."""
         self.fill(1)
@@ -163,12 +184,13 @@ class TestDirectBatchImporter(BatchCase):
         self.assertEqual([call[1] for call in self.world.made("read")], ["1", "2", "3", "3", "4"])
 
     def test_within_another_job(self):
-        """Within a job that does other things too nothing is committed in between."""
+        """Within a job that does other things too nothing is committed in between, and no progress shown."""
         self.fill(4)
         checkpoints = []
         jobs = self.env["connector.job"]
         other = jobs.new({"method_name": "action_import", "model_name": "test.backend"})
         self.patch(type(jobs), "checkpoint", lambda records, state: checkpoints.append(state))
+        self.patch(type(jobs), "report_progress", lambda records, done, total: checkpoints.append(done))
         self.patch(type(jobs), "current", lambda records: other)
         self.import_batch()
         self.assertEqual(checkpoints, [])
