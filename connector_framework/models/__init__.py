@@ -13,5 +13,6 @@ from . import (
     lock_slot,
     reference_class,
     stream,
+    timeline,
     worker,
 )

@@ -22,7 +22,8 @@ class Deleter(Synchronizer):
         """
         self._lock(f"delete {as_text(external_id)}")
         try:
-            self._delete(external_id)
+            with self._concerning(external_id=external_id):
+                self._delete(external_id)
         except ExternalNotFoundError:
             return "was gone already"
         self._after_delete(external_id)

@@ -41,7 +41,8 @@ class Exporter(Synchronizer):
             return "no longer exists"
         before, self.binding = self.binding, binding
         try:
-            return self._run(None if fields is None else list(fields))
+            with self._concerning(binding, self.binder.to_external(binding)):
+                return self._run(None if fields is None else list(fields))
         finally:
             self.binding = before
 

@@ -68,7 +68,7 @@ class Importer(Synchronizer):
             return "being imported"
         running.add(token)
         try:
-            with self._about(external_id):
+            with self._about(external_id), self._concerning(external_id=external_id):
                 self._lock(f"import {as_text(external_id)}")
                 try:
                     record = self.external_record = self._read()

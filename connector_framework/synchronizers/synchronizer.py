@@ -6,12 +6,14 @@ import base64
 import hashlib
 import json
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from odoo.models import BaseModel
 from odoo.tools import SQL
 
-from ..exceptions import ConcurrentUpdateError
+from ..exceptions import ConcurrentUpdateError, NoUnitError
 from ..references import ConnectorUnit
 
 __all__ = ["Synchronizer", "as_text", "digest"]
@@ -81,6 +83,21 @@ class Synchronizer(ConnectorUnit):
         """Return the error of who meets another process."""
         # The other one takes about as long as a job does; not all that wait come back at once.
         return ConcurrentUpdateError(message, retry_after_s=random.uniform(1, 4))
+
+    @contextmanager
+    def _concerning(self, record: Any = None, external_id: Any = None) -> Iterator[None]:
+        """Have the calls inside shown on the timeline of a record.
+
+        :param record: a binding (0..1)
+        :param external_id: its id in the other system, as far as it has one
+        """
+        try:
+            adapter = self.adapter
+        except NoUnitError:  # whoever needs none brings the record by other means
+            yield
+            return
+        with adapter.about(record, None if external_id is None else as_text(external_id)):
+            yield
 
     def _in_job(self) -> bool:
         """Tell whether a job runs on this cursor, which may commit with a checkpoint."""

@@ -36,7 +36,7 @@ class TestScaffold(ProcessCase):
         status = tests.wait(400)
         log = tests.log.read_text(errors="replace")
         self.assertEqual(status, 0, log[-5000:])
-        self.assertRegex(log, r"0 failed, 0 error\(s\) of 39 tests")
+        self.assertRegex(log, r"0 failed, 0 error\(s\) of 40 tests")
         problems = [
             line
             for line in re.findall(r".* (?:WARNING|ERROR|CRITICAL) .*", log)

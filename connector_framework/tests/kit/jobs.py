@@ -14,6 +14,7 @@ from ...queue import run_pending
 from ...queue.arguments import decode, environment
 from ...queue.enqueue import DEFAULT_CHANNEL, DEFAULT_PRIORITY, _Enqueuer
 from ...queue.options import method_options
+from .exchanges import exchanges_kept
 
 __all__ = ["JobTrap", "TrappedJob", "drain_jobs", "make_due", "trap_jobs", "wait_until"]
 
@@ -39,7 +40,8 @@ def drain_jobs(case, limit: int | None = None, channel: str | None = None) -> in
     """Run all due jobs inside the transaction of a test case, those that they enqueue included; return how many ran.
 
     What the test has changed so far is flushed first, as a commit would: observers of ``on_record_change`` have run
-    when the first job is claimed. A job's commit and rollback are savepoints of the test's transaction.
+    when the first job is claimed. A job's commit and rollback are savepoints of the test's transaction; the exchanges of
+    its calls are kept, as ever.
 
     :param case: a running ``TransactionCase`` (or ``HttpCase``)
     :param limit: how many jobs at most
@@ -47,7 +49,7 @@ def drain_jobs(case, limit: int | None = None, channel: str | None = None) -> in
     """
     case.env.cr.flush()
     mode = nullcontext() if type(case)._registry_patched else case.enter_registry_test_mode()
-    with mode:
+    with mode, exchanges_kept(case.registry):
         count = run_pending(
             case.registry, limit=limit, channels=[channel] if channel else None, session=_TestSession(case.registry)
         )

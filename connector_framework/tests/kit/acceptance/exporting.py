@@ -21,6 +21,7 @@ class ExportTests(AcceptanceCase):
         self.assertEqual(job.result, "created")
         self.assertTrue(binding.external_id)
         self.assertEqual(binding.sync_state, "synced")
+        self.assertIn(job.id, binding.exchange_ids.mapped("job_id"), "the creation is not on the binding's timeline")
         self.assertIsNotNone(self.outside_record(self.key_of(binding)))
 
     @needs("export")

@@ -12,6 +12,7 @@ from ....mappings import ImportMapper
 from ....synchronizers import Importer
 from ....synchronizers.importer import GONE
 from ..jobs import make_due, trap_jobs
+from ..wire import Failure
 from .case import AcceptanceCase, needs
 
 #: What is written beside what the mapper says.
@@ -250,6 +251,20 @@ class ImportTests(AcceptanceCase):
             required - given,
             f"{mapper} does not give these fields, which {self.model_name} requires and which have no default",
         )
+
+    @needs("import")
+    def test_timeline(self):
+        """The calls of an import are on the binding's timeline, those of an attempt that failed too."""
+        external_id = self.create_outside()
+        self.wire.fail_next(Failure("unavailable"))
+        job = self.import_job(external_id)
+        make_due(job)
+        self.run_jobs()
+        self.assert_done(job)
+        exchanges = self.binding(external_id).exchange_ids
+        self.assertEqual(set(exchanges.mapped("job_id")), {job.id}, "do all calls go through Adapter._outside_call()?")
+        self.assertEqual(set(exchanges.mapped("backend_id")), {self.backend.id})
+        self.assertEqual(set(map(bool, exchanges.mapped("error"))), {True, False})
 
     @needs("import", "batch_import")
     def test_batch_import(self):
