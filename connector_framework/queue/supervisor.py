@@ -36,8 +36,8 @@ def within_connections(settings: Settings) -> Settings:
     if settings.threads <= most:
         return settings
     _logger.error(
-        "%s threads of the queue need db_maxconn > %s, and it is %s: %s are started; raise db_maxconn, or lower threads in"
-        " section [connector_framework] of the configuration file",
+        "%s threads of the queue need db_maxconn > %s, and it is %s: %s are started; raise db_maxconn, or lower threads"
+        " in section [connector_framework] of the configuration file",
         settings.threads,
         settings.threads * 3 + 2,
         config["db_maxconn"],

@@ -40,8 +40,8 @@ def drain_jobs(case, limit: int | None = None, channel: str | None = None) -> in
     """Run all due jobs inside the transaction of a test case, those that they enqueue included; return how many ran.
 
     What the test has changed so far is flushed first, as a commit would: observers of ``on_record_change`` have run
-    when the first job is claimed. A job's commit and rollback are savepoints of the test's transaction; the exchanges of
-    its calls are kept, as ever.
+    when the first job is claimed. A job's commit and rollback are savepoints of the test's transaction; the exchanges
+    of its calls are kept, as ever.
 
     :param case: a running ``TransactionCase`` (or ``HttpCase``)
     :param limit: how many jobs at most
