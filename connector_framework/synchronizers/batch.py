@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import psycopg2
 from odoo.exceptions import UserError
 
-from ..exceptions import ExternalNotFoundError, PermanentError, SkipError
+from ..exceptions import ExternalNotFoundError, NoUnitError, PermanentError, SkipError
 from .importer import Importer
 from .synchronizer import Synchronizer, as_text
 
@@ -258,15 +258,16 @@ class BulkImporter(_LoopingBatchImporter):
         records = self._read_many(ids)
         known = {} if self.binder.is_composite else self.binder.to_internal_many(list(records))
         prepared = []
-        for external_id, record in records.items():
-            with importer._about(external_id, record):
-                try:
-                    binding, values = importer._prepare(record, False, known.get(external_id))
-                except SkipError as error:
-                    _logger.info("%s %s is skipped: %s", self.model._name, external_id, error)
-                    continue
-            if values is not None:
-                prepared.append((external_id, record, binding, values))
+        with self._looked_up(importer, records):
+            for external_id, record in records.items():
+                with importer._about(external_id, record):
+                    try:
+                        binding, values = importer._prepare(record, False, known.get(external_id))
+                    except SkipError as error:
+                        _logger.info("%s %s is skipped: %s", self.model._name, external_id, error)
+                        continue
+                if values is not None:
+                    prepared.append((external_id, record, binding, values))
         with self.work.origin():
             created = iter(self.model.create([values for _, _, binding, values in prepared if not binding]))
             for external_id, record, binding, values in prepared:
@@ -277,6 +278,13 @@ class BulkImporter(_LoopingBatchImporter):
                     else:
                         binding = next(created)
                     importer._finish(binding)
+
+    def _looked_up(self, importer: Importer, records: Mapping[Any, Any]) -> AbstractContextManager[None]:
+        """Look up in bulk what the records refer to; what is imported for one of them meanwhile is looked up again."""
+        try:
+            return importer.mapper.looked_up(records.values())
+        except NoUnitError:  # The importer maps by itself.
+            return nullcontext()
 
     def _read_many(self, ids: Sequence[Any]) -> dict[Any, Any]:
         """Return the external records by id; those that are gone meanwhile are left out."""

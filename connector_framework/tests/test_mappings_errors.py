@@ -258,6 +258,15 @@ class TestMappingsExplain(MappingCase):
         self.assertEqual(entry["value"], [Command.create({"quantity": 3, "name": False})])
         self.assertEqual([child["quantity"]["value"] for child in entry["children"]], [3])
 
+    def test_children_errors(self):
+        """Errors of children are told beside them, those of what is no list of children too."""
+        mapper = self.mapper(self.Mapper, Line)
+        entry = mapper.explain({**self.SOURCE, "lines": [{"qty": "?"}]})["line_ids"]
+        self.assertIn("ValueError", entry["children"][0]["quantity"]["note"])
+        self.assertIn("line_ids[0].quantity", entry["note"])
+        self.assertIn("a list of children", mapper.explain({**self.SOURCE, "lines": 5})["line_ids"]["note"])
+        self.assertIsNone(mapper.current, "nothing is being mapped any more")
+
     def test_merge(self):
         """Where sources are merged, a method names the part that it gets; one whose part is missing tells nothing."""
 

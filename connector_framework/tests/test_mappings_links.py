@@ -104,6 +104,7 @@ class TestMappingsLinks(MappingCase):
             self.link(modifier, "category_ids", {"cats": [1, "2", "1"]}),
             {"category_ids": [Command.set([1001, 1002])]},
         )
+        self.assertEqual(self.link(modifier, "category_ids", {"cats": ["2"]}), {"category_ids": [Command.set([1002])]})
         for nothing in (None, [], False):
             self.assertEqual(
                 self.link(modifier, "category_ids", {"cats": nothing}), {"category_ids": [Command.clear()]}

@@ -10,9 +10,10 @@ from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from ..exceptions import MappingError, NetworkError, SkipError
+from ..mappings.links import Link
 from ..synchronizers import BulkImporter, DelayedBatchImporter, DirectBatchImporter, Importer
 from .common import drain_jobs, trap_jobs
-from .synchronizers_common import SynchronizerCase
+from .synchronizers_common import SynchronizerCase, WebsiteImportMapper
 
 
 class BatchCase(SynchronizerCase):
@@ -216,6 +217,40 @@ class TestBulkImporter(BatchCase):
         binding = self.binding(3)
         self.assertEqual((binding.name, binding.sync_state, bool(binding.import_hash)), ("P3", "synced", True))
         self.assertEqual(self.import_record("3"), "unchanged")
+
+    def test_looks_up_together(self):
+        """What the records of a chunk refer to is looked up in one query, not one by one."""
+        self.register(type("BulkTags", (BulkImporter,), {"_apply_on": "test.tag"}))
+        for number in (1, 2, 3):
+            self.world.put("test.tag", number, name=f"T{number}")
+        self.import_batch(model="test.tag")
+        for number in range(4, 16):
+            self.world.put("test.tag", number, name=f"T{number}", parent=str(number % 3 + 1))
+        asked = []
+        to_id = Link.to_id
+        self.patch(Link, "to_id", lambda link, external_id: asked.append(external_id) or to_id(link, external_id))
+        self.import_batch(model="test.tag")
+        self.assertFalse(asked)
+        for number in range(4, 16):
+            parent = self.binding(number % 3 + 1, "test.tag")
+            self.assertEqual(self.binding(number, "test.tag").test_parent_id, parent)
+
+    def test_maps_by_itself(self):
+        """An importer that maps by itself needs no mapper here either."""
+        self.register(type("Bulk", (BulkImporter,), {"_apply_on": "test.website"}))
+        self.backend.reference.unregister(WebsiteImportMapper)
+        self.addCleanup(self.backend.reference.register, WebsiteImportMapper)
+
+        class Mapping(Importer):
+            _apply_on = "test.website"
+
+            def _map(self, record, binding):
+                return {"name": record["name"].lower()}
+
+        self.register(Mapping)
+        self.world.put("test.website", 1, name="W1")
+        self.assertEqual(self.import_batch(model="test.website"), "1 records")
+        self.assertEqual(self.binding(1, "test.website").name, "w1")
 
     def test_updates_and_skips(self):
         """Known records are updated, unchanged ones are left alone."""
