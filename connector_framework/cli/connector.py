@@ -24,12 +24,16 @@ class Connector(Command):
         parser.add_argument("action", choices=["worker"])
         parser.add_argument("--threads", type=int, help="jobs that run at a time and database (default: 4)")
         parser.add_argument("--channels", help="only these channels and those below, with commas between them")
-        parser.add_argument("--drain", action="store_true", help="end when nothing is due or running")
+        parser.add_argument(
+            "--drain",
+            action="store_true",
+            help="end when nothing is due or running: with 0, or with 1 if a database that was named is not served",
+        )
         options, odoo_args = parser.parse_known_args(args)
         if options.threads is not None and options.threads < 1:
             parser.error("--threads is at least 1")
         config.parse_config(odoo_args, setup_logging=True)
-        return self._work(options)
+        sys.exit(self._work(options))
 
     def _work(self, options):
         import dataclasses
@@ -48,7 +52,10 @@ class Connector(Command):
 
         server.load_server_wide_modules()
         limits.prepare_process()
-        settings = load_settings()
+        try:
+            settings = load_settings()
+        except ValueError as error:
+            sys.exit(f"{self.prog}: error: {error}")
         if options.threads:
             settings = dataclasses.replace(settings, threads=options.threads)
         channels = [name.strip() for name in options.channels.split(",")] if options.channels else None
@@ -78,4 +85,8 @@ class Connector(Command):
         if replace and not done.is_set():
             # The same command again, in a process without what has piled up in this one.
             os.execv(sys.executable, [sys.executable, *sys.argv])
+        if options.drain and not done.is_set():
+            for name, why in supervisor.unserved.items():
+                sys.stderr.write(f"{self.prog}: database {name} is not served: {why}\n")
+            return 1 if supervisor.unserved else 0
         return 0

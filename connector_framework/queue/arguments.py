@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import pytz
 from lxml import etree
-from odoo import api
+from odoo import Command, api
 from odoo.models import BaseModel
 
 __all__ = ["Caller", "decode", "dumps", "encode", "environment"]
@@ -105,6 +105,8 @@ def encode(value: Any, name: object, caller: Caller | None = None) -> Any:
         return {_TAG: "timedelta", "v": [value.days, value.seconds, value.microseconds]}
     if kind is Decimal:
         return {_TAG: "decimal", "v": str(value)}
+    if kind is Command:
+        return {_TAG: "command", "v": int(value)}
     if kind is bytes:
         return {_TAG: "bytes", "v": base64.b64encode(value).decode()}
     if kind is etree._Element:
@@ -169,6 +171,8 @@ def decode(value: Any, env: Any) -> Any:
             return timedelta(*inner)
         case "decimal":
             return Decimal(inner)
+        case "command":
+            return Command(inner)
         case "bytes":
             return base64.b64decode(inner)
         case "xml":

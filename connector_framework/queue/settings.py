@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import functools
+import math
 import os
 from dataclasses import dataclass, fields
 from typing import Any
@@ -54,7 +55,7 @@ def _parse(path: str, modified: int) -> dict[str, dict[str, str]]:
 def load_settings() -> Settings:
     """Return the settings of this process.
 
-    :raises ValueError: for a value that is no number, naming the setting
+    :raises ValueError: for a value that is no number or not above 0, naming the setting
     """
     section = read_section("connector_framework")
     defaults = Settings()
@@ -66,8 +67,11 @@ def load_settings() -> Settings:
         kind = type(getattr(defaults, field.name))
         try:
             values[field.name] = kind(text)
+            if kind is not str and not 0 < values[field.name] < math.inf:
+                raise ValueError
         except ValueError:
             raise ValueError(
-                f"[connector_framework] {field.name} = {text!r} in {config['config']} is not a number: correct it"
+                f"[connector_framework] {field.name} = {text!r} in {config['config']} is not"
+                f" {'a whole number' if kind is int else 'a number'} above 0: correct it"
             ) from None
     return Settings(**values)

@@ -68,6 +68,8 @@ class Supervisor:
         self._stopping = threading.Event()
         self._look = threading.Event()
         self._lock = threading.Lock()
+        #: Why databases that were named to this process are not served.
+        self.unserved: dict[str, str] = {}
 
     def start(self) -> threading.Thread:
         """Serve in a thread of its own."""
@@ -137,11 +139,20 @@ class Supervisor:
         try:
             session = DatabaseSession(name)
         except psycopg2.Error as error:
-            _logger.debug("database %s is out of reach: %s", name, str(error).strip())
-            return False
+            return self._not_served(name, f"it is out of reach: {str(error).strip()}")
         try:
-            return bool(session.execute(sql.addon_installed())[0][0]) and not session.execute(sql.look())[0][0]
-        except psycopg2.Error:
-            return False
+            if not session.execute(sql.addon_installed())[0][0]:
+                return self._not_served(name, "it does not have the addon connector_framework")
+            self.unserved.pop(name, None)
+            return not session.execute(sql.look())[0][0]
+        except psycopg2.Error as error:
+            return self._not_served(name, str(error).strip())
         finally:
             session.close()
+
+    def _not_served(self, name: str, why: str) -> bool:
+        """Say why, once, where the database was named; of many that happen to be there nobody expects it."""
+        if name in config["db_name"] and self.unserved.get(name) != why:
+            self.unserved[name] = why
+            _logger.info("database %s is not served: %s", name, why)
+        return False

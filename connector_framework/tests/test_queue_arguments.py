@@ -13,6 +13,7 @@ from dateutil import tz
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree, html, objectify
+from odoo import Command
 from odoo.tests import BaseCase, TransactionCase, new_test_user, tagged
 
 from ..queue.arguments import Caller, decode, dumps, encode, environment, masked
@@ -168,6 +169,12 @@ class TestArgumentsRecords(TransactionCase):
         self.assertEqual(back["p"].ids, partners[::-1].ids)
         self.assertEqual(back["p"]._name, "res.partner")
         self.assertEqual(back["none"], self.env["res.users"])
+
+    def test_commands(self):
+        """What Command makes for a field with lines is what it was."""
+        lines = [Command.create({"name": "a"}), Command.link(3), Command.clear(), Command.set([1])]
+        self.assertEqual(_round_trip(lines), lines)
+        self.assertIs(_round_trip(lines)[0][0], Command.CREATE)
 
     def test_unsaved_records(self):
         """Records that are not saved are refused."""

@@ -93,6 +93,21 @@ class TestWorkers(ProcessCase):
         self.assertEqual(process.wait(60), 0, self.logs())
         self.assertEqual(self.states(), {"done": 20, "pending": 1})
 
+    def test_drain_nothing_served(self):
+        """--drain ends with 1 and says why where a database that was named cannot be served."""
+        for name, why in ((f"{self.dbname}_missing", "out of reach"), ("postgres", "does not have the addon")):
+            command = [name if word == self.dbname else word for word in self.worker_command("--drain")]
+            process = self.spawn(*command)
+            self.assertEqual(process.wait(60), 1, self.logs())
+            self.assertRegex(process.log.read_text(), f"{name} is not served: .*{why}")
+
+    def test_bad_setting(self):
+        """A setting that is no number above 0 is said in one line that names it."""
+        for value in ("many", "0", "-1", "nan"):
+            process = self.spawn(*self.worker_command("--drain", poll_interval_s=value))
+            self.assertEqual(process.wait(60), 1, self.logs())
+            self.assertRegex(process.log.read_text().splitlines()[-1], f"poll_interval_s = '{value}' .* above 0")
+
     def test_channels(self):
         """--channels serves these and what is below them alone."""
         self.enqueue("effect", [("in",)], channel="root.shop.import")
