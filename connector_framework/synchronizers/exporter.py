@@ -164,7 +164,16 @@ class Exporter(Synchronizer):
 
     def _remember(self, values: dict[str, Any], binding: Any) -> None:
         """Keep what was sent, by target, for the next export to compare with."""
-        sent = {**self._sent(binding), **{target: _hash(value) for target, value in values.items()}}
+        self._keep_sent({**self._sent(binding), **{target: _hash(value) for target, value in values.items()}}, binding)
+
+    def _forget(self, binding: Any) -> None:
+        """Forget what was sent the last time as far as the binding has something else now."""
+        sent, now = self._sent(binding), self._values_of(binding)
+        kept = {target: hashed for target, hashed in sent.items() if target not in now or _hash(now[target]) == hashed}
+        if kept != sent:
+            self._keep_sent(kept, binding)
+
+    def _keep_sent(self, sent: dict[str, str], binding: Any) -> None:
         with self.work.origin():
             binding = binding.with_env(self.env)
             binding.export_hash = json.dumps(sent, sort_keys=True, separators=(",", ":"))

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from ..exceptions import ExternalNotFoundError, NoUnitError, SkipError
-from ..mappings import to_utc
+from ..mappings import ExportMapper, to_utc
 from . import conflict
 from .exporter import Exporter
 from .synchronizer import Synchronizer, as_text, digest
@@ -132,9 +132,6 @@ class Importer(Synchronizer):
             if self._settled:
                 return binding, None
         values = {**values, **self._bookkeeping(record)}
-        if binding and not self.conflict_policy:
-            # What was sent is not what is there any more: to go back to it is a change.
-            values["export_hash"] = False
         if not binding:
             values.update(self._key_values(values), backend_id=self.backend.id)
         return binding, values
@@ -147,6 +144,9 @@ class Importer(Synchronizer):
                 binding.with_context(lang=lang).write(values)
         if self.conflict_policy:
             self._remember(binding)
+        elif self.work.reference.find_class(ExportMapper, self.work.model_name, self.env) and binding.export_hash:
+            # What was sent is not what is there any more: to go back to it is a change.
+            self.unit(Exporter)._forget(binding)
         self._after_import(binding)
 
     # -- steps ---------------------------------------------------------------------------------------------------------
