@@ -27,17 +27,26 @@ class TestProductAcceptance(ShopAcceptanceCase):
     model_name = "magento.product.product"
     external_id = "2"
     batch_filters = {"product_id": {"in": ["2", "3"]}}
+    inside_values = {"name": "Lamp", "default_code": "LAMP", "list_price": 12.5, "is_storable": True}
     inside_changes = {"name": "Renamed here"}
-    not_supported = {
-        "export_create": "products are made in the shop",
-        "export_delete": "products are deleted in the shop",
-    }
+    not_supported = {"export_delete": "products are deleted in the shop"}
 
     def change_outside(self, external_id):
         self.in_shop("catalog_product.update", external_id, {"name": "Renamed there"})
 
     def delete_outside(self, external_id):
         self.in_shop("catalog_product.delete", external_id)
+
+
+@tagged("post_install", "-at_install", "transaction")
+class TestConfigurableProductAcceptance(TestProductAcceptance):
+    model_name = "magento.product.template"
+    external_id = "188"
+    batch_filters = {"product_id": {"in": ["181", "188"]}}
+    not_supported = {
+        "export_create": "the API cannot say what the variants of a configurable product are",
+        "export_delete": "products are deleted in the shop",
+    }
 
 
 @tagged("post_install", "-at_install", "transaction")

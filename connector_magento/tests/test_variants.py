@@ -87,10 +87,9 @@ class TestVariants(ShopCase):
 
     def test_other_configurable(self):
         """A variant belongs to the configurable product whose SKU has most of its own."""
-        self.in_shop("catalog_product.create", "configurable", 4, "TSHIRT-1-Red", {"name": "Red ones", "price": 3})
+        red = self.in_shop("catalog_product.create", "configurable", 4, "TSHIRT-1-Red", {"name": "Red ones"})
         with self.backend.work_on("magento.product.template") as work:
             adapter = work.unit(Adapter)
-            red = adapter.id_of_sku("TSHIRT-1-Red")
             self.assertEqual(len(adapter.read(red)["variants"]), 3)
             self.assertEqual(len(adapter.read(str(self.configurable.product_id))["variants"]), 3)
             self.assertEqual(adapter.configurable_of({"sku": "TSHIRT-1-Red-M"}), red)

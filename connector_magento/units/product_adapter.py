@@ -71,22 +71,6 @@ class BaseProductAdapter(MagentoAdapter):
         """Return the images of a product, by position."""
         return self.call("product_media.list", external_id)
 
-    def id_of_sku(self, sku: str) -> str | None:
-        """Return the id of the product with a SKU; None if there is none. SKUs that look like an id are found too."""
-        # The shop compares without regard to case, as the uniqueness of its SKUs does.
-        rows = self.call("catalog_product.list", {"sku": sku})
-        return str(rows[0]["product_id"]) if rows else None
-
-    def create(self, data: Mapping[str, Any]) -> str:
-        """Create a product.
-
-        :param data: beside the attributes ``type``, ``set`` and ``sku``, and ``stock``
-        """
-        attributes = {name: value for name, value in data.items() if name not in ("type", "set", "sku", "stock")}
-        if "stock" in data:
-            attributes["stock_data"] = {name: value for name, value in data["stock"].items() if name != "sku"}
-        return str(self.call("catalog_product.create", data["type"], data["set"], data["sku"], attributes))
-
     def write(self, external_id: str, data: Mapping[str, Any]) -> None:
         """Change a product, by its id, in one request."""
         scopes: dict[str | None, dict[str, Any]] = defaultdict(dict)
@@ -122,6 +106,22 @@ class BaseProductAdapter(MagentoAdapter):
 class ProductAdapter(BaseProductAdapter):
     _apply_on = "magento.product.product"
     _types = {"neq": "configurable"}
+
+    def id_of_sku(self, sku: str) -> str | None:
+        """Return the id of the product with a SKU; None if there is none. SKUs that look like an id are found too."""
+        # The shop compares without regard to case, as the uniqueness of its SKUs does.
+        rows = self.call("catalog_product.list", {"sku": sku})
+        return str(rows[0]["product_id"]) if rows else None
+
+    def create(self, data: Mapping[str, Any]) -> str:
+        """Create a product.
+
+        :param data: beside the attributes ``type``, ``set`` and ``sku``, and ``stock``
+        """
+        attributes = {name: value for name, value in data.items() if name not in ("type", "set", "sku", "stock")}
+        if "stock" in data:
+            attributes["stock_data"] = {name: value for name, value in data["stock"].items() if name != "sku"}
+        return str(self.call("catalog_product.create", data["type"], data["set"], data["sku"], attributes))
 
     def read_many(self, ids: Sequence[str], fields: Sequence[str] | None = None) -> list[dict[str, Any]]:
         records = super().read_many(ids, fields)

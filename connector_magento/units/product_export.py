@@ -94,7 +94,7 @@ class ProductExportMapper(BaseProductExportMapper):
     def new(self, product):
         return {
             "type": "virtual" if product.type == "service" else "simple",
-            "set": product.attribute_set_id.external_id,
+            "set": (product.attribute_set_id or self.backend.attribute_set_ids[:1]).external_id,
             "visibility": VISIBLE,
             "short_description": product.description_sale or product.name,
             "categories": [category.external_id for category in product.category_ids],

@@ -1,1 +1,1 @@
-from . import magento_order_comment
+from . import magento_order_comment, magento_product_publish
