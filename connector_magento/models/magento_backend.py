@@ -206,3 +206,7 @@ class MagentoBackend(models.Model):
     @api.model
     def _cron_import_addresses(self):
         self.search([("state", "=", "connected"), ("website_ids", "!=", False)]).action_import_addresses()
+
+    @api.model
+    def _cron_find_deleted_products(self):
+        self.search([("state", "=", "connected"), ("website_ids", "!=", False)]).action_find_deleted_products()

@@ -82,17 +82,22 @@ class TestBackend(ShopCase):
         self.assertFalse(trap.jobs)
         self.backend.action_check_connection()
         with trap_jobs(self.env) as trap:
-            for name in ("cron_import", "cron_import_addresses"):
+            for name in ("cron_import", "cron_import_addresses", "cron_find_deleted_products"):
                 self.env.ref(f"connector_magento.{name}").ir_actions_server_id.run()
         self.assertEqual(
             {job.records._name for job in trap.enqueued("import_batch")},
             {
                 "magento.product.category",
                 "magento.res.partner",
+                "magento.product.template",
                 "magento.product.product",
                 "magento.sale.order",
                 "magento.address",
             },
+        )
+        self.assertEqual(
+            {job.records._name for job in trap.enqueued("mark_gone")},
+            {"magento.product.template", "magento.product.product"},
         )
 
     def test_portal(self):
