@@ -7,7 +7,7 @@ from . import (
     binding,
     binding_tab,
     exchange,
-    ir_model,
+    ir_module,
     job,
     job_channel,
     lock_slot,

@@ -112,8 +112,9 @@ class ConnectorBackendMixin(models.AbstractModel):
 
     def unlink(self):
         self.check_access("unlink")
-        streams = self.env["connector.stream"].sudo()
-        streams.search([("backend_model", "=", self._name), ("backend_id", "in", self.ids)]).unlink()
+        about = [("backend_model", "=", self._name), ("backend_id", "in", self.ids)]
+        self.env["connector.stream"].sudo().search(about).unlink()
+        self.env["connector.adapter.state"].sudo().search(about).unlink()
         return super().unlink()
 
     def _guarded_fields(self):

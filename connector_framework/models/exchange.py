@@ -81,6 +81,16 @@ class ConnectorExchange(models.Model):
         done = self.env.cr.rowcount
         return done, int(done == VACUUM_ROWS)
 
+    def _forget_models(self, names):
+        """Delete the exchanges of backends and records whose models are gone; there may be very many."""
+        self.env.cr.execute(
+            SQL(
+                "DELETE FROM connector_exchange WHERE backend_model = ANY(%(names)s) OR model_name = ANY(%(names)s)",
+                names=list(names),
+            )
+        )
+        self.invalidate_model()
+
     def action_open_record(self):
         """Open the record that the call was about."""
         self.ensure_one()

@@ -72,6 +72,18 @@ class ConnectorJobChannel(models.Model):
                 vals["parent_id"] = self.sudo().search([("name", "=", parent)], limit=1).id
         return super().create(vals_list)
 
+    def _load_records_create(self, vals_list):
+        """Create the channels of an addon's data; those that code has made on use before become the addon's."""
+        names = [vals.get("name") for vals in vals_list]
+        known = {channel.name: channel for channel in self.search([("name", "in", names)])}
+        records = self.browse()
+        for vals in vals_list:
+            channel = known.get(vals.get("name"))
+            if channel:
+                channel.write(vals)
+            records += channel or super()._load_records_create([vals])
+        return records
+
     def write(self, vals):
         if "name" in vals and any(channel.name != vals["name"] for channel in self):
             raise UserError(

@@ -63,6 +63,13 @@ TABLES = SQL("""
     CREATE SEQUENCE IF NOT EXISTS connector_worker_id_seq
 """)
 
+#: What the ORM does not drop when the framework is uninstalled.
+DROP_TABLES = SQL("""
+    DROP TABLE IF EXISTS
+        connector_job_dependency, connector_job_progress, connector_job_checkpoint, connector_job_bucket;
+    DROP SEQUENCE IF EXISTS connector_worker_id_seq
+""")
+
 
 # -- enqueue (in the caller's transaction) -----------------------------------------------------------------------------
 

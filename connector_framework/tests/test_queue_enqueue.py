@@ -57,6 +57,17 @@ class TestEnqueue(TransactionCase):
         self.assertEqual(channel.parent_id.name, "root.new")
         self.assertEqual(channel.parent_id.parent_id.name, "root")
 
+    def test_channel_declared_later(self):
+        """A channel that was made on use becomes the one that an addon's data declares, with its values."""
+        job = self.env.company.as_job(channel="root.test.later").read()
+        data = [
+            {"xml_id": f"connector_framework.test_{name}", "noupdate": True, "values": {"name": path, "capacity": 3}}
+            for name, path in (("new", "root.test.new"), ("later", "root.test.later"))
+        ]
+        channels = self.env["connector.job.channel"]._load_records(data)
+        self.assertEqual(channels.mapped("name"), ["root.test.new", "root.test.later"])
+        self.assertEqual((channels[1], channels[1].capacity), (job.channel_id, 3))
+
     def test_channel_bad(self):
         """A channel that is no path is refused."""
         for path in ("a..b", ".a", "a b", "a;b"):

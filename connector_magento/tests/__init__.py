@@ -15,6 +15,7 @@ from . import (
     test_partner,
     test_partner_export,
     test_process_import,
+    test_process_uninstall,
     test_product_export,
     test_translation,
     test_variants,

@@ -1,0 +1,97 @@
+"""What goes along when a connector, or the framework itself, is uninstalled."""
+
+from __future__ import annotations
+
+import logging
+
+from odoo import models
+from odoo.exceptions import UserError
+from psycopg2 import IntegrityError
+
+from ..queue import sql
+
+_logger = logging.getLogger(__name__)
+
+FRAMEWORK = "connector_framework"
+
+
+class IrModuleModule(models.Model):
+    _inherit = "ir.module.module"
+
+    def module_uninstall(self):
+        if FRAMEWORK in self.mapped("name"):
+            result = super().module_uninstall()
+            self.env.cr.execute(sql.DROP_TABLES)
+            return result
+        names = self._connector_models()
+        self._connector_forget(names)
+        self._connector_delete_backends(names)
+        result = super().module_uninstall()
+        self._connector_forget_selections(names)
+        return result
+
+    def _connector_models(self):
+        """Return the names of the models that go with these addons: no other one defines them too."""
+        external_ids = self.env["ir.model.data"].sudo()
+        addons = self.mapped("name")
+        ids = external_ids.search([("model", "=", "ir.model"), ("module", "in", addons)]).mapped("res_id")
+        others = external_ids.search(
+            [("model", "=", "ir.model"), ("module", "not in", addons), ("res_id", "in", ids)]
+        ).mapped("res_id")
+        return self.env["ir.model"].sudo().browse(set(ids) - set(others)).exists().mapped("model")
+
+    def _connector_forget(self, names):
+        """Delete what is about models that are going to be gone: nobody could run it, open it or see whose it is.
+
+        Jobs are cancelled before they are deleted, so that what waits for them is cancelled too and not released.
+        """
+        jobs = self.env["connector.job"].sudo().search([("model_name", "in", names)])
+        unfinished = jobs.filtered(lambda job: job.state in ("waiting", "pending", "running", "failed"))
+        if unfinished:
+            unfinished.action_cancel(self.env._("%s was uninstalled", ", ".join(self.mapped("name"))))
+        jobs.unlink()
+        about_backend = [("backend_model", "in", names)]
+        self.env["connector.stream"].sudo().search(about_backend).unlink()
+        self.env["connector.adapter.state"].sudo().search(about_backend).unlink()
+        self.env["connector.exchange"].sudo()._forget_models(names)
+        self._connector_forget_channels()
+
+    def _connector_forget_channels(self):
+        """Delete the channels that were made on use below those of the addons, which could not be deleted else."""
+        external_ids = self.env["ir.model.data"].sudo().search([("model", "=", "connector.job.channel")])
+        own = external_ids.filtered(lambda data: data.module in self.mapped("name")).mapped("res_id")
+        below = self.env["connector.job.channel"].sudo().search([("id", "child_of", own)])
+        jobs = self.env["connector.job"].sudo()
+        # The path of a channel goes on after that of the one above: the lowest first.
+        for channel in below.browse(set(below.ids) - set(external_ids.mapped("res_id"))).sorted("parent_path")[::-1]:
+            is_used = jobs.search_count([("channel_id", "=", channel.id)], limit=1)
+            if not is_used and not channel.search_count([("parent_id", "=", channel.id)], limit=1):
+                channel.unlink()
+
+    def _connector_delete_backends(self, names):
+        """Delete the backends, and so their bindings, whose tables are dropped last.
+
+        Else what they refer to could not be deleted before, e.g. a product for shipping that the addon has brought.
+        """
+        mixin = self.env.registry["connector.backend.mixin"]
+        for name in names:
+            if name in self.env and issubclass(self.env.registry[name], mixin) and not self.env[name]._abstract:
+                backends = self.env[name].with_context(active_test=False, connector_no_events=True)
+                try:
+                    with self.env.cr.savepoint():
+                        backends.search([("id", "!=", False)]).unlink()
+                except (IntegrityError, UserError) as error:
+                    _logger.info("%s stays until its table is dropped: %s", name, error)
+
+    def _connector_forget_selections(self, names):
+        """Delete the external ids of the selection values of the mixins' fields on models that are gone.
+
+        Odoo gives those of our mixins' fields to us, also on the models of a connector.
+        """
+        external_ids = self.env["ir.model.data"].sudo()
+        prefixes = tuple(f"selection__{name.replace('.', '_')}__" for name in names)
+        found = external_ids.search([("module", "=", FRAMEWORK), ("model", "=", "ir.model.fields.selection")]).filtered(
+            lambda data: data.name.startswith(prefixes)
+        )
+        kept = set(self.env["ir.model.fields.selection"].sudo().browse(found.mapped("res_id")).exists().ids)
+        found.filtered(lambda data: data.res_id not in kept).unlink()
