@@ -122,15 +122,29 @@ class MappingError(PermanentError):
     """A record could not be mapped.
 
     :param field_errors: message by target field or method (``lines[0].name`` for a child's)
+    :param source_keys: of those whose source is known, where it was read; the text tells both
     """
 
     user_message = _lt("Correct the fields that the message names, here or in the other system, then requeue the job.")
 
-    def __init__(self, field_errors: Mapping[str, str] | str | None = None, *, user_message: object = None) -> None:
-        errors = {"": field_errors} if isinstance(field_errors, str) else dict(field_errors or {})
-        text = "; ".join(f"{name}: {message}" if name else message for name, message in errors.items())
+    def __init__(
+        self,
+        field_errors: Mapping[str, str] | str | None = None,
+        *,
+        source_keys: Mapping[str, str] | None = None,
+        user_message: object = None,
+    ) -> None:
+        self.field_errors: dict[str, str] = (
+            {"": field_errors} if isinstance(field_errors, str) else dict(field_errors or {})
+        )
+        self.source_keys: dict[str, str] = dict(source_keys or {})
+        text = "; ".join(self._told(name, message) for name, message in self.field_errors.items())
         super().__init__(text or None, user_message=user_message)
-        self.field_errors: dict[str, str] = errors
+
+    def _told(self, name: str, message: str) -> str:
+        text = f"{name}: {message}" if name else message
+        key = self.source_keys.get(name)
+        return f"{text} (source {key!r})" if key else text
 
 
 class ExternalNotFoundError(PermanentError):

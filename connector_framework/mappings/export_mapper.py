@@ -49,4 +49,4 @@ class ExportMapper(Mapper):
     def _map_children(self, step: Children, items: Any) -> list[Any]:
         parent: Run = self._run  # type: ignore[assignment]
         run = parent.children.get(step) or parent.of_children(step, parent.for_create)
-        return run.mapper._map_all(run, listed(items), step.target)
+        return run.mapper._map_all(run, listed(items), step)

@@ -57,9 +57,9 @@ class ImportMapper(Mapper):
         known = _known_lines(parent.binding, step, self) if parent.binding else None
         if known is None:
             run = parent.children.get(step) or parent.of_children(step, True)
-            return [(CREATE, 0, values) for values in run.mapper._map_all(run, listed(items), step.target)]
+            return [(CREATE, 0, values) for values in run.mapper._map_all(run, listed(items), step)]
         run = Run(self._child_mapper(step), parent, False, None, None, parent.options)
-        return known.commands(run.mapper._map_all(run, listed(items), step.target, known))
+        return known.commands(run.mapper._map_all(run, listed(items), step, known))
 
 
 def _known_lines(binding: Any, step: Children, mapper: Mapper) -> KnownLines | None:

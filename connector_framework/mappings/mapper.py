@@ -228,8 +228,10 @@ class Mapper(ConnectorUnit):
         # `fields=[]` maps nothing, so there is nothing to finalize either.
         return self._finalized(run.record, values) if self._finalizes and run.fields != NO_FIELDS else values
 
-    def _map_all(self, run: Run, sources: Any, where: str = "", known: KnownLines | None = None) -> list[Any]:
-        """Return the values of sources: the children at ``where``, or the records of :meth:`map_many`.
+    def _map_all(
+        self, run: Run, sources: Any, step: Children | None = None, known: KnownLines | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the values of sources: the children of a step, or the records of :meth:`map_many`.
 
         :param known: the lines that the children may be; what they are decides what is run for each
         :raises MappingError: with the errors of all, named by their index
@@ -237,13 +239,15 @@ class Mapper(ConnectorUnit):
         selection = run.selection
         if (selection.lookups or selection.children) and type(sources) is list and not self._is_looked_up:
             with looked_up(self, selection, sources):
-                return self._map_each(run, sources, where, known)
-        return self._map_each(run, sources, where, known)
+                return self._map_each(run, sources, step, known)
+        return self._map_each(run, sources, step, known)
 
-    def _map_each(self, run: Run, sources: Iterable[Any], where: str, known: KnownLines | None) -> list[Any]:
+    def _map_each(
+        self, run: Run, sources: Iterable[Any], step: Children | None, known: KnownLines | None
+    ) -> list[dict[str, Any]]:
         selection = run.selection
         run_dict = selection.run_dict
-        hooked = where and self._has_child_hooks
+        hooked = step is not None and self._has_child_hooks
         # Where the selection does all there is to do, it is called at once: this runs for each child of each record.
         is_all = not (self._merges or self._finalizes or hooked or known is not None)
         result: list[dict[str, Any]] = []
@@ -271,7 +275,8 @@ class Mapper(ConnectorUnit):
                     values = self._map(run, selection)
                     result.append(self.finalize_child(run.record, values) if hooked else values)
                 except Exception as exc:
-                    errors = (errors or FieldErrors()).add_within(f"{where}[{index}]", exc)
+                    target, key = (step.target, step.key) if step else ("", "")
+                    errors = (errors or FieldErrors()).add_within(f"{target}[{index}]", exc, f"{key}[{index}]")
         finally:
             self._run = before
         if errors:

@@ -122,6 +122,54 @@ class TestMappingsErrors(MappingCase):
 
         self.assertEqual(self.errors(Mapper, {}), {"vat": "wrong", "zip": "unknown", "one": "no good"})
 
+    def test_mapping_error_without_fields(self):
+        """A mapping error that names no field is the method's, and not lost."""
+
+        class Mapper(ImportMapper):
+            children = [("lines", "line_ids", "line")]
+
+            @mapping
+            def empty(self, record):
+                raise MappingError
+
+        class EmptyLine(ImportMapper):
+            _apply_on = "line"
+
+            def finalize_child(self, map_record, values):
+                raise MappingError
+
+        with self.assertRaises(MappingError) as caught:
+            self.mapper(Mapper, EmptyLine).map_record({"lines": [{}]}).values()
+        self.assertEqual(set(caught.exception.field_errors), {"empty", "line_ids[0]"})
+
+    def test_source_keys(self):
+        """An error tells target and source: of a child, from the root of what was read."""
+
+        class Mapper(ImportMapper):
+            direct = [(convert("a.b", int), "x")]
+            children = [("order.lines", "line_ids", "line")]
+
+        class ConvertingLine(ImportMapper):
+            _apply_on = "line"
+            direct = [(convert("qty", int), "quantity")]
+
+            @mapping
+            def fails(self, record):
+                raise ValueError("No.")
+
+        with self.assertRaises(MappingError) as caught:
+            self.mapper(Mapper, ConvertingLine).map_many([{"a": {"b": "?"}, "order": {"lines": [{"qty": "?"}, 5]}}])
+        self.assertEqual(
+            caught.exception.source_keys,
+            {
+                "[0].x": "[0].a.b",
+                "[0].line_ids[0].quantity": "[0].order.lines[0].qty",
+                "[0].line_ids[0].fails": "[0].order.lines[0]",
+                "[0].line_ids[1]": "[0].order.lines[1]",
+            },
+        )
+        self.assertIn("(source '[0].order.lines[0].qty')", str(caught.exception))
+
     def test_raised_as_it_is(self):
         """What says by its type what to do next is raised as it is, through children too."""
 
