@@ -159,7 +159,7 @@ class Run:
         self.children: dict[Children, Run] = {}
 
     def of_children(self, step: Children, for_create: bool) -> Run:
-        """Return the run for children of the source whose turn it is."""
+        """Make the run for children of the source whose turn it is; it is kept for those of the next ones."""
         mapper = self.mapper._child_mapper(step)
         run = self.children[step] = Run(mapper, self, for_create, None, None, self.options)
         return run

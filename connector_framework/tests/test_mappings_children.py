@@ -51,6 +51,15 @@ class TestMappingsChildrenImport(MappingCase):
             ],
         )
 
+    def test_one_after_another(self):
+        """A mapper that maps for several records takes the lines of each, and none of them where it maps for none."""
+        mapper = self.mapper(Order, Line)
+        map_record = mapper.map_record({"lines": [{"id": 1}]})
+        for expected in (Command.update(10, {"external_id": 1}), Command.update(20, {"external_id": 1})):
+            binding = FakeBinding(line_ids=[line(expected[1], "1")])
+            self.assertEqual(map_record.values(binding=binding), {"line_ids": [expected]})
+            self.assertEqual(map_record.values(), {"line_ids": [Command.create({"external_id": 1, "created": True})]})
+
     def test_archived(self):
         """Archived lines are known too."""
         binding = FakeBinding(line_ids=[])

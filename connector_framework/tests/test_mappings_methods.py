@@ -212,6 +212,7 @@ class TestMappingsOptions(MappingCase):
         class Mapper(ImportMapper):
             @mapping
             def x(self, record):
+                assert "lang" in self.options and "foo" not in self.options
                 return {"x": self.options.lang, "unknown": self.options.foo, "create": self.options.for_create}
 
         mapper = self.mapper(Mapper)
