@@ -133,6 +133,8 @@ class Plan:
 
     @property
     def steps(self) -> list[Step]:
+        # Children first, since the ORM writes x2many fields in the order of the values: a line that it deletes empties
+        # the cache, where an inherited many2many of the same write would be waiting, and be lost.
         return [*self.children, *self.direct, *self.methods]
 
     def source_fields(self) -> set[str]:

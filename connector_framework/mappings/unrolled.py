@@ -113,7 +113,7 @@ class _Code:
         self._try([f"values |= {call} or NOTHING"], method.name)
 
     def _read(self, name: str, step: Children | Direct, fill: Sequence[str] = ()) -> list[str]:
-        """Return the lines that read a step's source key, the last of which is an ``if`` there is a value.
+        """Return the lines that read a step's source key; indented ones that follow are for when there is a value.
 
         :param fill: lines that may find a value where there is none
         """
