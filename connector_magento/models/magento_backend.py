@@ -3,6 +3,8 @@ from odoo.exceptions import UserError
 
 from odoo.addons.connector_framework.exceptions import ConnectorError
 
+from ..units.gone import GoneFinder
+
 #: What the shop is made of: few, small, and what all else refers to.
 METADATA = (
     "magento.website",
@@ -20,6 +22,8 @@ RECORDS = {
     "magento.product.product": 13,
     "magento.sale.order": 14,
 }
+#: What can be deleted in the shop without a word.
+CATALOGUE = ("magento.product.category", "magento.product.template", "magento.product.product")
 #: The comparison of the address books, which is no part of all that changed: it asks for each of them.
 ADDRESSES = {"magento.address": 20}
 
@@ -160,15 +164,20 @@ class MagentoBackend(models.Model):
     def action_import_products(self):
         return self._enqueue_batches(["magento.product.template", "magento.product.product"])
 
-    def action_find_deleted_products(self):
-        """Look in the background for the products that the shop does not have any more."""
+    def action_find_deleted(self):
+        """Look in the background for what the catalogue of the shop does not have any more."""
         self._check_may_import()
         for backend in self:
-            for model_name in ("magento.product.template", "magento.product.product"):
-                backend.env[model_name].as_job(
+            for model_name in CATALOGUE:
+                backend.as_job(
                     channel="root.magento", identity_key=f"magento.mark_gone:{backend.id}:{model_name}"
-                ).mark_gone(backend)
+                )._mark_gone(model_name)
         return True
+
+    def _mark_gone(self, model_name):
+        """Mark what the shop has deleted."""
+        with self.work_on(model_name) as work:
+            return work.unit(GoneFinder).run()
 
     def action_import_orders(self):
         return self._enqueue_batches(["magento.sale.order"])
@@ -208,5 +217,5 @@ class MagentoBackend(models.Model):
         self.search([("state", "=", "connected"), ("website_ids", "!=", False)]).action_import_addresses()
 
     @api.model
-    def _cron_find_deleted_products(self):
-        self.search([("state", "=", "connected"), ("website_ids", "!=", False)]).action_find_deleted_products()
+    def _cron_find_deleted(self):
+        self.search([("state", "=", "connected"), ("website_ids", "!=", False)]).action_find_deleted()

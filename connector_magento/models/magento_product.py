@@ -1,6 +1,5 @@
 from odoo import api, fields, models
 
-from ..units.product_gone import GoneFinder
 from ..units.product_image import ImageImporter
 from ..units.product_stock import StockExporter
 
@@ -47,13 +46,6 @@ class MagentoProductMixin(models.AbstractModel):
             product.magento_attributes_text = "\n".join(
                 f"{code}: {value}" for code, value in (product.magento_attributes or {}).items()
             )
-
-    @api.model
-    @api.private
-    def mark_gone(self, backend):
-        """Mark the products that the shop does not have any more."""
-        with backend.with_env(self.env).work_on(self._name) as work:
-            return work.unit(GoneFinder).run()
 
     # -- images ------------------------------------------------------------------------------------------------------
 

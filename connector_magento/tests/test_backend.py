@@ -82,7 +82,7 @@ class TestBackend(ShopCase):
         self.assertFalse(trap.jobs)
         self.backend.action_check_connection()
         with trap_jobs(self.env) as trap:
-            for name in ("cron_import", "cron_import_addresses", "cron_find_deleted_products"):
+            for name in ("cron_import", "cron_import_addresses", "cron_find_deleted"):
                 self.env.ref(f"connector_magento.{name}").ir_actions_server_id.run()
         self.assertEqual(
             {job.records._name for job in trap.enqueued("import_batch")},
@@ -96,8 +96,8 @@ class TestBackend(ShopCase):
             },
         )
         self.assertEqual(
-            {job.records._name for job in trap.enqueued("mark_gone")},
-            {"magento.product.template", "magento.product.product"},
+            [job.args[0] for job in trap.enqueued("_mark_gone")],
+            ["magento.product.category", "magento.product.template", "magento.product.product"],
         )
 
     def test_portal(self):

@@ -105,12 +105,15 @@ class TestCatalogue(ShopCase):
             )
 
     def test_deleted(self):
-        """A product that the shop has deleted is marked and stays; its stock is not exported any more."""
+        """What the shop has deleted is marked and stays."""
         kept, product = self.import_one("magento.product.product", "3"), self.import_one("magento.product.product", "4")
+        category = product.category_ids[0]
         self.in_shop("catalog_product.delete", "4")
-        self.backend.action_find_deleted_products()
+        self.in_shop("catalog_category.delete", category.external_id)
+        self.backend.action_find_deleted()
         drain_jobs(self)
         self.assertEqual((kept.sync_state, product.sync_state, product.active), ("synced", "gone", True))
+        self.assertEqual((category.sync_state, kept.category_ids[0].sync_state), ("gone", "synced"))
 
     def test_disabled(self):
         """A disabled product stays active here."""
@@ -119,12 +122,14 @@ class TestCatalogue(ShopCase):
         self.assertEqual((binding.enabled, binding.active), (False, True))
 
     def test_versions(self):
-        """Orders of a 1.7 shop are listed in smaller windows; all else is as in any version."""
+        """Orders and products of a 1.7 shop are listed in smaller windows; all else is as in any version."""
         self.backend.version = "1.7"
         with self.backend.work_on("magento.sale.order") as work:
             orders = work.unit(Adapter)
             self.assertEqual(len(orders.search()[0]), 25)
             self.assertEqual(type(work.unit(Adapter, "magento.res.partner")).__name__, "PartnerAdapter")
+            self.assertEqual(len(work.unit(Adapter, "magento.product.product").search()[0]), 100)
         self.backend.version = "1.9"
         with self.backend.work_on("magento.sale.order") as work:
             self.assertEqual(len(work.unit(Adapter).search()[0]), 100)
+            self.assertGreater(len(work.unit(Adapter, "magento.product.product").search()[0]), 100)

@@ -105,3 +105,14 @@ class TestNativeTypes(ShopCase):
         self.assertTrue(order.magento_order_line_ids.mapped("external_id"))
         self.assertEqual(self.import_one("magento.sale.order", number), order)
         self.assertEqual(self.outcome, "unchanged")
+
+    def test_product(self):
+        """So are a variant with its configurable product, a grouped product with its members, and an image."""
+        configurable = next(p for p in self.shop.store.products.values() if p.type_id == "configurable")
+        variant = self.import_one("magento.product.product", str(configurable.variant_ids[0]))
+        self.assertEqual(set(variant.product_template_attribute_value_ids.mapped("name")), {"Red", "S"})
+        grouped = next(p for p in self.shop.store.products.values() if p.type_id == "grouped")
+        group = self.import_one("magento.product.product", str(grouped.product_id))
+        self.assertEqual(len(group.member_ids), 3)
+        self.assertEqual(group.member_ids.product_id[0].import_image(force=True), "unchanged")
+        self.assertEqual(self.import_one("magento.product.product", "2").import_image(), "imported")

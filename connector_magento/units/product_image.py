@@ -84,10 +84,8 @@ class ImageImporter(Synchronizer):
         except ExternalNotFoundError:
             return "no longer exists"
         file = image["file"] if image else False
-        if file == binding.image_file and not force:
+        if file == binding.image_file and not (force and image):
             return "unchanged"
-        values: dict[str, Any] = {"image_file": file, "image_version": False}
-        outcome = "removed"
         if image:
             known = binding.image_version if file == binding.image_file else None
             try:
@@ -96,14 +94,13 @@ class ImageImporter(Synchronizer):
                 return "no longer exists"
             if answer is None:
                 return "unchanged"
-            values["image_version"] = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
-            values[self._field(binding)] = self._checked(answer)
-            outcome = "imported"
-        elif binding.image_file:
-            values[self._field(binding)] = False
+            version = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
+            values = {"image_file": file, "image_version": version, self._field(binding): self._checked(answer)}
+        else:
+            values = {"image_file": False, "image_version": False, self._field(binding): False}
         with self.work.origin():
             binding.with_env(self.env).write(values)
-        return outcome
+        return "imported" if image else "removed"
 
     def _field(self, binding: Any) -> str:
         """Return the field that has the image: a variant's own where the product has others."""
