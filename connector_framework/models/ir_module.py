@@ -27,7 +27,7 @@ class IrModuleModule(models.Model):
         self._connector_forget(names)
         self._connector_delete_backends(names)
         result = super().module_uninstall()
-        self._connector_forget_selections(names)
+        self._connector_forget_external_ids(names)
         return result
 
     def _connector_models(self):
@@ -83,15 +83,15 @@ class IrModuleModule(models.Model):
                 except (IntegrityError, UserError) as error:
                     _logger.info("%s stays until its table is dropped: %s", name, error)
 
-    def _connector_forget_selections(self, names):
-        """Delete the external ids of the selection values of the mixins' fields on models that are gone.
+    def _connector_forget_external_ids(self, names):
+        """Delete our external ids of what Odoo has noted about models that are gone.
 
-        Odoo gives those of our mixins' fields to us, also on the models of a connector.
+        Odoo gives to us what our mixins bring to the models of a connector: the selection values of their fields, and
+        what the models inherit from a mixin that one of our own classes extends.
         """
-        external_ids = self.env["ir.model.data"].sudo()
-        prefixes = tuple(f"selection__{name.replace('.', '_')}__" for name in names)
-        found = external_ids.search([("module", "=", FRAMEWORK), ("model", "=", "ir.model.fields.selection")]).filtered(
-            lambda data: data.name.startswith(prefixes)
-        )
-        kept = set(self.env["ir.model.fields.selection"].sudo().browse(found.mapped("res_id")).exists().ids)
-        found.filtered(lambda data: data.res_id not in kept).unlink()
+        for model_name, word in (("ir.model.fields.selection", "selection"), ("ir.model.inherit", "model_inherit")):
+            prefixes = tuple(f"{word}__{name.replace('.', '_')}__" for name in names)
+            found = self.env["ir.model.data"].sudo().search([("module", "=", FRAMEWORK), ("model", "=", model_name)])
+            found = found.filtered(lambda data, prefixes=prefixes: data.name.startswith(prefixes))
+            kept = set(self.env[model_name].sudo().browse(found.mapped("res_id")).exists().ids)
+            found.filtered(lambda data, kept=kept: data.res_id not in kept).unlink()

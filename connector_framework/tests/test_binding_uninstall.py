@@ -80,5 +80,5 @@ class TestUninstall(SynchronizerCase):
         # Odoo would drop the table, and with it the models that this class still needs.
         self.env.cr.execute("DELETE FROM ir_model_fields_selection WHERE id = ANY(%s)", [selections.ids])
         self.env.invalidate_all()
-        self.addon._connector_forget_selections(["test.backend"])
+        self.addon._connector_forget_external_ids(["test.backend"])
         self.assertEqual(self.env["ir.model.data"].search(domain), others)
