@@ -268,6 +268,11 @@ class BulkImporter(_LoopingBatchImporter):
                         continue
                 if values is not None:
                     prepared.append((external_id, record, binding, values))
+        if not self.binder.is_composite:
+            # One that another of them depends on was imported by itself meanwhile.
+            new = [external_id for external_id, _, binding, _ in prepared if not binding]
+            made = self.binder.to_internal_many(new)
+            prepared = [entry for entry in prepared if entry[2] or entry[0] not in made]
         with self.work.origin():
             created = iter(self.model.create([values for _, _, binding, values in prepared if not binding]))
             for external_id, record, binding, values in prepared:

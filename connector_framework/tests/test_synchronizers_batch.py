@@ -299,6 +299,22 @@ class TestBulkImporter(BatchCase):
         failed = self.env["connector.job"].search([("state", "=", "failed")])
         self.assertIn("name: is bad", failed.exc_message)
 
+    def test_dependency_in_the_chunk(self):
+        """A record that another one of its chunk depends on is imported once, and all of them in bulk."""
+
+        class Dependent(Importer):
+            _apply_on = "test.partner"
+
+            def _import_dependencies(self, record):
+                if record["name"] == "P3":
+                    self.import_dependency("1", "test.partner")
+
+        self.register(Dependent)
+        self.fill(4)
+        self.import_batch()
+        self.assertEqual(self.names(), ["P1", "P2", "P3", "P4"])
+        self.assertFalse(self.env["connector.job"].search([("method_name", "=", "import_record")]))
+
     def test_gone_meanwhile(self):
         """Records that disappear between search and read are left out."""
         self.fill(3)
