@@ -116,14 +116,14 @@ class Importer(Synchronizer):
         """
         self._settled = None
         self._check_importable(record)
-        is_part_of_key = self._is_part_of_key()
-        if is_part_of_key:
+        needs_record = self._key_needs_record()
+        if needs_record:
             # The rest of the key may be records that it depends on.
             self._import_dependencies(record)
         binding = binding or self._find_binding(record)
         if binding and not force and self._is_unchanged(record, binding):
             return binding, None
-        if not is_part_of_key:
+        if not needs_record:
             self._import_dependencies(record)
         values = self._map(record, binding)
         self._validate(values)
@@ -282,6 +282,10 @@ class Importer(Synchronizer):
         """Tell whether the external id is only a part of the binding's key, and the rest comes with the record."""
         return self.binder.is_composite and not isinstance(self.external_id, list | tuple)
 
+    def _key_needs_record(self) -> bool:
+        """Tell whether only the record, mapped, tells which binding is its own."""
+        return self._is_part_of_key() and not self.binder.sufficient_column
+
     def _known_binding(self, external_id: Any) -> Any:
         """Return the binding (0..1) of an external id as far as that alone tells it."""
         binder = self.binder
@@ -292,7 +296,7 @@ class Importer(Synchronizer):
     def _find_binding(self, record: Any) -> Any:
         """Return the binding (0..1) of the record that was read."""
         binding = self._known_binding(self.external_id)
-        if binding or not self._is_part_of_key():
+        if binding or not self._key_needs_record():
             return binding
         return self.binder.to_internal(self._mapped_key(self.mapper.map_record(record).values()))
 

@@ -7,9 +7,10 @@ from datetime import datetime
 from odoo.tests import tagged
 from odoo.tools import SQL
 
+from ..binders import Binder
 from ..exceptions import ConcurrentUpdateError, DependencyMissingError, MappingError, SkipError
 from ..synchronizers import Importer
-from .synchronizers_common import SynchronizerCase
+from .synchronizers_common import CustomerImportMapper, SynchronizerCase
 
 
 @tagged("post_install", "-at_install", "transaction")
@@ -334,6 +335,23 @@ class TestImportCompositeKey(SynchronizerCase):
         self.world.put("test.customer", 5, name="Ann", website=3)
         self.assertEqual(self.import_record("5", "test.customer"), "created")
         self.assertEqual(self.binding(5, "test.customer").website_id.name, "Three")
+
+    def test_sufficient_column(self):
+        """Where the external id alone tells the binding, its record is mapped once, and not at all if unchanged."""
+        mapped = []
+
+        class Mapper(CustomerImportMapper):
+            def finalize(self, map_record, values):
+                mapped.append(values["name"])
+                return values
+
+        self.register(Mapper)
+        self.register(type("One", (Binder,), {"_apply_on": "test.customer", "sufficient_column": "external_id"}))
+        self.world.put("test.customer", 5, name="Ann", website=1)
+        self.assertEqual(self.import_record("5", "test.customer"), "created")
+        self.assertEqual(self.binding(5, "test.customer").website_id, self.one)
+        self.assertEqual(self.import_record("5", "test.customer"), "unchanged")
+        self.assertEqual(mapped, ["Ann"])
 
     def test_whole_key(self):
         """A whole key is a tuple; the adapter reads by it."""
