@@ -51,6 +51,7 @@ class MagentoSaleOrder(models.Model):
     customer_email = fields.Char(index="btree_not_null")
     customer_note = fields.Text(string="Note of the Customer")
     magento_history = fields.Text(string="History in Magento", help="States and comments, the latest first, in UTC.")
+    address_hash = fields.Char(readonly=True, copy=False, help="What tells the two addresses from others.")
     magento_parent_id = fields.Many2one(
         "magento.sale.order",
         string="Replaces",

@@ -188,6 +188,26 @@ class TestOrderStates(ShopCase):
         self.assertEqual(order.odoo_id.order_line.mapped("product_uom_qty"), before)
         self.assertIn("was changed in Magento", self.notes(order))
 
+    def test_address_changed(self):
+        """A quotation follows a changed address of the order; a confirmed order says that it was changed."""
+        self.method.confirm = False
+        order = self.again()
+        row = self.shop.store.order_by_increment_id(self.number)
+        row["shipping_address"]["city"] = "Elsewhere"
+        self.again()
+        self.assertEqual(order.partner_shipping_id.city, "Elsewhere")
+        self.assertEqual(order.partner_shipping_id.parent_id, order.partner_id)
+        chosen = order.partner_id.create({"name": "Chosen here", "parent_id": order.partner_id.id})
+        order.partner_shipping_id = chosen
+        self.in_shop("sales_order.addComment", self.number, "pending", "Hello")
+        self.again()
+        self.assertEqual((self.outcome, order.partner_shipping_id), ("updated", chosen))
+        order.odoo_id.action_confirm()
+        row["shipping_address"]["city"] = "Farther"
+        self.again()
+        self.assertEqual(order.partner_shipping_id, chosen)
+        self.assertIn("An address of the order was changed", self.notes(order))
+
     def test_comment_is_no_change(self):
         """A comment in the shop is seen here, and is no reason to compare a confirmed order."""
         order = self.again()

@@ -19,14 +19,14 @@ class OrderContacts(ConnectorUnit):
     def partners(self, record: dict[str, Any]) -> dict[str, int]:
         """Return the values of an order's three partners; make those that are not here yet."""
         partner = self._partner(record)
+        return {"partner_id": partner.id, **self.addresses(partner, record)}
+
+    def addresses(self, partner: Any, record: dict[str, Any]) -> dict[str, int]:
+        """Return the values of the two addresses of an order of a partner (1); make those that are not here yet."""
         invoice = self._contact(partner, record["billing_address"])
         # A virtual order is not delivered.
         shipping = self._contact(partner, record["shipping_address"]) if record["shipping_address"] else invoice
-        return {
-            "partner_id": partner.id,
-            "partner_invoice_id": invoice.id,
-            "partner_shipping_id": shipping.id,
-        }
+        return {"partner_invoice_id": invoice.id, "partner_shipping_id": shipping.id}
 
     def _partner(self, record):
         """Return the customer; for a guest the partner of his last order on the same website, or a new one."""

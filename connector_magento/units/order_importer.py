@@ -94,6 +94,7 @@ class OrderImporter(MagentoImporter):
 
     def _update(self, binding, values):
         before = binding.magento_state, binding.magento_total
+        has_moved = values["address_hash"] != binding.address_hash
         lines = values.pop("magento_order_line_ids")
         # The rounding was made here.
         rounding = binding.magento_order_line_ids.filtered(lambda line: line.external_id.endswith(":rounding"))
@@ -102,6 +103,9 @@ class OrderImporter(MagentoImporter):
             # A line that the shop took out goes with its record: without its binding it would stay in the order.
             (gone | rounding).odoo_id.unlink()
             values["magento_order_line_ids"] = [line for line in lines if line[0] != Command.DELETE]
+            if has_moved:
+                # Else a person may have chosen other contacts here.
+                values.update(self.unit(OrderContacts).addresses(binding.partner_id, self.external_record))
             super()._update(binding, values)
             return
         # A confirmed order is what was agreed on; what the shop says of it is kept on the binding alone.
@@ -110,6 +114,10 @@ class OrderImporter(MagentoImporter):
         if gone - rounding or binding.magento_total != before[1] or self._has_new_lines(lines):
             self._note(
                 binding, self.env._("The order was changed in Magento after it was confirmed here. Compare them.")
+            )
+        if has_moved:
+            self._note(
+                binding, self.env._("An address of the order was changed in Magento after it was confirmed here.")
             )
         if binding.magento_state != before[0]:
             self._follow_state(binding)

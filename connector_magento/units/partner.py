@@ -113,7 +113,7 @@ class PartnerImportMapper(ImportMapper):
     def vat(self, record):
         """Take a number that is valid in the country of the invoices; the binding keeps what was entered."""
         invoices = next((row for row in record["addresses"] if row.get("is_default_billing")), {})
-        country = self.env["res.country"].search([("code", "=", invoices.get("country_id") or "")], limit=1)
+        country = self.unit(ImportMapper, "magento.address").country(invoices.get("country_id"))
         vat, _country_code = self.env["res.partner"]._run_vat_checks(
             country, record.get("taxvat"), validation="setnull"
         )
@@ -251,7 +251,7 @@ class AddressImportMapper(ImportMapper):
     def contact_values(self, record):
         """Return the values of ``res.partner``; what a list leaves out is empty."""
         lines = [line.strip() for line in (record.get("street") or "").split("\n") if line.strip()]
-        country = self.env["res.country"].search([("code", "=", record.get("country_id") or "")], limit=1)
+        country = self.country(record.get("country_id"))
         return {
             "name": full_name(record),
             "street": lines[0] if lines else False,
@@ -262,6 +262,13 @@ class AddressImportMapper(ImportMapper):
             "state_id": self._state(country, record).id,
             "phone": record.get("telephone") or False,
         }
+
+    def country(self, code):
+        """Return the country (0..1) of a code."""
+        ids = self.work.shared.setdefault("magento.countries", {})
+        if code not in ids:
+            ids[code] = self.env["res.country"].search([("code", "=", code or "")], limit=1).id
+        return self.env["res.country"].browse(ids[code])
 
     def _state(self, country, record):
         """Return the state by its name, which needs no call, else by its code."""

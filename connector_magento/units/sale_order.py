@@ -16,6 +16,7 @@ from odoo.addons.connector_framework.mappings import (
     only_create,
     to_utc,
 )
+from odoo.addons.connector_framework.synchronizers import digest
 
 from ..references import magento, magento_1_7
 from .adapter import MagentoAdapter
@@ -123,6 +124,12 @@ class OrderImportMapper(ImportMapper):
             for row in record["status_history"]
         )
         return {"magento_history": "\n".join(rows)}
+
+    @mapping
+    @changed_by("billing_address", "shipping_address")
+    def addresses(self, record):
+        """Tell the addresses from others; the importer sees to the contacts."""
+        return {"address_hash": digest([record["billing_address"], record["shipping_address"]])}
 
     @only_create
     @mapping
