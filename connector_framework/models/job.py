@@ -14,6 +14,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tools import config
 
 from ..queue import STATES, arguments, current_job, run_pending, sql, wake
+from ..queue.enqueue import Parameters
 
 
 class _Many2one(fields.Many2one):
@@ -99,7 +100,8 @@ class ConnectorJob(models.Model):
         self.env.cr.execute(sql.read_calls(self.ids))
         calls = dict(self.env.cr.fetchall())
         for job in self:
-            job.call = arguments.masked(calls.get(job.id, ""))
+            method = getattr(self.env.registry.get(job.model_name), job.method_name or "", None)
+            job.call = arguments.masked(calls.get(job.id, ""), Parameters(method).name)
 
     def _compute_dependencies(self):
         pairs = self._query(sql.read_dependencies(self.ids))
@@ -181,7 +183,10 @@ class ConnectorJob(models.Model):
         self.ensure_one()
         self.check_access("read")
         self.env.cr.execute(sql.read_calls(self.ids))
-        ids = json.loads(self.env.cr.fetchone()[1]).get("ids", [])
+        try:
+            ids = json.loads(self.env.cr.fetchone()[1])["ids"]
+        except ValueError as error:
+            raise UserError(self.env._("The call of this job cannot be read: %s", error)) from error
         if self.model_name not in self.env:
             raise UserError(self.env._("Model %(model)s of this job does not exist any more.", model=self.model_name))
         records = self.env[self.model_name].browse(ids).exists()

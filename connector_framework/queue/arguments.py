@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -191,12 +191,17 @@ def _ids(ids: Iterable[int]) -> tuple[int, ...]:
 _SECRET = ("password", "passwd", "secret", "token", "api_key", "apikey", "private_key", "authorization", "credential")
 
 
-def masked(text: str) -> str:
-    """Return a stored call for people to read: indented, the values of what is named like a secret replaced."""
+def masked(text: str, parameter: Callable[[int], str]) -> str:
+    """Return a stored call for people to read: indented, the values of what is named like a secret replaced.
+
+    :param parameter: gives the name of the method's parameter at a position
+    """
     try:
         call = json.loads(text)
     except ValueError:
-        return text
+        return "(it cannot be read)"
+    if isinstance(call, dict) and isinstance(call.get("args"), list):
+        call["args"] = [_mask_named(parameter(i), value) for i, value in enumerate(call["args"])]
     return json.dumps(_mask(call), indent=2, ensure_ascii=False)
 
 
@@ -204,8 +209,11 @@ def _mask(value: Any) -> Any:
     if isinstance(value, list):
         return [_mask(item) for item in value]
     if isinstance(value, dict):
-        return {
-            key: "***" if any(word in key.lower() for word in _SECRET) and item else _mask(item)
-            for key, item in value.items()
-        }
+        if value.get(_TAG) == "dict":
+            return {**value, "v": [[key, _mask_named(key, item)] for key, item in value["v"]]}
+        return {key: _mask_named(key, item) for key, item in value.items()}
     return value
+
+
+def _mask_named(name: str, value: Any) -> Any:
+    return "***" if value and any(word in name.lower() for word in _SECRET) else _mask(value)

@@ -13,7 +13,7 @@ from . import sql, wake
 from .arguments import Caller, dumps, encode
 from .options import OPTIONS, check_options, method_options
 
-__all__ = ["JobProxy"]
+__all__ = ["JobProxy", "Parameters"]
 
 #: Jobs in one INSERT.
 BATCH = 1000
@@ -133,7 +133,7 @@ class _Enqueuer:
         """Return (call, identity key, exclusive key, description) of each call."""
         caller = Caller(self.records.env, options.get("keep_context") or ())
         kept = caller.call()
-        names = _Parameters(method)
+        names = Parameters(method)
         default_description = _first_line(method) or method.__name__
         rows: list[_Row] = []
         for records, args, kwargs in calls:
@@ -208,10 +208,10 @@ _Call = tuple[Any, tuple[Any, ...], dict[str, Any]]
 _Row = tuple[str, "str | None", "str | None", str]
 
 
-class _Parameters:
-    """The names of a method's positional parameters, for messages; looked up when one is needed."""
+class Parameters:
+    """The names of a method's positional parameters, looked up when one is needed."""
 
-    def __init__(self, method: Callable[..., Any]) -> None:
+    def __init__(self, method: Callable[..., Any] | None) -> None:
         self._method = method
         self._names: list[str] | None = None
         self._rest: str | None = None
@@ -220,9 +220,10 @@ class _Parameters:
         return _Name(self, position)
 
     def name(self, position: int) -> str:
+        """Return a parameter's name, "number 1" where the method has no such parameter or is not there."""
         if self._names is None:
             try:
-                parameters = list(inspect.signature(self._method).parameters.values())[1:]
+                parameters = list(inspect.signature(self._method).parameters.values())[1:]  # type: ignore[arg-type]
             except (TypeError, ValueError):
                 parameters = []
             self._names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
@@ -237,7 +238,7 @@ class _Name:
 
     __slots__ = ("_parameters", "_position")
 
-    def __init__(self, parameters: _Parameters, position: int) -> None:
+    def __init__(self, parameters: Parameters, position: int) -> None:
         self._parameters = parameters
         self._position = position
 

@@ -154,10 +154,13 @@ class TestArguments(BaseCase):
 
     def test_masked(self):
         """A call that is shown has its secrets replaced, at any depth."""
-        text = masked(json.dumps({"args": [{"api_key": "K1", "name": "n"}], "kwargs": {"password": "P1"}, "ids": [1]}))
-        self.assertNotIn("K1", text)
-        self.assertNotIn("P1", text)
+        args = [{"api_key": "K1", "name": "n"}, "K2", encode({"$": 1, "token": ("K3",)}, "x"), "shown"]
+        call = {"args": args, "kwargs": {"password": "P1"}, "ids": [1]}
+        text = masked(json.dumps(call), ["one", "secret", "three", "four"].__getitem__)
+        for secret in ("K1", "K2", "K3", "P1"):
+            self.assertNotIn(secret, text)
         self.assertIn('"name": "n"', text)
+        self.assertIn("shown", text)
 
 
 @tagged("post_install", "-at_install", "transaction")

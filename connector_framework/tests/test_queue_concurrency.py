@@ -16,6 +16,8 @@ from ..queue.worker import Worker
 from .common import wait_until
 from .process_case import ProcessCase
 
+_ERROR = {"exc_type": "X", "exc_message": "x", "exc_info": None, "user_message": None}
+
 
 @tagged("post_install", "-at_install", "concurrency")
 class TestQueueConcurrency(ProcessCase):
@@ -127,6 +129,41 @@ class TestQueueConcurrency(ProcessCase):
             thread.join(30)
         self.assertEqual(len(claimed), 1)
 
+    def test_exclusive_holder_ends(self):
+        """However the holder of an exclusive key ends, the next job of the key is claimed, and none is left parked."""
+        for way in ("done", "failed", "retried", "given back", "cancelled", "reaped"):
+            self.sql("TRUNCATE connector_job")
+            ids = self.enqueue("effect", [(f"{i}",) for i in range(3)], exclusive_key="one")
+            worker = self.worker()
+            for position, job_id in enumerate(ids):
+                (job,) = worker.claim(4)
+                self.assertEqual(job.id, ids[0] if way in ("given back", "reaped") else job_id, way)
+                self.assertEqual(self.sql("SELECT count(*) FROM connector_job WHERE hold = 'key'"), [(2 - position,)])
+                if way in ("given back", "reaped"):
+                    break
+                self.end(worker, job, way)
+            self.end(worker, job, way)
+            self.assertEqual(len(worker.claim(4)), way in ("given back", "reaped"), way)
+
+    def end(self, worker, job, way):
+        match way:
+            case "done":
+                worker.skip(job, "x", None)
+            case "failed":
+                worker.fail(job, _ERROR)
+            case "retried":
+                worker.retry(job, 1000, True, _ERROR)
+            case "given back":
+                worker.give_back([job])
+                worker.ended(job, False)
+            case "cancelled":
+                self.sql("UPDATE connector_job SET state = 'cancelled', worker_id = NULL WHERE id = %s", job.id)
+                worker.sweep()
+            case "reaped":
+                self.sql("UPDATE connector_job SET worker_id = -1 WHERE id = %s", job.id)
+                with mute_logger("odoo.addons.connector_framework.queue.worker"):
+                    worker.reap(30)
+
     def test_full_channel_in_a_full_one(self):
         """What finds no place in one of its channels takes none of what another job finds in all of its own."""
         with self.environment() as env:
@@ -166,14 +203,13 @@ class TestQueueConcurrency(ProcessCase):
     def test_superseded_on_the_way_back(self):
         """A job that would be pending again while another has its key ends cancelled, however it comes back."""
         worker = self.worker()
-        error = {"exc_type": "X", "exc_message": "x", "exc_info": None, "user_message": None}
         for way in ("retry", "give_back", "reap"):
             self.sql("TRUNCATE connector_job")
             self.enqueue("effect", [("a",)], identity_key="same")
             (job,) = worker.claim(1)
             second = self.enqueue("effect", [("a",)], identity_key="same")[0]
             if way == "retry":
-                worker.retry(job, 0, True, error)
+                worker.retry(job, 0, True, _ERROR)
             elif way == "give_back":
                 worker.give_back([job])
             else:

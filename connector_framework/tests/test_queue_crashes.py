@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
+import sys
 import time
 
+from odoo import sql_db
 from odoo.tests import tagged
 
 from ..queue import sql
+from . import naive_worker
 from .common import wait_until
 from .process_case import ProcessCase
 
@@ -175,6 +179,20 @@ class TestCrashes(ProcessCase):
             lambda: self.sql("SELECT 1 FROM connector_job WHERE state = 'running' AND attempt = 2"), 15, self.logs
         )
 
+    def test_dispatcher_cut(self):
+        """Workers whose own sessions alone are cut again and again: nothing is lost, and each job ends done once."""
+        self.start_worker("--threads=2")
+        self.start_worker("--threads=2")
+        self.enqueue("effect", [(f"k{i}", 0.3) for i in range(60)], max_attempts=0)
+        cut = """SELECT pg_terminate_backend(pid) FROM pg_locks
+                  WHERE locktype = 'advisory' AND classid = %s AND objsubid = 2
+                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+        for _ in range(3):
+            wait_until(lambda: self.sql("SELECT 1 FROM connector_job WHERE state = 'running'"), 30, self.logs)
+            wait_until(lambda: self.sql(cut, sql.WORKER_LOCK), 30, self.logs)
+        self.wait_states(90, done=60)
+        self.assertEqual(self.effects(), 60)
+
     def test_wake_is_lost(self):
         """A commit whose wake never comes is found by the next poll."""
         self.start_worker()
@@ -197,23 +215,38 @@ class TestCrashes(ProcessCase):
         self.assertEqual(self.effects(), 450)
         self.assertEqual(self.sql("SELECT DISTINCT attempt FROM connector_job"), [(1,)])
 
+    def chaos(self, command, timeout_s: float) -> int:
+        """Have three workers work until the queue is empty, one of them killed each second; return how many kills."""
+        chance = random.Random(7)
+        workers = [self.spawn(*command()) for _ in range(3)]
+        kills, ended, deadline = 0, 0, time.monotonic() + timeout_s
+        while (states := self.states()).keys() & {"pending", "running"}:
+            self.assertLess(time.monotonic(), deadline, f"{states} after {kills} kills; {self.logs()}")
+            time.sleep(1)
+            # On a slow machine a new worker takes longer than a second to begin: leave it the time to do something.
+            now = sum(count for state, count in self.states().items() if state in ("done", "failed"))
+            if now > ended + 100:
+                ended = now
+                victim = chance.randrange(3)
+                workers[victim].kill()
+                kills += 1
+                workers[victim] = self.spawn(*command())
+        return kills
+
     def test_chaos(self):
         """3 workers, 5000 jobs, one of them killed each second until the queue is empty: each effect exactly once."""
         self.enqueue("effect", [(f"k{i}",) for i in range(4500)], max_attempts=0)
         self.enqueue("effect", [(f"s{i}", 0.01) for i in range(500)], max_attempts=0, priority=9)
-        chance = random.Random(7)
-        workers = [self.spawn(*self.worker_command()) for _ in range(3)]
-        kills, done, deadline = 0, 0, time.monotonic() + 400
-        while self.states() != {"done": 5000}:
-            self.assertLess(time.monotonic(), deadline, f"{self.states()} after {kills} kills; {self.logs()}")
-            time.sleep(1)
-            # On a slow machine a new worker takes longer than a second to begin: leave it the time to do something.
-            if self.states().get("done", 0) > done + 100:
-                done = self.states()["done"]
-                victim = chance.randrange(3)
-                workers[victim].kill()
-                kills += 1
-                workers[victim] = self.spawn(*self.worker_command())
+        kills = self.chaos(self.worker_command, 400)
+        self.assertEqual(self.states(), {"done": 5000})
         self.assertEqual(self.effects(), 5000)
         self.assertGreater(kills, 3)
         self.assertGreater(self.sql("SELECT count(*) FROM connector_job WHERE attempt > 1")[0][0], 0)
+
+    def test_chaos_catches(self):
+        """The same with workers that commit the work first and ``done`` after it: effects are met a second time."""
+        self.enqueue("effect", [(f"k{i}",) for i in range(4000)])
+        database = json.dumps(sql_db.connection_info_for(self.dbname)[1])
+        kills = self.chaos(lambda: [sys.executable, naive_worker.__file__, database], 200)
+        self.assertGreater(kills, 1)
+        self.assertGreater(self.states().get("failed", 0), 0)

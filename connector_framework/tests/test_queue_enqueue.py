@@ -261,6 +261,8 @@ class TestAccess(TransactionCase):
         shown = other.with_user(self.manager).read(["call"])[0]["call"]
         self.assertIn("***", shown)
         self.assertNotIn("s3cret", shown)
+        positional = self.env["res.users"].as_job()._change_password("s3cret2")
+        self.assertNotIn("s3cret2", positional.with_user(self.manager).call)
 
     def test_company_rule(self):
         """A connector user does not see the jobs of a company that he is not in."""

@@ -54,6 +54,21 @@ class TestWorkers(ProcessCase):
         self.assertEqual(self.sql("SELECT max(attempt) FROM connector_job WHERE state = 'pending'"), [(0,)])
         self.assertEqual(self.sql("SELECT count(*) FROM connector_worker"), [(0,)])
 
+    def test_stop_gives_back(self):
+        """SIGTERM: what does not end within stop_timeout_s goes back, its attempt counted; the last attempt failed."""
+        worker = self.start_worker(stop_timeout_s=1)
+        self.enqueue("effect", [("long", 60)])
+        self.enqueue("effect", [("last", 60)], max_attempts=1)
+        self.wait_states(20, running=2)
+        wait_until(lambda: self.sql("SELECT 1 FROM connector_worker WHERE running = 2"), 10)
+        worker.signal(signal.SIGTERM)
+        self.assertEqual(worker.wait(15), 0)
+        self.assertEqual(
+            self.sql("SELECT state, attempt, exc_type FROM connector_job ORDER BY id"),
+            [("pending", 1, None), ("failed", 1, "WorkerStopped")],
+        )
+        self.assertEqual((self.effects(), self.sql("SELECT count(*) FROM connector_worker")), (0, [(0,)]))
+
     def test_poison(self):
         """A job that kills its process ends failed after its attempts; its neighbours end done."""
         self.enqueue("poison", [()], max_attempts=2)

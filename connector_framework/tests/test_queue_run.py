@@ -10,6 +10,7 @@ from unittest.mock import patch
 from odoo.exceptions import UserError
 from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
+from psycopg2.errors import DeadlockDetected, SerializationFailure
 
 from ..exceptions import JobLostError, NetworkError, RetryableError, SkipError
 from ..queue import job_options
@@ -194,6 +195,30 @@ class TestRun(TransactionCase):
         job = self.run_one(probe, retry_pattern={1: 40, 5: 300})
         self.assertAlmostEqual(pause(job), 40, delta=5)
         self.assertTrue(7 < pause(self.run_one(other)) < 13)
+
+    def test_again_at_once(self):
+        """Serialization failures and deadlocks are rolled back and run again at once, which is no attempt."""
+        errors = [SerializationFailure(), DeadlockDetected(), SerializationFailure()]
+
+        def probe(self):
+            self.ref = f"{self.ref or ''}x"
+            if errors:
+                raise errors.pop()
+
+        job = self.run_one(probe)
+        self.assertEqual((job.state, job.attempt, self.partner.ref), ("done", 1, "x"))
+
+    def test_again_at_once_bounded(self):
+        """After 5 of them in a row the attempt has failed, and the job is tried again later."""
+        seen = []
+
+        def probe(self):
+            seen.append(1)
+            raise SerializationFailure
+
+        job = self.run_one(probe)
+        self.assertEqual((len(seen), job.state, job.attempt, job.hold), (5, "pending", 1, "eta"))
+        self.assertIn("SerializationFailure", job.exc_message)
 
     def test_skip(self):
         """SkipError rolls the work back and ends the job done, with the reason."""
@@ -381,6 +406,34 @@ class TestRun(TransactionCase):
         jobs.unlink()
         self.assertFalse(jobs.exists())
 
+    def test_call_unreadable(self):
+        """A job whose stored call cannot be read fails, and can be shown, cancelled and deleted."""
+        job = self.partner.as_job().write({})
+        self.env.cr.execute("UPDATE connector_job SET call = '{broken' WHERE id = %s", [job.id])
+        with mute_logger(_RUNNER):
+            drain_jobs(self)
+        self.assertEqual((job.state, job.exc_type), ("failed", "json.decoder.JSONDecodeError"))
+        self.assertNotIn("broken", job.call)
+        with self.assertRaises(UserError):
+            job.action_open_record()
+        job.action_cancel()
+        job.unlink()
+
+    def test_running_is_let_be(self):
+        """A running job is neither requeued, nor set to done, nor deleted."""
+        seen = []
+
+        def probe(self):
+            job = self.env["connector.job"].current()
+            for action in (job.action_requeue, job.action_done, job.unlink):
+                try:
+                    action()
+                except UserError:
+                    seen.append(job.state)
+
+        job = self.run_one(probe)
+        self.assertEqual((seen, job.state), (["running"] * 3, "done"))
+
     def test_lost(self):
         """An attempt that is not the owner any more commits nothing and changes nothing."""
 
@@ -416,3 +469,17 @@ class TestRun(TransactionCase):
         )
         self.env["connector.job"]._gc_jobs()
         self.assertEqual((done + failed + fresh).exists(), failed + fresh)
+
+    def test_prune_in_batches(self):
+        """What is not kept goes in batches, with its traces in other tables; what a waiting job names stays."""
+        self.env["connector.job.channel"].search([("name", "=", "root")]).keep_days = 0
+        with self.method(lambda self: self.env["connector.job"].report_progress(1, 2)):
+            parents = self.partner.as_job().map("probe", [()] * 5)
+            child = self.partner.as_job(after=parents[0] + self.partner.as_job(eta=1000).probe()).probe()
+            drain_jobs(self)
+        self.assertEqual(child.state, "waiting")
+        jobs = self.env["connector.job"]
+        self.assertEqual([jobs._gc_jobs(3), jobs._gc_jobs(3)], [(3, True), (1, False)])
+        self.assertEqual(parents.exists(), parents[0])
+        self.env.cr.execute("SELECT job_id FROM connector_job_progress WHERE job_id = ANY(%s)", [parents.ids])
+        self.assertEqual(self.env.cr.fetchall(), [(parents[0].id,)])
