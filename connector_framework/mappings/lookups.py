@@ -45,7 +45,7 @@ def _look_up(mapper: Mapper, selection: Selection, sources: list[Any], involved:
             continue
         child_mapper = mapper._child_mapper(step)
         of_children = child_mapper._complete[True]
-        if of_children.lookups or of_children.children:
+        if of_children.may_look_up:
             _look_up(child_mapper, of_children, [first, *children], involved)
 
 

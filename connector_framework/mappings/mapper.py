@@ -62,6 +62,7 @@ class Mapper(ConnectorUnit):
         #: Hooks that do nothing are not called.
         self._finalizes = cls.finalize is not Mapper.finalize
         self._has_child_hooks = cls.skip_item is not Mapper.skip_item or cls.finalize_child is not Mapper.finalize_child
+        self._needs_selection_alone = not (self._finalizes or self._merges)
 
     @classmethod
     def _compiled(cls) -> Plan:
@@ -237,19 +238,13 @@ class Mapper(ConnectorUnit):
         :raises MappingError: with the errors of all, named by their index
         """
         selection = run.selection
-        if (selection.lookups or selection.children) and type(sources) is list and not self._is_looked_up:
+        if selection.may_look_up and not self._is_looked_up and type(sources) is list:
             with looked_up(self, selection, sources):
-                return self._map_each(run, sources, step, known)
-        return self._map_each(run, sources, step, known)
-
-    def _map_each(
-        self, run: Run, sources: Iterable[Any], step: Children | None, known: KnownLines | None
-    ) -> list[dict[str, Any]]:
-        selection = run.selection
+                return self._map_all(run, sources, step, known)
         run_dict = selection.run_dict
         hooked = step is not None and self._has_child_hooks
         # Where the selection does all there is to do, it is called at once: this runs for each child of each record.
-        is_all = not (self._merges or self._finalizes or hooked or known is not None)
+        is_all = not hooked and known is None and self._needs_selection_alone
         result: list[dict[str, Any]] = []
         errors: FieldErrors | None = None
         before, self._run = self._run, run

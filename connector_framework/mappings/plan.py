@@ -30,6 +30,8 @@ class Selection:
         self.lookups = [
             step for step in steps if isinstance(step, Direct) and step.modifiers and step.modifiers[-1].looks_up
         ]
+        #: These or the children's do.
+        self.may_look_up = bool(self.lookups or self.children)
 
     @cached_property
     def run_dict(self) -> Unrolled:

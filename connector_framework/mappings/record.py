@@ -154,7 +154,8 @@ class Run:
         self.fields = fields
         self.binding = binding
         self.options = options
-        self.selection = mapper._plan.selection(fields, for_create)
+        #: The steps to run.
+        self.selection = mapper._complete[for_create] if fields is None else mapper._plan.selection(fields, for_create)
         #: The runs of children, made for those of the first source and used for those of all.
         self.children: dict[Children, Run] = {}
 
