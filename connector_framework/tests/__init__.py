@@ -9,6 +9,7 @@ from . import (
     test_binding_model,
     test_binding_tab,
     test_binding_uninstall,
+    test_cassettes,
     test_events_change,
     test_events_docs,
     test_events_orm,
@@ -56,6 +57,7 @@ from . import (
     test_synchronizers_consumers,
     test_synchronizers_exporter,
     test_synchronizers_importer,
+    test_synchronizers_process,
     test_timeline,
     test_two_databases,
 )

@@ -6,10 +6,12 @@
 - :class:`ConnectorAcceptanceCase` is what is expected of every connector, to be subclassed with a few lines.
 - :class:`FakeAdapter` and :class:`FakePeer` are an adapter and its other system in memory, which fails on demand.
 - :class:`HttpWire` is the line to an other system over HTTP: it records what is sent, and fails on demand.
+- :func:`cassette` plays what another system answered once, recorded without secrets.
 - :class:`MisbehavingServer` is a server on this machine whose answers a test decides.
 """
 
 from .kit.acceptance import ConnectorAcceptanceCase
+from .kit.cassettes import cassette
 from .kit.fake_adapter import FakeAdapter, FakePeer
 from .kit.jobs import JobTrap, TrappedJob, drain_jobs, make_due, trap_jobs, wait_until
 from .kit.wire import Failure, FakeWire, HttpWire, Wire
@@ -27,6 +29,7 @@ __all__ = [
     "TrappedJob",
     "Wire",
     "answer",
+    "cassette",
     "drain_jobs",
     "make_due",
     "trap_jobs",
