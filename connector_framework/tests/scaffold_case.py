@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,7 +43,8 @@ class ScaffoldCase(ProcessCase):
         )
         status = process.wait(400)
         log = process.log.read_text(errors="replace")
-        self.assertEqual(status, 0, log[-5000:])
+        failures = re.findall(r"(?:FAIL|ERROR): (?:.*\n)+?(?=\d{4}-)", log)
+        self.assertEqual(status, 0, "\n".join(failures) or log[-5000:])
         return log
 
     def start_peer(self):
