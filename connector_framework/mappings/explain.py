@@ -27,12 +27,21 @@ def explain(mapper: Mapper, source: Any, for_create: bool, options: dict[str, An
     return _explain(mapper, map_record, for_create, binding, options)
 
 
-def _explain(mapper: Mapper, map_record: MapRecord, for_create: bool, binding: Any, options: dict[str, Any]) -> Answer:
+def _explain(
+    mapper: Mapper,
+    map_record: MapRecord,
+    for_create: bool,
+    binding: Any,
+    options: dict[str, Any],
+    is_child: bool = False,
+) -> Answer:
     answer: Answer = {}
     before = mapper._run
     mapper._run = Run(mapper, None, for_create, None, binding, options)
     mapper._run.source, mapper._run.made = map_record.source, map_record
     try:
+        if is_child and mapper.skip_item(map_record):
+            return {}
         for step in mapper._plan.selection(None, for_create).steps:
             if isinstance(step, Direct):
                 _explain_direct(mapper, step, map_record, answer)
@@ -40,7 +49,9 @@ def _explain(mapper: Mapper, map_record: MapRecord, for_create: bool, binding: A
                 _explain_method(mapper, step, map_record, answer)
             else:
                 _explain_children(mapper, step, map_record, for_create, options, answer)
-        _explain_finalize(mapper, map_record, answer)
+        _explain_hook(mapper, map_record, answer, "finalize")
+        if is_child:
+            _explain_hook(mapper, map_record, answer, "finalize_child")
     finally:
         mapper._run = before
     return answer
@@ -98,26 +109,29 @@ def _explain_children(
             child_mapper = mapper._child_mapper(step)
             for item in listed(items):
                 child = child_mapper.map_record(item, parent=map_record)
-                entry["children"].append(_explain(child_mapper, child, for_create, None, options))
+                explained = _explain(child_mapper, child, for_create, None, options, is_child=True)
+                if explained:
+                    entry["children"].append(explained)
             entry["value"] = mapper._map_children(step, items)
     except Exception as exc:
         entry["note"] = describe(exc)
     answer[step.target] = entry
 
 
-def _explain_finalize(mapper: Mapper, map_record: MapRecord, answer: Answer) -> None:
-    owner = next(cls for cls in type(mapper).__mro__ if "finalize" in vars(cls))
+def _explain_hook(mapper: Mapper, map_record: MapRecord, answer: Answer, hook: str) -> None:
+    """Tell what ``finalize``, or ``finalize_child``, changes."""
+    owner = next(cls for cls in type(mapper).__mro__ if hook in vars(cls))
     if any(entry["note"] not in ("", "not in the source") for entry in answer.values()):
         return  # A mapping with errors does not get that far.
     before = {target: entry["value"] for target, entry in answer.items() if not entry["note"]}
     try:
-        after = mapper.finalize(map_record, dict(before))
+        after = getattr(mapper, hook)(map_record, dict(before))
     except Exception as exc:
-        answer["finalize"] = _entry(owner, method="finalize", note=describe(exc))
+        answer[hook] = _entry(owner, method=hook, note=describe(exc))
         return
     for target, value in (after or {}).items():
         if target not in before or before[target] is not value:
-            answer[target] = _entry(owner, method="finalize", value=value)
+            answer[target] = _entry(owner, method=hook, value=value)
     for target in before:
         if target not in (after or {}):
-            answer[target]["note"] = f"taken out by finalize of {owner.__qualname__}"
+            answer[target]["note"] = f"taken out by {hook} of {owner.__qualname__}"

@@ -306,6 +306,23 @@ class TestMappingsExplain(MappingCase):
         self.assertEqual(entry["value"], [Command.create({"quantity": 3, "name": False})])
         self.assertEqual([child["quantity"]["value"] for child in entry["children"]], [3])
 
+    def test_children_hooks(self):
+        """A child that is skipped is not told, and what `finalize_child` changes is its own."""
+
+        class HookedLine(Line):
+            def skip_item(self, map_record):
+                return map_record.source["qty"] == self.options.skipped
+
+            def finalize_child(self, map_record, values):
+                return {**values, "label": map_record.parent.source["b"]}
+
+        source = {**self.SOURCE, "lines": [{"qty": "1"}, {"qty": "2"}]}
+        entry = self.mapper(self.Mapper, HookedLine).explain(source, skipped="1")["line_ids"]
+        (child,) = entry["children"]
+        self.assertEqual((child["label"]["method"], child["label"]["value"]), ("finalize_child", "5"))
+        told = {target: one["value"] for target, one in child.items() if not one["note"]}
+        self.assertEqual([values for _, _, values in entry["value"]], [told])
+
     def test_children_errors(self):
         """Errors of children are told beside them, those of what is no list of children too."""
         mapper = self.mapper(self.Mapper, Line)
