@@ -224,6 +224,35 @@ class TestProductCreation(ProductExportCase):
         form.save().action_publish()
         self.assertEqual(binding.odoo_id.magento_bind_ids, binding)
 
+    def test_variants(self):
+        """The variants of a product of Odoo are simple products there, with their own prices; name and price are ours."""
+        attribute = self.env["product.attribute"].create(
+            {"name": "Shade", "value_ids": [Command.create({"name": name}) for name in ("Dark", "Light")]}
+        )
+        attribute.value_ids[0].default_extra_price = 2
+        template = self.env["product.template"].create(
+            {
+                "name": "Lamp",
+                "list_price": 10,
+                "attribute_line_ids": [
+                    Command.create({"attribute_id": attribute.id, "value_ids": [Command.set(attribute.value_ids.ids)]})
+                ],
+            }
+        )
+        for product in template.product_variant_ids:
+            product.default_code = f"LAMP-{product.product_template_attribute_value_ids.name}"
+        wizard = self.env["magento.product.publish"].with_context(
+            active_model="product.template", active_ids=template.ids
+        )
+        wizard.create({}).action_publish()
+        drain_jobs(self)
+        dark = self.shop.store.product_by_sku("LAMP-Dark")
+        self.assertEqual(dark.values.get("price"), "12.0000")
+        self.in_shop("catalog_product.update", dark.product_id, {"name": "Dark lamp", "price": 13})
+        binding = self.import_one("magento.product.product", str(dark.product_id))
+        self.assertEqual((template.name, template.list_price), ("Lamp", 10))
+        self.assertEqual((binding.magento_name, binding.magento_price), ("Dark lamp", 13))
+
     def test_no_reference(self):
         """Without an internal reference a product cannot be put into the shop."""
         with self.assertRaisesRegex(UserError, "internal reference"):
@@ -270,6 +299,31 @@ class TestStock(ProductExportCase):
         drain_jobs(self)
         self.assertEqual(products.mapped("sync_state"), ["gone", "synced"])
         self.assertEqual(float(self.there(3).stock.qty), 6)
+
+    def test_other_sku(self):
+        """A product that got another SKU in the shop is found by its id, and its stock arrives."""
+        products = self.imported(2) | self.imported(3)
+        self.in_shop("catalog_product.update", "2", {"sku": "OTHER"})
+        self.put(products, 6)
+        drain_jobs(self)
+        self.assertEqual([float(self.there(number).stock.qty) for number in (2, 3)], [6, 6])
+        self.assertEqual(products.mapped("sync_state"), ["synced", "synced"])
+        self.assertEqual(products[0].sku, "OTHER")
+
+    def test_export_again(self):
+        """All of a product can be sent again, with another SKU too; its stock only where that is exported."""
+        product = self.imported(2)
+        before = self.there(2).stock.qty
+        product.stock_exported = False
+        product.default_code = "OTHER"
+        product.action_export()
+        drain_jobs(self)
+        self.assertEqual((self.there(2).sku, self.there(2).stock.qty), ("OTHER", before))
+        product.write({"stock_exported": True, "default_code": "ANOTHER"})
+        product.action_export()
+        drain_jobs(self)
+        self.assertEqual((self.there(2).sku, float(self.there(2).stock.qty)), ("ANOTHER", 0))
+        self.assertEqual(product.sync_state, "synced")
 
     def test_one_fails(self):
         """Where one of them fails for another reason, all are tried again."""

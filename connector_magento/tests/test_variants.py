@@ -85,6 +85,25 @@ class TestVariants(ShopCase):
         self.variant()
         self.assertFalse(self.variant(self.add_variant("TSHIRT-1-Red", color=7)).magento_template_id)
 
+    def test_lost_value(self):
+        """A variant that lost a value in the shop stays the variant that it was, with the name of all."""
+        variant = self.variant()
+        product, combination = variant.odoo_id, variant.product_template_attribute_value_ids
+        self.in_shop("catalog_product.update", variant.external_id, {"color": "", "name": "Of no colour"})
+        self.variant()
+        self.assertEqual((variant.odoo_id, variant.product_template_attribute_value_ids), (product, combination))
+        self.assertEqual((product.name, variant.magento_name), ("T-shirt 1", "Of no colour"))
+
+    def test_changed_value(self):
+        """A variant that got another value is the variant with that one."""
+        variant = self.variant()
+        product = variant.odoo_id
+        self.in_shop("catalog_product.delete", self.variants[1])
+        self.in_shop("catalog_product.update", variant.external_id, {"size": 4})
+        self.variant()
+        self.assertEqual(variant.odoo_id, product)
+        self.assertEqual(set(product.product_template_attribute_value_ids.mapped("name")), {"Red", "M"})
+
     def test_other_configurable(self):
         """A variant belongs to the configurable product whose SKU has most of its own."""
         red = self.in_shop("catalog_product.create", "configurable", 4, "TSHIRT-1-Red", {"name": "Red ones"})

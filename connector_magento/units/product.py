@@ -137,11 +137,10 @@ class ProductImportMapper(BaseProductImportMapper):
 
     def finalize(self, map_record, values):
         values = super().finalize(map_record, values)
-        if self.options.template:
-            # What all variants have in common comes with the configurable product.
+        if self.options.is_variant:
+            # What all variants have in common comes with the configurable product, or is Odoo's.
             fields = self.env["product.product"]._fields
             values = {name: value for name, value in values.items() if not (name in fields and fields[name].inherited)}
-            values["magento_template_id"] = self.options.template.id
         return values
 
 
@@ -196,7 +195,10 @@ class ProductImporter(BaseProductImporter):
 
     def _map(self, record, binding):
         template, combination = self._place(record, binding)
-        values = self.mapper.map_record(record).values(for_create=not binding, binding=binding, template=template)
+        is_variant = bool(template) or _is_variant(binding)
+        values = self.mapper.map_record(record).values(for_create=not binding, binding=binding, is_variant=is_variant)
+        if template:
+            values["magento_template_id"] = template.id
         product = template.odoo_id._get_variant_for_combination(combination) if template else None
         if product and not binding:
             # A quotation may have made it before the shop did.
@@ -214,7 +216,7 @@ class ProductImporter(BaseProductImporter):
             before.with_context(active_test=False).filtered(lambda one: not one.product_variant_ids).action_archive()
 
     def _finish(self, binding):
-        self._is_variant = bool(binding.magento_template_id)
+        self._is_variant = _is_variant(binding)
         super()._finish(binding)
 
     def _texts(self, record):
@@ -232,9 +234,12 @@ class ProductImporter(BaseProductImporter):
                 # A value that the configurable product had no variant with before.
                 self.import_dependency(template.external_id, template._name, force=True)
                 combination = self._combination(template, record)
-        if not combination or self._is_taken(template, combination, binding):
-            return template.browse(), combination
-        return template, combination
+        if combination and not self._is_taken(template, combination, binding):
+            return template, combination
+        if binding and binding.magento_template_id:
+            # It stays the variant that it was: all that refers to it means that one.
+            return template, binding.odoo_id.product_template_attribute_value_ids
+        return template.browse(), combination
 
     def _template(self, record: dict[str, Any]) -> Any:
         """Return the binding (0..1) of the configurable product that a product is a variant of."""
@@ -267,3 +272,8 @@ class ProductImporter(BaseProductImporter):
         product = template.odoo_id._get_variant_for_combination(combination)
         others = self.binder.wrap(product) if product else self.model
         return bool(others - binding if binding else others)
+
+
+def _is_variant(binding: Any) -> bool:
+    """Tell whether a binding's (0..1) product is one of several variants, whose name and price are those of all."""
+    return bool(binding) and bool(binding.magento_template_id or binding.product_tmpl_id.product_variant_count > 1)

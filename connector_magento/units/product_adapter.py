@@ -83,7 +83,9 @@ class BaseProductAdapter(MagentoAdapter):
             for view, values in sorted(scopes.items(), key=lambda item: item[0] or "")
         ]
         if "stock" in data:
-            calls.append(self._stock_call(external_id, data["stock"]))
+            # The update before may have given it another SKU.
+            sku = data.get("sku") or data["stock"].get("sku")
+            calls.append(self._stock_call(external_id, {**data["stock"], "sku": sku}))
         for _result in self.multi_call(calls):
             pass
 

@@ -77,6 +77,12 @@ class ProductExportMapper(BaseProductExportMapper):
     direct = [("weight", "weight")]
 
     @mapping
+    @changed_by("list_price")
+    def price(self, product):
+        # With what the attributes of a variant cost.
+        return {"price": product.lst_price}
+
+    @mapping
     @changed_by("default_code")
     def sku(self, product):
         return {"sku": product.default_code or product.sku}
@@ -87,7 +93,7 @@ class ProductExportMapper(BaseProductExportMapper):
         # A quantity of 0 clears "in stock", a later one does not set it again: both are said. What is missing is none.
         qty = max(product.uom_id.round(product.magento_qty), 0.0)
         values = {"sku": product.sku, "qty": qty, "is_in_stock": int(qty > 0)}
-        return {"stock": values} if product.is_storable else None
+        return {"stock": values} if product.is_storable and product.stock_exported else None
 
     @only_create
     @mapping
@@ -124,14 +130,24 @@ class BaseProductExporter(Exporter):
     def run(self, binding, fields=None):
         try:
             outcome = super().run(binding, fields)
-            if outcome == "created":
-                # What store views and websites have of their own goes to the id.
-                super().run(binding)
-            return outcome
         except ExternalNotFoundError:
-            with self.work.origin():
-                binding.with_env(self.env).sync_state = "gone"
-            return GONE
+            if self._is_gone(binding):
+                return GONE
+            outcome = super().run(binding, fields)
+        if outcome == "created":
+            # What store views and websites have of their own goes to the id.
+            super().run(binding)
+        return outcome
+
+    def _is_gone(self, binding: Any) -> bool:
+        """Tell whether a product that was not found is deleted; if not, it was its SKU, which is what it is there now."""
+        with self.work.origin():
+            binding = binding.with_env(self.env)
+            try:
+                binding.sku = self.adapter.read(binding.external_id, ["sku"])["sku"]
+            except ExternalNotFoundError:
+                binding.sync_state = "gone"
+        return binding.sync_state == "gone"
 
     def _map(self, for_create, fields):
         binding = self.binding.with_context(lang=self.backend._default_lang())
@@ -143,7 +159,7 @@ class BaseProductExporter(Exporter):
 
         Unless it had a text of its own: False takes that away.
         """
-        views = self.backend._views_by_lang()
+        views = self.backend._views_by_lang() if {"name", "description"}.intersection(values) else {}
         texts = {}
         for lang, translated in self.mapper.translations(binding, views).items():
             own = (binding.translated or {}).get(lang, ())

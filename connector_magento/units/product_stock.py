@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from odoo.addons.connector_framework.exceptions import ExternalNotFoundError
+from odoo.addons.connector_framework.exceptions import ExternalNotFoundError, PermanentError
 from odoo.addons.connector_framework.synchronizers import Exporter, Synchronizer
 
 from ..references import magento
@@ -22,21 +22,33 @@ class StockExporter(Synchronizer):
         :return: how many were sent; those that the shop has deleted are marked
         :raises ConcurrentUpdateError: when another process exports one of them
         """
-        bindings = bindings.with_env(self.env).exists().filtered("external_id")
-        if bindings and not bindings.try_lock_for_update(allow_referencing=True) == bindings:
+        bindings = (
+            bindings.with_env(self.env).exists().filtered(lambda one: one.external_id and one.sync_state != "gone")
+        )
+        if bindings and bindings.try_lock_for_update(allow_referencing=True) != bindings:
             raise self._concurrent(f"another process is changing one of {bindings}")
         exporter = self.unit(Exporter)
+        sent, lost = self._send(exporter, bindings)
+        found = lost.filtered(lambda binding: not exporter._is_gone(binding))
+        if found:
+            again, lost = self._send(exporter, found)
+            sent += again
+        if lost & found:
+            raise PermanentError(f"the shop has {lost & found} and does not find their stock")
+        return self.env._("%s sent", sent) if sent else "unchanged"
+
+    def _send(self, exporter: Any, bindings: Any) -> tuple[int, Any]:
+        """Send what is not there yet; return how many were sent, and the bindings (n) whose product was not found."""
         values = {}
         for binding in bindings:
             mapped = exporter.mapper.map_record(binding).values(fields=["magento_qty"])
             if exporter._changed(mapped, binding):
                 values[binding] = mapped
         results = self.adapter.write_stocks((binding.external_id, value["stock"]) for binding, value in values.items())
-        error = None
+        lost, error = bindings.browse(), None
         for (binding, value), result in zip(values.items(), results, strict=True):
             if isinstance(result, ExternalNotFoundError):
-                with self.work.origin():
-                    binding.with_env(self.env).sync_state = "gone"
+                lost |= binding
             elif isinstance(result, Exception):
                 error = error or result
             else:
@@ -44,4 +56,4 @@ class StockExporter(Synchronizer):
         if error:
             # The others are sent again with the next attempt: that changes nothing there.
             raise error
-        return self.env._("%s sent", len(values)) if values else "unchanged"
+        return len(values), lost
