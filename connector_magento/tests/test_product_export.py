@@ -225,7 +225,7 @@ class TestProductCreation(ProductExportCase):
         self.assertEqual(binding.odoo_id.magento_bind_ids, binding)
 
     def test_variants(self):
-        """The variants of a product of Odoo are simple products there, with their own prices; name and price are ours."""
+        """The variants of a product of Odoo are simple products there, with their prices; name and price are ours."""
         attribute = self.env["product.attribute"].create(
             {"name": "Shade", "value_ids": [Command.create({"name": name}) for name in ("Dark", "Light")]}
         )

@@ -140,7 +140,7 @@ class BaseProductExporter(Exporter):
         return outcome
 
     def _is_gone(self, binding: Any) -> bool:
-        """Tell whether a product that was not found is deleted; if not, it was its SKU, which is what it is there now."""
+        """Tell whether a product that was not found is deleted; if not, its SKU is another one now, which is kept."""
         with self.work.origin():
             binding = binding.with_env(self.env)
             try:
