@@ -169,6 +169,8 @@ class Adapter(ConnectorUnit):
         try:
             yield call
         except Exception as error:
+            # A library of another protocol may put into its exceptions what it was given, the password too.
+            self._masker().error(error)
             failure = error
             raise
         finally:

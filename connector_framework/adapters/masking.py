@@ -111,6 +111,18 @@ class Masker:
         budget.take(6)
         return value
 
+    def error(self, error: BaseException) -> None:
+        """Mask an exception and those that led to it, so that neither a message nor a traceback shows a secret."""
+        seen: set[int] = set()
+        todo: list[BaseException | None] = [error]
+        while todo:
+            one = todo.pop()
+            if one is None or id(one) in seen:
+                continue
+            seen.add(id(one))
+            one.args = tuple(self.text(part) if isinstance(part, str) else part for part in one.args)
+            todo += (one.__cause__, one.__context__)
+
     @contextmanager
     def in_logs(self) -> Iterator[None]:
         """Mask what the HTTP libraries log in this thread meanwhile: they write URLs with their query."""

@@ -10,7 +10,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError
 from odoo.tools import frozendict
 
-from ..adapters import Adapter
+from ..adapters import Adapter, Masker
 from ..exceptions import ConfigurationError, ConnectorError
 from ..queue.settings import read_section
 from ..references import WorkSession, get_reference
@@ -214,6 +214,7 @@ class ConnectorBackendMixin(models.AbstractModel):
                 with backend.work_on(backend._name) as work:
                     work.unit(Adapter).ping()
             except (ConnectorError, NotImplementedError) as error:
+                Masker(str(backend.get_secret(name) or "") for name in backend._secret_fields).error(error)
                 problems[backend] = error
                 backend.write({"state": "error", "last_error": str(error)})
             else:

@@ -5,6 +5,7 @@ import os
 import socket
 import tempfile
 import time
+import traceback
 import tracemalloc
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
@@ -25,7 +26,7 @@ from ..exceptions import (
     PermanentError,
     RateLimitedError,
 )
-from .adapters_common import AdapterCase, Rest, Settings, XmlRpc
+from .adapters_common import SECRET, AdapterCase, Rest, Settings, XmlRpc
 from .misbehaving_server import (
     answer,
     deaf_port,
@@ -482,6 +483,24 @@ class TestAdaptersOtherProtocol(AdapterCase):
         )
         self.env["ir.config_parameter"].set_param("database.is_neutralized", "1")
         self.assert_fails(ConfigurationError, courier.write, "roof", {})
+
+
+    def test_outside_call_that_tells(self):
+        """What a library of another protocol says of the password is masked, in the errors behind the error too."""
+
+        class Loud(Courier):
+            def write(self, external_id, data):
+                with self._outside_call("PIGEON", external_id):
+                    try:
+                        raise OSError(f"login with {SECRET} failed")
+                    except OSError as error:
+                        raise NetworkError(f"no pigeon for {SECRET}") from error
+
+        error = self.assert_fails(NetworkError, Loud(self.work).write, "roof", {})
+        told = "".join(traceback.format_exception(error))
+        self.assertIn("login with *** failed", told)
+        self.assertIn("no pigeon for ***", told)
+        self.assertNotIn(SECRET, told)
 
 
 @tagged("post_install", "-at_install", "plain")

@@ -233,6 +233,14 @@ class TestBackendCheck(BackendCase):
         self.assertIn("401 from the shop", action["params"]["message"])
         self.assertIn("Correct the user", action["params"]["message"])
 
+    def test_secret_in_an_error(self):
+        """An error that tells a secret is shown without it."""
+        self.backend.api_key = "s3cr3t"
+        self._pings(AuthenticationError("401 for s3cr3t"))
+        action = self.backend.action_check_connection()
+        self.assertEqual(self.backend.last_error, "401 for ***")
+        self.assertNotIn("s3cr3t", str(action))
+
     def test_without_adapter(self):
         """A connector without an adapter for its backend model says so."""
         self.backend.action_check_connection()
