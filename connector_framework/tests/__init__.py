@@ -1,5 +1,6 @@
 from . import (
     test_acceptance_fake,
+    test_acceptance_finds,
     test_adapters_exchanges,
     test_adapters_failures,
     test_adapters_http,
