@@ -484,7 +484,6 @@ class TestAdaptersOtherProtocol(AdapterCase):
         self.env["ir.config_parameter"].set_param("database.is_neutralized", "1")
         self.assert_fails(ConfigurationError, courier.write, "roof", {})
 
-
     def test_outside_call_that_tells(self):
         """What a library of another protocol says of the password is masked, in the errors behind the error too."""
 
