@@ -7,7 +7,7 @@ import re
 from contextlib import contextmanager
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, ValidationError
 from odoo.tools import frozendict
 
 from ..adapters import Adapter, Masker
@@ -89,13 +89,31 @@ class ConnectorBackendMixin(models.AbstractModel):
     def _free_code(self):
         """Return a code made from the name that no other backend of this model has."""
         stem = re.sub(r"[^a-z0-9]+", "_", (self.name or "").lower()).strip("_") or self._service
-        others = self.sudo().with_context(active_test=False).search([("code", "=like", f"{stem}%")])
-        taken = set((others - self._origin).mapped("code"))
+        taken = {
+            backend.code
+            for model in self._models_of_service()
+            for backend in model.search([("code", "=like", f"{stem}%")])
+            if backend != self._origin
+        }
         code, number = stem, 1
         while code in taken:
             number += 1
             code = f"{stem}_{number}"
         return code
+
+    def _models_of_service(self):
+        """Return the backend models of the service, to search in all that there is; this one first, mostly alone."""
+        models_ = self.env.registry.values()
+        names = [model._name for model in models_ if getattr(model, "_service", None) == self._service]
+        names = [name for name in names if name != self._name and not self.env[name]._abstract]
+        return [self.env[name].sudo().with_context(active_test=False) for name in (self._name, *names)]
+
+    @api.constrains("code")
+    def _check_code(self):
+        """What the index of the model cannot see: the service's other backend models."""
+        for model in self._models_of_service()[1:]:
+            if model.search_count([("code", "in", self.mapped("code"))], limit=1):
+                raise ValidationError(_code_taken(self.env, None))
 
     # -- access --------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,8 @@ import os
 import tempfile
 import unittest.mock
 
-from odoo.exceptions import AccessError
+from odoo import models
+from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import config, mute_logger
 from psycopg2.errors import UniqueViolation
@@ -38,6 +39,21 @@ class BackendCase(TransactionCase):
 
 @tagged("post_install", "-at_install", "transaction")
 class TestBackendCode(BackendCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        add_models(cls, cls._outlet)
+
+    @staticmethod
+    def _outlet():
+        class Outlet(models.Model):
+            _name = "test.outlet"
+            _description = "Test Outlet"
+            _inherit = "connector.backend.mixin"
+            _service = "example"
+
+        return [Outlet]
+
     def test_made_from_the_name(self):
         """Without a code a backend gets one made from its name, a free one."""
         self.assertEqual(self.backend.code, "my_shop")
@@ -55,6 +71,13 @@ class TestBackendCode(BackendCase):
         with mute_logger("odoo.sql_db"), self.assertRaises(UniqueViolation) as caught, self.env.cr.savepoint():
             self.backend.create({"name": "X", "code": "my_shop"})
         self.assertIn("choose another", self.backend._sql_error_to_message(caught.exception))
+
+    def test_unique_over_models(self):
+        """Nor can those of two models of one service; a code made from the name is another one."""
+        self.backend.active = False
+        with self.assertRaisesRegex(ValidationError, "choose another"), self.env.cr.savepoint():
+            self.env["test.outlet"].create({"name": "X", "code": "my_shop"})
+        self.assertEqual(self.env["test.outlet"].create({"name": "My shop"}).code, "my_shop_2")
 
 
 @tagged("post_install", "-at_install", "transaction")
