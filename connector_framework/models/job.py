@@ -112,6 +112,7 @@ class ConnectorJob(models.Model):
 
     # -- writing, closed to the ORM ------------------------------------------------------------------------------------
 
+    @api.model_create_multi
     def create(self, vals_list):
         raise AccessError(self.env._("A job is made by code alone: records.as_job().method()."))
 

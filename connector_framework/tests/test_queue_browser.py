@@ -16,6 +16,21 @@ _WAIT = """
         }
         throw new Error(`no ${selector}`);
     };
+    const waitText = async (selector, text) => {
+        for (let i = 0; i < 200; i++) {
+            if ([...document.querySelectorAll(selector)].some((found) => found.innerText.includes(text))) { return; }
+            await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        throw new Error(`no ${selector} with ${text}`);
+    };
+    const type = async (selector, text) => {
+        const input = await wait(selector);
+        input.focus();
+        input.value = text;
+        input.dispatchEvent(new Event("input", { bubbles: true }));
+        input.dispatchEvent(new Event("change", { bubbles: true }));
+    };
+    const selectAll = async () => (await wait(".o_list_view thead .o_list_record_selector input")).click();
 """
 
 
@@ -71,6 +86,60 @@ class TestJobViews(HttpCase):
         )
         job.invalidate_recordset()
         self.assertEqual(job.state, "pending")
+
+    def test_bulk_actions(self):
+        """Jobs selected in the list are cancelled, requeued and set to done together."""
+        jobs = self.partner.as_job(eta=3600, description="Many").map("write", [({"ref": "x"},)] * 3)
+        for action, confirmed, label, state in (
+            ("action_cancel", True, "Cancelled", "cancelled"),
+            ("action_requeue", False, "Pending", "pending"),
+            ("action_done", True, "Done", "done"),
+        ):
+            with self.subTest(action=action):
+                self.run_js(
+                    "/odoo/connector-jobs",
+                    f"""
+                    await selectAll();
+                    (await wait("button[name={action}]")).click();
+                    if ({str(confirmed).lower()}) {{ (await wait(".modal-footer .btn-primary")).click(); }}
+                    await waitText(".o_data_row td[name=state]", "{label}");
+                    """,
+                )
+                jobs.invalidate_recordset()
+                self.assertEqual(set(jobs.mapped("state")), {state})
+
+    def test_channels(self):
+        """Channels are edited in the list, made in it, paused and resumed."""
+        channels = self.env["connector.job.channel"]
+        channels.create({"name": "root.shop"})
+        row = ".o_data_row:has(td[data-tooltip='root.shop'])"
+        self.run_js(
+            "/odoo/connector-channels",
+            f"""
+            (await wait("{row} td[name=capacity]")).click();
+            await type(".o_selected_row [name=capacity] input", "3");
+            (await wait(".o_list_button_save")).click();
+            await waitText("{row} td[name=capacity]", "3");
+            (await wait(".o_list_button_add")).click();
+            await type(".o_selected_row [name=name] input", "root.shop.import");
+            (await wait(".o_list_button_save")).click();
+            await waitText(".o_data_row td[name=name]", "root.shop.import");
+            """,
+        )
+        channels.invalidate_model()
+        made = channels.search([("name", "=", "root.shop.import")])
+        self.assertEqual((made.parent_id.name, made.parent_id.capacity), ("root.shop", 3))
+        for action, paused, shown in (("action_pause", True, ":checked"), ("action_resume", False, ":not(:checked)")):
+            self.run_js(
+                "/odoo/connector-channels",
+                f"""
+                await selectAll();
+                (await wait("button[name={action}]")).click();
+                await wait(".o_data_row td[name=paused] input{shown}");
+                """,
+            )
+            channels.invalidate_model()
+            self.assertEqual(set(channels.search([]).mapped("paused")), {paused})
 
     def test_other_views(self):
         """Kanban, graph and pivot of the jobs, the channels and the workers open without an error."""
