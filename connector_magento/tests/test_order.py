@@ -106,6 +106,16 @@ class TestOrder(ShopCase):
         self.assertEqual(binding.partner_shipping_id, binding.partner_invoice_id)
         self.assertFalse(binding.magento_order_line_ids.filtered(lambda line: "shipping" in line.external_id))
 
+    def test_without_store_and_payment(self):
+        """An order whose store view was deleted, or that says of no payment, is imported all the same."""
+        number = self.orders_where(lambda order: not order["customer_id"])[0]
+        row = self.shop.store.order_by_increment_id(number)
+        row.update(store_id=None, payment=[], order_currency_code="EUR")
+        binding = self.import_one("magento.sale.order", number)
+        self.assertFalse(binding.storeview_id)
+        self.assertFalse(binding.payment_method)
+        self.assertFalse(binding.total_difference)
+
     def test_taxes(self):
         """A line has the tax that a person chose for its rate."""
         tax = self.env["account.tax"].create({"name": "Chosen", "amount": 20, "price_include_override": "tax_excluded"})

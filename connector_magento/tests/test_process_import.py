@@ -64,6 +64,11 @@ class TestProcessImport(ProcessCase):
         # Each binding stands for a record of its own: none was created twice and left behind.
         created = "SELECT count(*) FROM res_partner WHERE id IN (SELECT odoo_id FROM magento_res_partner)"
         self.assertLessEqual(self.sql(created)[0][0], summary["customers"])
+        contacts = self.sql(
+            "SELECT parent_id, name, email, street, city FROM res_partner WHERE email LIKE '%@example.com'"
+            " OR parent_id IN (SELECT partner_id FROM sale_order) GROUP BY 1, 2, 3, 4, 5 HAVING count(*) > 1"
+        )
+        self.assertEqual(contacts, [])
         orders = self.sql("SELECT count(*), count(DISTINCT name) FROM sale_order")[0]
         self.assertEqual(orders, (summary["orders"], summary["orders"]))
         skus = self.sql(

@@ -18,6 +18,8 @@ from .order_lines import order_lines
 
 #: Seconds after which an order that is not paid yet is looked at again; its payment also brings it, with the stream.
 WAIT_S = 3600
+#: The row of orders that say nothing of their payment.
+NO_PAYMENT = "none"
 #: States in the shop of an order of which something may still be left to deliver.
 OPEN_STATES = ("new", "processing")
 
@@ -53,7 +55,7 @@ class OrderImporter(MagentoImporter):
 
     def _payment_method(self, record):
         """Return how the order is paid (1)."""
-        return self._row_of("magento.payment.method", record["payment"]["method"])
+        return self._row_of("magento.payment.method", (record["payment"] or {}).get("method") or NO_PAYMENT)
 
     def _row_of(self, model_name, code):
         """Return the backend's row (1) for a code of the shop; of orders that come together one makes it."""
