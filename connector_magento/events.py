@@ -14,11 +14,11 @@ VARIANT_FIELDS = ("default_code", "weight", "enabled", "active", "website_ids")
 STOCKS_AT_ONCE = 50
 
 
-def wanted(products):
-    """Return the products whose changes the shop wants; those that are not there yet are asked for."""
-    return products.filtered(
-        lambda product: (
-            product.sync_state != "gone" and (product.backend_id.products_exported or not product.external_id)
+def wanted(bindings):
+    """Return what of the catalogue the shop wants the changes of; what is not there yet is asked for."""
+    return bindings.filtered(
+        lambda binding: (
+            binding.sync_state != "gone" and (binding.backend_id.products_exported or not binding.external_id)
         )
     )
 
@@ -34,6 +34,7 @@ export_on_change(
     when=lambda products: wanted(products).filtered("magento_template_id"),
     channel="root.magento",
 )
+export_on_change("magento.product.category", when=wanted, channel="root.magento.category")
 export_on_change(TEMPLATES, when=lambda products: wanted(products).filtered("external_id"), channel="root.magento")
 
 # The fields are those that the export mapper reads: of the account, and of its partner.

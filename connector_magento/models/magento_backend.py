@@ -107,8 +107,8 @@ class MagentoBackend(models.Model):
     products_exported = fields.Boolean(
         string="Export Changes of Products",
         default=True,
-        help="Send names, descriptions, prices, weights and taxes that change here. New products and the stock go out "
-        "in any case: the one is asked for, the other has a switch on each product.",
+        help="Send what changes here of products (names, descriptions, prices, weights, taxes) and categories. New ones"
+        " and the stock go out in any case: the one is asked for, the other has a switch on each product.",
     )
     attribute_set_ids = fields.One2many("magento.attribute.set", "backend_id", string="Attribute Sets")
     tax_class_ids = fields.One2many("magento.tax.class", "backend_id", string="Tax Classes")

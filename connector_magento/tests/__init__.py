@@ -2,6 +2,7 @@ from . import (
     test_acceptance,
     test_backend,
     test_catalogue,
+    test_category_export,
     test_documents,
     test_export,
     test_failures,

@@ -53,10 +53,9 @@ class TestConfigurableProductAcceptance(TestProductAcceptance):
 class TestCategoryAcceptance(ShopAcceptanceCase):
     model_name = "magento.product.category"
     external_id = "4"
-    not_supported = {
-        "export": "the tree is the shop's",
-        "export_delete": "the tree is the shop's",
-    }
+    inside_values = {"name": "Lamps"}
+    inside_changes = {"name": "Renamed here"}
+    not_supported = {"export_delete": "the products in it are the shop's"}
 
     def change_outside(self, external_id):
         self.in_shop("catalog_category.update", external_id, {"name": "Renamed there"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from odoo.addons.connector_framework.exceptions import SkipError
@@ -14,6 +14,9 @@ from .importer import TEXTS, CatalogueImporter
 
 #: Level 0 is the one root of all, level 1 the root category of each shop group: neither is a category of products.
 FIRST_LEVEL = 2
+
+#: What the shop wants to be told of a new category.
+REQUIRED = {"include_in_menu": 1, "available_sort_by": ["position", "name", "price"], "default_sort_by": "position"}
 
 
 @magento
@@ -50,6 +53,31 @@ class CategoryAdapter(MagentoAdapter):
 
     def read(self, external_id: str, fields: Any = None) -> dict[str, Any]:
         return self.read_many([external_id])[0]
+
+    def create(self, data: Mapping[str, Any]) -> str:
+        """Create a category.
+
+        :param data: beside the attributes ``parent``, the id of the category above; none: the first root
+        """
+        attributes = {name: value for name, value in data.items() if name != "parent"}
+        return str(self.call("catalog_category.create", data.get("parent") or self._root(), {**REQUIRED, **attributes}))
+
+    def write(self, external_id: str, data: Mapping[str, Any]) -> None:
+        """Change a category, and move it where another ``parent`` is given; it comes last there."""
+        attributes = {name: value for name, value in data.items() if name != "parent"}
+        if attributes:
+            self.call("catalog_category.update", external_id, attributes)
+        parent = data.get("parent")
+        if parent and str(self.call("catalog_category.info", external_id)["parent_id"]) != str(parent):
+            self.call("catalog_category.move", external_id, parent)
+
+    def id_of_name(self, name: str, parent: str | None) -> str | None:
+        """Return the id of the category of a name right below another one; None if there is none."""
+        rows = self.call("catalog_category.level", None, None, parent or self._root())
+        return next((str(row["category_id"]) for row in rows if row["name"] == name), None)
+
+    def _root(self) -> str:
+        return str(self.call("catalog_category.level")[0]["category_id"])
 
     def _walk(self, node: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if int(node["level"]) >= FIRST_LEVEL:

@@ -10,10 +10,9 @@ from typing import Any
 
 from odoo.addons.connector_framework.exceptions import ConfigurationError, ExternalNotFoundError, MappingError
 from odoo.addons.connector_framework.mappings import ExportMapper, changed_by, mapping, only_create
-from odoo.addons.connector_framework.synchronizers import Exporter
-from odoo.addons.connector_framework.synchronizers.importer import GONE
 
 from ..references import magento
+from .exporter import CatalogueExporter
 
 #: Catalogue and search.
 VISIBLE = 4
@@ -124,16 +123,11 @@ class TemplateExportMapper(BaseProductExportMapper):
     _apply_on = "magento.product.template"
 
 
-class BaseProductExporter(Exporter):
-    """Sends each value of a product that is not what was sent last."""
+class BaseProductExporter(CatalogueExporter):
+    """Sends what the store views have in common, and to each view the texts that it has of its own."""
 
     def run(self, binding, fields=None):
-        try:
-            outcome = super().run(binding, fields)
-        except ExternalNotFoundError:
-            if self._is_gone(binding):
-                return GONE
-            outcome = super().run(binding, fields)
+        outcome = super().run(binding, fields)
         if outcome == "created":
             # What store views and websites have of their own goes to the id.
             super().run(binding)
@@ -146,8 +140,8 @@ class BaseProductExporter(Exporter):
             try:
                 binding.sku = self.adapter.read(binding.external_id, ["sku"])["sku"]
             except ExternalNotFoundError:
-                binding.sync_state = "gone"
-        return binding.sync_state == "gone"
+                return super()._is_gone(binding)
+        return False
 
     def _map(self, for_create, fields):
         binding = self.binding.with_context(lang=self.backend._default_lang())
@@ -173,11 +167,6 @@ class BaseProductExporter(Exporter):
                     elif target in own or scoped in self._sent(binding):
                         texts[scoped] = False
         return texts
-
-    def _changed(self, values, binding):
-        """Return the values that are not what was sent the last time, each for itself."""
-        differs = super()._changed
-        return {target: value for target, value in values.items() if differs({target: value}, binding)}
 
     def _validate(self, values):
         errors = {}

@@ -1,0 +1,32 @@
+"""What the exporters of the catalogue have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from odoo.addons.connector_framework.exceptions import ExternalNotFoundError
+from odoo.addons.connector_framework.synchronizers import Exporter
+from odoo.addons.connector_framework.synchronizers.importer import GONE
+
+
+class CatalogueExporter(Exporter):
+    """Sends each value that is not what was sent last; marks what the shop has deleted."""
+
+    def run(self, binding, fields=None):
+        try:
+            return super().run(binding, fields)
+        except ExternalNotFoundError:
+            if self._is_gone(binding):
+                return GONE
+            return super().run(binding, fields)
+
+    def _is_gone(self, binding: Any) -> bool:
+        """Tell whether a record that was not found is deleted, and mark it if so."""
+        with self.work.origin():
+            binding.with_env(self.env).sync_state = "gone"
+        return True
+
+    def _changed(self, values, binding):
+        """Return the values that are not what was sent the last time, each for itself."""
+        differs = super()._changed
+        return {target: value for target, value in values.items() if differs({target: value}, binding)}
