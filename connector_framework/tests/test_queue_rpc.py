@@ -111,7 +111,7 @@ class TestRpc(ProcessCase):
         self.assertEqual(self.effects(), 0)
 
     def test_visible(self):
-        """Everybody reads his own jobs; connector users and managers those of their companies too; all protocols agree."""
+        """Everybody reads his own jobs; connector users and managers those of their companies too."""
         with self.environment() as env:
             probe = env["queue.probe"]
             own = probe.with_user(self.ids["plain"]).as_job(eta=3600).effect("own").id
