@@ -40,7 +40,11 @@ export_on_change(TEMPLATES, when=lambda products: wanted(products).filtered("ext
 # The fields are those that the export mapper reads: of the account, and of its partner.
 export_on_change(
     "magento.res.partner",
-    when=lambda accounts: accounts.filtered(lambda account: account.sync_state != "gone"),
+    when=lambda accounts: accounts.filtered(
+        lambda account: (
+            account.sync_state != "gone" and (account.backend_id.customers_exported or not account.external_id)
+        )
+    ),
     channel="root.magento",
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Final
 
+from ..exceptions import ConfigurationError
 from ..references import ConnectorUnit
 from .errors import FieldErrors
 from .explain import explain
@@ -97,6 +98,25 @@ class Mapper(ConnectorUnit):
         """
         run = Run(self, None, bool(for_create), names_of(fields), options.pop("binding", None), options)
         return self._map_all(run, list(records))
+
+    def by_target(self, values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Return the flat values of a splitting mapper (``{"customer.email": ...}``) by target, in a dict of dicts.
+
+        :raises ConfigurationError: when the mapper has no ``targets``, or a value is in none of them
+        """
+        targets = self._plan.targets
+        if not targets:
+            raise ConfigurationError(f"{type(self).__name__} has no targets to split its values on: use values()")
+        split: dict[str, dict[str, Any]] = {target: {} for target in targets}
+        for name, value in values.items():
+            target, _, rest = name.partition(".")
+            if target not in split:
+                raise ConfigurationError(f"{type(self).__name__}: the value {name!r} is in none of {targets}")
+            if rest:
+                split[target][rest] = value
+            else:
+                split[target].update(value)
+        return split
 
     def looked_up(self, sources: Iterable[Any]) -> AbstractContextManager[None]:
         """Look up in bulk what mapping these sources one by one would look up each time; it is known inside."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..exceptions import ConfigurationError
-
 if TYPE_CHECKING:
     from .mapper import Mapper
     from .steps import Children
@@ -98,21 +96,7 @@ class MapRecord:
 
         :raises ConfigurationError: when the mapper has no ``targets``
         """
-        targets = self._mapper._plan.targets
-        if not targets:
-            raise ConfigurationError(
-                f"{type(self._mapper).__name__} has no targets to split its values on: use values()"
-            )
-        split: dict[str, dict[str, Any]] = {target: {} for target in targets}
-        for name, value in self.values(**arguments).items():
-            target, _, rest = name.partition(".")
-            if target not in split:
-                raise ConfigurationError(f"{type(self._mapper).__name__}: the value {name!r} is in none of {targets}")
-            if rest:
-                split[target][rest] = value
-            else:
-                split[target].update(value)
-        return split
+        return self._mapper.by_target(self.values(**arguments))
 
 
 class Run:

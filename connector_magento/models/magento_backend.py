@@ -47,6 +47,11 @@ class MagentoBackend(models.Model):
         help="Accounts with the same e-mail, on several websites, belong to one partner; he has the name of the first "
         "one. Else each account is a partner.",
     )
+    customers_exported = fields.Boolean(
+        string="Export Changes of Customers",
+        help="Send what changes here of customers that the shop has: name, e-mail, group, VAT, address. New accounts"
+        " that are made here go out in any case.",
+    )
     order_prefix = fields.Char(help="What order numbers here begin with, before the number that the shop gave.")
     warehouse_id = fields.Many2one(
         "stock.warehouse", help="Where orders are delivered from and stock is counted; empty: all of the company."

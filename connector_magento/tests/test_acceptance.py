@@ -10,10 +10,23 @@ class TestCustomerAcceptance(ShopAcceptanceCase):
     model_name = "magento.res.partner"
     external_id = "15"
     batch_filters = {"customer_id": {"in": ["14", "15"]}}
-    not_supported = {
-        "export": "customers are the shop's: what is changed here stays here",
-        "export_delete": "nobody deletes a customer's account from here",
-    }
+    inside_changes = {"name": "Renamed Here"}
+    not_supported = {"export_delete": "nobody deletes a customer's account from here"}
+
+    def make_backend(self):
+        backend = super().make_backend()
+        backend.customers_exported = True
+        return backend
+
+    def create_inside(self):
+        return self.model.create(
+            {
+                "backend_id": self.backend.id,
+                "website_id": self.backend.website_ids[:1].id,
+                "name": "Ada Lovelace",
+                "email": "ada@example.com",
+            }
+        )
 
     def change_outside(self, external_id):
         self.in_shop("customer.update", external_id, {"firstname": "Renamed"})

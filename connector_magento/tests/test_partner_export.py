@@ -10,6 +10,7 @@ from .common import ShopCase
 class TestPartnerExport(ShopCase):
     def setUp(self):
         super().setUp()
+        self.backend.customers_exported = True
         self.website = self.backend.website_ids.sorted(lambda one: int(one.external_id))[1]
         self.partner = self.env["res.partner"].create(
             {
@@ -56,6 +57,17 @@ class TestPartnerExport(ShopCase):
         self.assertTrue(address["is_default_billing"] and address["is_default_shipping"])
         self.assertEqual(account.magento_address_ids.odoo_id, self.partner)
         self.assertEqual(account.magento_address_ids.external_id, str(address["customer_address_id"]))
+
+    def test_switch(self):
+        """Unless the backend says so, changes of customers stay here; a new account goes out all the same."""
+        self.backend.customers_exported = False
+        account = self.exported()
+        self.assertTrue(account.external_id)
+        self.partner.name = "Ada Byron"
+        self.assertEqual(drain_jobs(self), 0)
+        self.backend.customers_exported = True
+        self.partner.name = "Ada King"
+        self.assertEqual(drain_jobs(self), 1)
 
     def test_form(self):
         """A person chooses partner and website; the e-mail is the partner's unless another one is entered."""

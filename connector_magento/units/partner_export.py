@@ -96,27 +96,22 @@ class PartnerExporter(Exporter):
     _apply_on = "magento.res.partner"
 
     def _map(self, for_create, fields):
-        values = self._by_target(for_create, fields)
-        if "address" in values and not self._own_address:
-            if any(self.binding[name] for name in ("street", "zip", "city")):
-                # It is new there, so all of it is sent, whatever has changed.
-                values["address"] = self._by_target(for_create, None)["address"]
-            else:
-                del values["address"]
+        values = super()._map(for_create, fields)
+        if self._own_address or not any(name.startswith("address.") for name in values):
+            return values
+        values = {name: value for name, value in values.items() if not name.startswith("address.")}
+        if any(self.binding[name] for name in ("street", "zip", "city")):
+            # It is new there, so all of it is sent, whatever has changed.
+            everything = super()._map(for_create, None)
+            values |= {name: value for name, value in everything.items() if name.startswith("address.")}
         return values
-
-    def _by_target(self, for_create, fields):
-        values = self.mapper.map_record(self.binding).values_by_target(for_create=for_create, fields=fields)
-        return {target: part for target, part in values.items() if part}
 
     def _validate(self, values):
         """Check what the shop takes unchecked, and what it would refuse when the account is made already."""
-        customer, address = values.get("customer", {}), values.get("address", {})
-        lacking = [f"customer.{name}" for name in ("firstname", "lastname") if not customer.get(name, "-")]
-        lacking += [f"address.{name}" for name in ADDRESS_NEEDS if not address.get(name, "-")]
-        errors = {name: self.env._("The shop needs it.") for name in lacking}
-        if not email_normalize(customer.get("email", "-@-.-")):
-            errors["customer.email"] = self.env._("“%s” is no e-mail address.", customer["email"])
+        needed = ["customer.firstname", "customer.lastname", *(f"address.{name}" for name in ADDRESS_NEEDS)]
+        errors = {name: self.env._("The shop needs it.") for name in needed if not values.get(name, "-")}
+        if not email_normalize(values.get("customer.email", "-@-.-")):
+            errors["customer.email"] = self.env._("“%s” is no e-mail address.", values["customer.email"])
         view = self.binding.storeview_id
         if view and view.website_id != self.binding.website_id:
             errors["customer.store_id"] = self.env._("%s is a store view of another website.", view.name)
@@ -124,24 +119,25 @@ class PartnerExporter(Exporter):
             raise MappingError(errors)
 
     def _create(self, values):
-        customer, website = values["customer"], self.binding.website_id
+        parts, website = self.mapper.by_target(values), self.binding.website_id
+        customer = parts["customer"]
         found = self.adapter.find(customer["email"], website.external_id)
         key = (website.id, found or self.adapter.create(customer))
         # At once, as the address comes next: if the shop refuses that, there is an account nevertheless.
         self._bind(key)
         if self._checkpoint():
             self._lock_binding()
-        self._send(key, {"customer": customer if found else {}, "address": values.get("address")})
+        self._send(key, {**parts, "customer": customer if found else {}})
         return key
 
     def _update(self, external_id, values):
-        self._send(external_id, values)
+        self._send(external_id, self.mapper.by_target(values))
 
-    def _send(self, key, values):
+    def _send(self, key, parts):
         _website_id, customer_id = key
-        if values.get("customer"):
-            self.adapter.write(customer_id, values["customer"])
-        address, own, adapter = values.get("address"), self._own_address, self.unit(Adapter, "magento.address")
+        if parts["customer"]:
+            self.adapter.write(customer_id, parts["customer"])
+        address, own, adapter = parts["address"], self._own_address, self.unit(Adapter, "magento.address")
         if address and own:
             adapter.write(own.external_id, address)
         elif address:
