@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..exceptions import ConnectorError
 from . import conflict
 from .synchronizer import Synchronizer, digest
 
 __all__ = ["Exporter"]
+
+_logger = logging.getLogger(__name__)
 
 #: Characters of the hash of one target; a collision costs one update that is not sent, in 2^48.
 _HASH_LENGTH = 12
@@ -168,10 +172,16 @@ class Exporter(Synchronizer):
 
     def _forget(self, binding: Any) -> None:
         """Forget what was sent the last time as far as the binding has something else now."""
-        sent, now = self._sent(binding), self._values_of(binding)
-        kept = {target: hashed for target, hashed in sent.items() if target not in now or _hash(now[target]) == hashed}
-        if kept != sent:
-            self._keep_sent(kept, binding)
+        sent = self._sent(binding)
+        try:
+            now = self._values_of(binding)
+        except ConnectorError as error:  # what cannot be exported now is no reason to import nothing
+            _logger.debug("%s cannot be exported: %s", binding, error)
+            sent_still = {}
+        else:
+            sent_still = {name: hashed for name, hashed in sent.items() if name not in now or _hash(now[name]) == hashed}
+        if sent_still != sent:
+            self._keep_sent(sent_still, binding)
 
     def _keep_sent(self, sent: dict[str, str], binding: Any) -> None:
         with self.work.origin():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from ..exceptions import ExternalNotFoundError, MappingError, PermanentError
+from ..exceptions import DependencyMissingError, ExternalNotFoundError, MappingError, PermanentError
 from ..synchronizers import Deleter, Exporter
 from .common import drain_jobs, trap_jobs
 from .synchronizers_common import SynchronizerCase
@@ -63,6 +63,22 @@ class TestExporter(SynchronizerCase):
         binding.name = "Ann"
         self.assertEqual(binding.export_record(fields=["name"]), "updated")
         self.assertEqual(self.world.made("write"), [("write", "101", {"name": "Ann"})])
+
+    def test_import_of_what_cannot_be_exported(self):
+        """An import does not fail for what an export would; what was sent is forgotten then."""
+        binding = self.bind(name="Ann", email="a")
+        binding.export_record()
+
+        class Refusing(Exporter):
+            _apply_on = "test.partner"
+
+            def _map(self, for_create, fields):
+                raise DependencyMissingError("not bound yet")
+
+        self.register(Refusing)
+        self.world.put("test.partner", 101, name="Bea", email="a")
+        self.assertEqual(self.import_record("101"), "updated")
+        self.assertEqual(binding.export_hash, "{}")
 
     def test_parts_do_not_hide_each_other(self):
         """Of two changes that are exported one after the other, both are sent."""
