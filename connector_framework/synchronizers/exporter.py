@@ -177,11 +177,11 @@ class Exporter(Synchronizer):
             now = self._values_of(binding)
         except ConnectorError as error:  # what cannot be exported now is no reason to import nothing
             _logger.debug("%s cannot be exported: %s", binding, error)
-            sent_still = {}
+            kept = {}
         else:
-            sent_still = {name: hashed for name, hashed in sent.items() if name not in now or _hash(now[name]) == hashed}
-        if sent_still != sent:
-            self._keep_sent(sent_still, binding)
+            kept = {name: value for name, value in sent.items() if name not in now or _hash(now[name]) == value}
+        if kept != sent:
+            self._keep_sent(kept, binding)
 
     def _keep_sent(self, sent: dict[str, str], binding: Any) -> None:
         with self.work.origin():
