@@ -370,15 +370,23 @@ def release_due() -> SQL:
 
 
 def unfinished(channel_ids: Sequence[int] | None = None) -> SQL:
-    """Tell whether anything is due or running."""
+    """Tell whether anything is due or running.
+
+    ORDER BY and LIMIT keep the planner on the small indexes, as in :func:`look`.
+    """
+    first_of = SQL("SELECT id FROM connector_job WHERE state = 'pending' AND channel_id = c.id AND")
     return SQL(
-        """SELECT EXISTS (SELECT 1 FROM connector_job j JOIN connector_job_channel c ON c.id = j.channel_id
-            WHERE %s AND (j.state = 'running'
-               OR j.state = 'pending' AND (j.hold IS DISTINCT FROM 'eta' OR j.eta <= %s) AND NOT EXISTS (
-                    SELECT 1 FROM connector_job_channel p WHERE p.paused AND p.id = ANY(%s))))""",
-        _in_channels(channel_ids),
-        _UTC_NOW,
-        _ANCESTORS,
+        """SELECT EXISTS (SELECT 1 FROM connector_job_channel c WHERE %(in_channels)s AND (
+               (SELECT id FROM connector_job WHERE state = 'running' AND channel_id = c.id
+                 ORDER BY worker_id, channel_id LIMIT 1) IS NOT NULL
+               OR NOT EXISTS (SELECT 1 FROM connector_job_channel p WHERE p.paused AND p.id = ANY(%(ancestors)s)) AND (
+                   (%(first_of)s hold IS NULL ORDER BY priority, id LIMIT 1) IS NOT NULL
+                   OR (%(first_of)s hold = 'key' ORDER BY exclusive_key, priority, id LIMIT 1) IS NOT NULL
+                   OR (%(first_of)s hold = 'eta' AND eta <= %(now)s ORDER BY eta LIMIT 1) IS NOT NULL)))""",
+        in_channels=_in_channels(channel_ids),
+        ancestors=_ANCESTORS,
+        first_of=first_of,
+        now=_UTC_NOW,
     )
 
 
@@ -809,14 +817,14 @@ def prune(limit: int) -> SQL:
     A done job that a waiting one names is kept. Index: ``_finished``.
     """
     return SQL(
-        """DELETE FROM connector_job WHERE id IN (
+        """DELETE FROM connector_job WHERE id = ANY(ARRAY(
                SELECT j.id FROM connector_job_channel c CROSS JOIN LATERAL (
                    SELECT id FROM connector_job j
                     WHERE j.channel_id = c.id AND j.state IN ('done', 'cancelled')
                       AND j.date_done < %(now)s - c.keep_days * interval '1 day'
-                      AND NOT EXISTS (SELECT 1 FROM connector_job_dependency d JOIN connector_job w ON w.id = d.child_id
-                                       WHERE d.parent_id = j.id AND w.state = 'waiting')
-                    ORDER BY date_done LIMIT %(limit)s FOR UPDATE SKIP LOCKED) j LIMIT %(limit)s)
+                      AND (SELECT w.id FROM connector_job_dependency d JOIN connector_job w ON w.id = d.child_id
+                            WHERE d.parent_id = j.id AND w.state = 'waiting' LIMIT 1) IS NULL
+                    ORDER BY date_done LIMIT %(limit)s FOR UPDATE SKIP LOCKED) j LIMIT %(limit)s))
            RETURNING id""",
         now=_UTC_NOW,
         limit=limit,

@@ -272,6 +272,10 @@ class TestQueuePlans(ProcessCase):
             "dead_workers": sql.dead_workers(30),
             "reap": sql.reap([1]),
             "find_identical": sql.find_identical(["id 12"]),
+            "find_identical_running": sql.find_identical_running(["id 12"]),
+            "end_session_of": sql.end_session_of(one),
+            "unfinished": sql.unfinished(),
+            "prune": sql.prune(1000),
         }
         for name, statement in statements.items():
             with self.subTest(statement=name):
