@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from odoo.tests import tagged
+from odoo.tests import new_test_user, tagged
 
 from ..binders import Binder
 from ..exceptions import ConfigurationError, ExternalConflictError
@@ -165,6 +165,12 @@ class TestBinderMany(BinderCase):
             found = self.binder.to_external_many(first | second | other)
         self.assertEqual(found, {first: "1", second: "0"})
 
+    def test_to_external_many_of_records_that_wait(self):
+        """A binding that waits for its first export is none yet: its record is left out, and it makes no second one."""
+        waiting, bound = self.bind().odoo_id, self.bind("1").odoo_id
+        self.bind(odoo_id=bound.id)
+        self.assertEqual(self.binder.to_external_many(waiting | bound), {bound: "1"})
+
 
 @tagged("post_install", "-at_install", "transaction")
 class TestBinderBind(BinderCase):
@@ -206,6 +212,24 @@ class TestBinderBind(BinderCase):
             self.binder.bind("7", binding)
         self.assertIn(str(other.id), str(caught.exception))
         self.assertEqual(binding.external_id, "8")
+
+    def test_conflict_out_of_sight(self):
+        """A binding that the user may not read has its id all the same."""
+        other, binding = self.bind("7"), self.bind("8")
+        self.env["ir.rule"].create(
+            {
+                "name": "not the other one",
+                "model_id": self.env["ir.model"]._get_id("test.partner"),
+                "domain_force": f"[('id', '!=', {other.id})]",
+            }
+        )
+        user = new_test_user(
+            self.env, "binder", "connector_framework.group_connector_manager,base.group_partner_manager"
+        )
+        binder = self.binder_of(self.model_name, self.backend.with_user(user))
+        self.assertFalse(binder.to_internal("7"))
+        with self.assertRaises(ExternalConflictError):
+            binder.bind("7", binding.with_user(user))
 
     def test_no_conflict_over_backends(self):
         """The same id of another backend is no conflict."""
