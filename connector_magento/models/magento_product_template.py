@@ -17,7 +17,7 @@ class MagentoProductTemplate(models.Model):
     _inherit = "magento.product.mixin"
     _inherits = {"product.template": "odoo_id"}
 
-    odoo_id = fields.Many2one("product.template", string="Product", required=True, ondelete="cascade", index=True)
+    odoo_id = fields.Many2one("product.template", string="Product Here", required=True, ondelete="cascade", index=True)
     variant_ids = fields.One2many("magento.product.product", "magento_template_id", string="Variants in Magento")
     attribute_ids = fields.Many2many(
         "magento.attribute", string="Configured by", help="The attributes that tell its variants apart."

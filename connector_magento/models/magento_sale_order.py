@@ -65,8 +65,8 @@ class MagentoSaleOrder(models.Model):
     )
     magento_updated_at = fields.Datetime(string="Updated in Magento")
     magento_order_line_ids = fields.One2many("magento.sale.order.line", "magento_order_id", string="Magento Lines")
-    magento_shipment_ids = fields.One2many("magento.stock.picking", "magento_order_id", string="Shipments")
-    magento_invoice_ids = fields.One2many("magento.account.move", "magento_order_id", string="Invoices")
+    magento_shipment_ids = fields.One2many("magento.stock.picking", "magento_order_id", string="Magento Shipments")
+    magento_invoice_ids = fields.One2many("magento.account.move", "magento_order_id", string="Magento Invoices")
 
     @api.depends("odoo_id.amount_total", "magento_total")
     def _compute_total_difference(self):
