@@ -48,7 +48,9 @@ class MagentoAttribute(models.Model):
     _inherits = {"product.attribute": "odoo_id"}
 
     backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
-    odoo_id = fields.Many2one("product.attribute", string="Attribute Here", required=True, ondelete="cascade", index=True)
+    odoo_id = fields.Many2one(
+        "product.attribute", string="Attribute Here", required=True, ondelete="cascade", index=True
+    )
     option_ids = fields.One2many("magento.attribute.option", "magento_attribute_id", string="Options")
 
 
@@ -59,7 +61,9 @@ class MagentoAttributeOption(models.Model):
     _inherits = {"product.attribute.value": "odoo_id"}
 
     backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
-    odoo_id = fields.Many2one("product.attribute.value", string="Value Here", required=True, ondelete="cascade", index=True)
+    odoo_id = fields.Many2one(
+        "product.attribute.value", string="Value Here", required=True, ondelete="cascade", index=True
+    )
     magento_attribute_id = fields.Many2one("magento.attribute", required=True, ondelete="cascade", index=True)
 
     @api.model_create_multi
