@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
 import time
 import unittest
 
 import psycopg2
 from odoo import sql_db
 from odoo.tests import tagged
+from odoo.tools.misc import exec_pg_environ, find_pg_tool
 
 from .common import wait_until
 from .own_cluster import OwnServerCase, PgBouncer, pgbouncer
@@ -75,6 +78,65 @@ class TestDatabases(ProcessCase):
         self.enqueue("effect", [("second",)])
         self.wait_states(20, done=2)
         self.assertIsNone(process.popen.poll())
+
+
+@tagged("post_install", "-at_install", "process")
+class TestCopies(ProcessCase):
+    def test_copied_while_running(self):
+        """A copy of a busy database runs nothing while it is neutralized; else what ran on the original runs there too.
+
+        The original does not notice.
+        """
+        self.start_worker("--threads=1")
+        self.enqueue("effect", [("a", 6.0)])
+        wait_until(lambda: self.sql("SELECT 1 FROM connector_worker WHERE running = 1"), 20, self.logs)
+        copy = f"{self.dbname}_copy"
+        self.addCleanup(drop_database, copy)
+        self.dump_to(copy)
+        jobs = "SELECT state, attempt, (SELECT count(*) FROM queue_probe_effect) FROM connector_job"
+        with contextlib.closing(psycopg2.connect(**sql_db.connection_info_for(copy)[1])) as connection:
+            connection.autocommit = True
+            cursor = connection.cursor()
+
+            def look():
+                cursor.execute(jobs)
+                return cursor.fetchall()
+
+            cursor.execute("INSERT INTO ir_config_parameter (key, value) VALUES ('database.is_neutralized', 'true')")
+            neutralized = self.spawn(*odoo_command("connector", "worker", "-d", copy, "--drain"))
+            self.assertEqual(neutralized.wait(60), 0, self.logs())
+            self.assertEqual(look(), [("running", 1, 0)])
+            cursor.execute("DELETE FROM ir_config_parameter WHERE key = 'database.is_neutralized'")
+            self.spawn(*odoo_command("connector", "worker", "-d", copy))
+            wait_until(lambda: look() == [("done", 2, 1)], 60, self.logs)
+        self.wait_states(20, done=1)
+        self.assertEqual(self.sql(jobs), [("done", 1, 1)])
+
+    def dump_to(self, name):
+        """Make a copy of the database as a backup does, which nobody has to leave it for."""
+        with _postgres() as cursor:
+            cursor.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+        environ = exec_pg_environ()
+        dump = subprocess.Popen([find_pg_tool("pg_dump"), self.dbname], stdout=subprocess.PIPE, env=environ)
+        with dump:
+            psql = [find_pg_tool("psql"), "-q", "-v", "ON_ERROR_STOP=1", "-d", name]
+            subprocess.run(psql, stdin=dump.stdout, stdout=subprocess.DEVNULL, env=environ, check=True, timeout=120)
+        self.assertEqual(dump.returncode, 0)
+
+    def test_made_anew(self):
+        """A database that is dropped and made anew under its name is served again, by the same process."""
+        worker = self.start_worker(discover_interval_s=1)
+        self.enqueue("effect", [("before",)])
+        self.wait_states(20, done=1)
+        self.disconnect()
+        drop_database(self.dbname)
+        with _postgres() as cursor:
+            cursor.execute(f'CREATE DATABASE "{self.dbname}" TEMPLATE "{self._templates[self.modules]}"')
+        self.connect()
+        self.enqueue("effect", [("after",)])
+        self.wait_states(60, done=1)
+        self.assertEqual(self.sql("SELECT key FROM queue_probe_effect"), [("after",)])
+        self.assertIsNone(worker.popen.poll())
 
 
 @tagged("post_install", "-at_install", "process")
