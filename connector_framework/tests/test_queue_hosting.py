@@ -15,7 +15,7 @@ from odoo.tools.misc import exec_pg_environ, find_pg_tool
 
 from .common import wait_until
 from .own_cluster import OwnServerCase, PgBouncer, pgbouncer
-from .process_case import PROBE, ProcessCase, _postgres, drop_database, odoo_command
+from .process_case import PROBE, ProcessCase, _postgres, drop_database, free_port, odoo_command
 
 
 @tagged("post_install", "-at_install", "process")
@@ -39,10 +39,27 @@ class TestDatabases(ProcessCase):
             cursor.execute(f'DROP ROLE "{cls.role}"')
 
     def start_all(self):
-        command = self.worker_command(discover_interval_s=1)
+        return self.spawn_for_role(self.worker_command(discover_interval_s=1))
+
+    def spawn_for_role(self, command):
+        """Start a command that names the database without naming it, as the role."""
         position = command.index("-d")
         command = [c for c in command[:position] + command[position + 2 :] if not c.startswith("--db_user")]
         return self.spawn(*command, f"--db_user={self.role}", "-d", "")
+
+    def test_threaded_server(self):
+        """A threaded server that names no database runs the jobs of those that its scheduler has found."""
+        http = ("--http-interface=127.0.0.1", f"--http-port={free_port()}", "--max-cron-threads=1")
+        server = self.spawn_for_role(odoo_command("-d", self.dbname, *http))
+        self.enqueue("effect", [("a",)])
+
+        def is_done():
+            with _postgres() as cursor:  # it looks each minute otherwise
+                cursor.execute("NOTIFY cron_trigger")
+            return self.states() == {"done": 1}
+
+        wait_until(is_done, 90, self.logs)
+        self.assertIsNone(server.popen.poll())
 
     def test_databases_come_and_go(self):
         """A new database is found, one without the addon left alone, a dropped one forgotten; the others go on."""
