@@ -235,7 +235,8 @@ class TestCrashes(ProcessCase):
 
     def test_chaos(self):
         """3 workers, 5000 jobs, one of them killed each second until the queue is empty: each effect exactly once."""
-        self.enqueue("effect", [(f"k{i}",) for i in range(4500)], max_attempts=0)
+        # Long enough in all that several workers are killed, however quick the machine is.
+        self.enqueue("effect", [(f"k{i}", 0.02) for i in range(4500)], max_attempts=0)
         self.enqueue("effect", [(f"s{i}", 0.01) for i in range(500)], max_attempts=0, priority=9)
         kills = self.chaos(self.worker_command, 400)
         self.assertEqual(self.states(), {"done": 5000})
