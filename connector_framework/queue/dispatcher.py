@@ -204,10 +204,8 @@ class Dispatcher:
         if self._suspect:
             self._start_suspect(worker, pool, self._suspect)
             return False
-        if time.monotonic() < self._alone_until and not pool.idle:
-            worker.tidy()
-            return False
-        if not claimable:
+        runs_alone = time.monotonic() < self._alone_until and not pool.idle
+        if runs_alone or not claimable:
             worker.tidy()
             return False
         registry = Registry(self.dbname).check_signaling()

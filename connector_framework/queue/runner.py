@@ -375,12 +375,11 @@ def _commit(cr: Any, worker: Worker, jobs: Sequence[Claimed], results: list[str 
                 raise
             raise JobLostError(f"{', '.join(map(str, jobs))}: taken over while it ran") from None
 
+    cr.flush()
     if not isinstance(cr, Cursor):  # one that shares a connection, in which a commit is a savepoint
-        cr.flush()
         finish()
         cr.commit()  # pylint: disable=invalid-commit  # the job's end
         return
-    cr.flush()
     transaction = cr.transaction
     if not cr.postcommit:
         # Nobody reads the caches any more: to drop them is cheaper than to empty them.

@@ -132,8 +132,12 @@ class Exporter(Synchronizer):
 
     def _changed(self, values: dict[str, Any], binding: Any) -> dict[str, Any]:
         """Return what is to be sent of the values: all of them, or nothing if they are what was sent the last time."""
+        return values if self._differing(values, binding) else {}
+
+    def _differing(self, values: dict[str, Any], binding: Any) -> dict[str, Any]:
+        """Return the values that are not what was sent the last time."""
         sent = self._sent(binding)
-        return values if any(sent.get(target) != _hash(value) for target, value in values.items()) else {}
+        return {target: value for target, value in values.items() if sent.get(target) != _hash(value)}
 
     def _validate(self, values: dict[str, Any]) -> None:
         """Raise ``MappingError`` for values that must not be sent."""

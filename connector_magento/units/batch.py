@@ -31,10 +31,7 @@ class RecordBatchImporter(DelayedBatchImporter):
         "magento.product.product",
         "magento.sale.order",
     )
-
-    @property
-    def stream(self) -> str:
-        return self.work.model_name
+    stream = True
 
     def _since_filters(self, since: datetime) -> dict:
         return {"updated_at": {"gteq": since.strftime("%Y-%m-%d %H:%M:%S")}}

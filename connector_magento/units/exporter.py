@@ -28,5 +28,4 @@ class CatalogueExporter(Exporter):
 
     def _changed(self, values, binding):
         """Return the values that are not what was sent the last time, each for itself."""
-        differs = super()._changed
-        return {target: value for target, value in values.items() if differs({target: value}, binding)}
+        return self._differing(values, binding)

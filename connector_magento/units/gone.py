@@ -17,9 +17,8 @@ class GoneFinder(Synchronizer):
         known = self.model.with_context(active_test=False).search(
             [("backend_id", "=", self.backend.id), ("external_id", "!=", False), ("sync_state", "!=", "gone")]
         )
-        there: set[str] = set()
         ids, cursor = self.adapter.search()
-        there.update(ids)
+        there = set(ids)
         while cursor is not None:
             ids, cursor = self.adapter.search(None, cursor)
             there.update(ids)
