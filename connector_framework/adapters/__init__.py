@@ -4,10 +4,10 @@ A connector derives its adapters from :class:`XmlRpcAdapter`, :class:`RestAdapte
 else, and registers them on its reference. What goes wrong outside is raised typed by what to do about it.
 """
 
+from ..masking import MASK, Masker
 from .adapter import Adapter
 from .errors import HTTP_ERRORS, TRANSPORT_ERRORS, CircuitOpenError
 from .http_adapter import Answer, HttpAdapter
-from .masking import MASK, Masker
 from .rest_adapter import RestAdapter
 from .xmlrpc_adapter import XmlRpcAdapter
 

@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 from odoo.tools import str2bool
 
 from ..exceptions import AuthenticationError, ConfigurationError, ConnectorError, NetworkError, RateLimitedError
+from ..masking import Masker
 from ..references import ConnectorUnit
 from .errors import CircuitOpenError
 from .exchanges import Call, collect
 from .limits import Circuit, Limits
-from .masking import Masker
 
 __all__ = ["Adapter"]
 

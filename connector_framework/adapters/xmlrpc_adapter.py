@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 from lxml import etree
 
 from ..exceptions import ConnectorError, NetworkError, PermanentError
+from ..masking import MASK
 from .errors import make_error
 from .http_adapter import DETAIL_LENGTH, Answer, HttpAdapter
-from .masking import MASK
 
 __all__ = ["XmlRpcAdapter"]
 

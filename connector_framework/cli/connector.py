@@ -45,10 +45,10 @@ class Connector(Command):
         from odoo.addons.connector_framework.queue import limits
 
         # pylint: disable-next=odoo-addons-relative-import
-        from odoo.addons.connector_framework.queue.settings import load_settings
+        from odoo.addons.connector_framework.queue.supervisor import Supervisor
 
         # pylint: disable-next=odoo-addons-relative-import
-        from odoo.addons.connector_framework.queue.supervisor import Supervisor
+        from odoo.addons.connector_framework.settings import load_settings
 
         server.load_server_wide_modules()
         limits.prepare_process()

@@ -12,8 +12,8 @@ from odoo.tools import frozendict
 
 from ..adapters import Adapter, Masker
 from ..exceptions import ConfigurationError, ConnectorError
-from ..queue.settings import read_section
 from ..references import WorkSession, get_reference
+from ..settings import read_section
 
 SECRETS_SECTION = "connector_framework.secrets"
 SYSTEM_GROUP = "base.group_system"

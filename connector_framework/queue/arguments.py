@@ -20,6 +20,8 @@ from lxml import etree
 from odoo import Command, api
 from odoo.models import BaseModel
 
+from ..masking import MASK, is_secret_name
+
 __all__ = ["Caller", "decode", "dumps", "encode", "environment"]
 
 #: Context keys that a job keeps of its caller's, beside the allowed companies.
@@ -188,9 +190,6 @@ def _ids(ids: Iterable[int]) -> tuple[int, ...]:
     return tuple(ids)
 
 
-_SECRET = ("password", "passwd", "secret", "token", "api_key", "apikey", "private_key", "authorization", "credential")
-
-
 def masked(text: str, parameter: Callable[[int], str]) -> str:
     """Return a stored call for people to read: indented, the values of what is named like a secret replaced.
 
@@ -216,4 +215,4 @@ def _mask(value: Any) -> Any:
 
 
 def _mask_named(name: str, value: Any) -> Any:
-    return "***" if value and any(word in name.lower() for word in _SECRET) else _mask(value)
+    return MASK if value and is_secret_name(name) else _mask(value)

@@ -17,12 +17,12 @@ from odoo.sql_db import close_db
 from odoo.tools import config
 from psycopg2 import errorcodes
 
+from ..settings import Settings
 from . import sql, wake
 from .options import method_options
 from .pool import STALE_AFTER_S, Pool, Slot
 from .runner import retry_delay
 from .session import DatabaseSession
-from .settings import Settings
 from .worker import WORKER_DIED, Claimed, Worker
 
 __all__ = ["Dispatcher"]

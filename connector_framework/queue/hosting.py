@@ -20,8 +20,8 @@ from odoo import sql_db
 from odoo.service import server
 from odoo.tools import config
 
+from ..settings import load_settings
 from .limits import prepare_process, uses_too_much
-from .settings import load_settings
 from .supervisor import Supervisor
 
 __all__ = ["install"]

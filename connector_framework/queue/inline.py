@@ -12,11 +12,11 @@ from typing import Any
 
 import psycopg2
 
+from ..settings import load_settings
 from . import sql
 from .pool import STALE_AFTER_S
 from .runner import Runner, retry_delay
 from .session import DatabaseSession, Session
-from .settings import load_settings
 from .worker import Claimed, Worker
 
 __all__ = ["run_pending"]

@@ -11,10 +11,10 @@ import psycopg2
 from odoo.service.db import list_dbs
 from odoo.tools import config
 
+from ..settings import Settings
 from . import sql, wake
 from .dispatcher import Dispatcher
 from .session import DatabaseSession
-from .settings import Settings
 
 __all__ = ["Supervisor"]
 

@@ -11,7 +11,7 @@ from odoo.tests import BaseCase, TransactionCase, tagged
 
 ROOT = Path(__file__).parents[1]
 
-#: What each package may import of the others; exceptions.py and addon.py are everybody's.
+#: What each package may import of the others. The files beside them are the ground floor: any package imports those.
 ALLOWED = {
     "events": set(),
     "queue": set(),
@@ -44,6 +44,12 @@ class TestImports(BaseCase):
             for path in (ROOT / package).rglob("*.py"):
                 with self.subTest(path=str(path.relative_to(ROOT))):
                     self.assertLessEqual(_imported_packages(path) - {package}, allowed)
+
+    def test_the_ground_floor_imports_no_package(self):
+        """The files beside the packages (exceptions, masking, settings...) know none of them."""
+        for path in set(ROOT.glob("*.py")) - {ROOT / "__init__.py"}:
+            with self.subTest(path=path.name):
+                self.assertFalse(_imported_packages(path))
 
     def test_the_reader_of_imports_sees(self):
         """The reading above finds imports, or it would prove nothing."""

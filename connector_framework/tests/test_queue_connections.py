@@ -7,8 +7,8 @@ from unittest.mock import patch
 from odoo.tests import BaseCase, tagged
 from odoo.tools import config
 
-from ..queue.settings import Settings
 from ..queue.supervisor import Supervisor
+from ..settings import Settings
 
 
 @tagged("post_install", "-at_install", "plain")

@@ -13,8 +13,8 @@ from odoo.modules.neutralize import get_neutralization_queries
 from odoo.tests import new_test_user
 
 from ....adapters import Adapter
-from ....adapters.masking import MIN_SECRET_LENGTH, Masker
 from ....mappings import ImportMapper
+from ....masking import MIN_SECRET_LENGTH, Masker
 from ..limits import read_limits
 from ..wire import Failure
 from .case import AcceptanceCase

@@ -1,4 +1,4 @@
-"""Masking of secrets in what people may read: logs, exceptions, exchanges."""
+"""Masking of secrets in what people may read: logs, exceptions, exchanges, the stored calls of jobs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-__all__ = ["MASK", "Masker"]
+__all__ = ["MASK", "SECRET_WORDS", "Masker", "is_secret_name"]
 
 MASK = "***"
 
@@ -24,12 +24,12 @@ MIN_SECRET_LENGTH = 4
 #: So much more than what is shown is masked: a secret that the cut goes through has to be seen as a whole.
 MARGIN = 4096
 
-# Searched for in text that is in lower case, before any pattern: most payloads hold none of them.
-_WORDS = (
+#: A name that contains one of these, in any case, names a secret.
+SECRET_WORDS = (
     "password", "passwd", "passphrase", "pwd", "secret", "token", "apikey", "api_key", "api-key", "privatekey",
-    "private_key", "private-key", "authorization", "authorisation", "cookie", "session",
+    "private_key", "private-key", "authorization", "authorisation", "cookie", "session", "credential",
 )  # fmt: skip
-_NAME = f"[\\w.-]*(?:{'|'.join(_WORDS)})[\\w.-]*"
+_NAME = f"[\\w.-]*(?:{'|'.join(SECRET_WORDS)})[\\w.-]*"
 # In free text: "?api_key=...", "Authorization: Bearer ...", and what JSON, XML and XML-RPC name.
 _IN_TEXT = (
     (re.compile(rf"([?&;]{_NAME}=)[^&;\s'\")]+", re.IGNORECASE), rf"\1{MASK}"),
@@ -42,9 +42,10 @@ _USER_IN_URL = re.compile(r"(://)[^/\s@\"<]+@")
 
 
 @functools.lru_cache(4096)
-def _is_secret_name(name: str) -> bool:
+def is_secret_name(name: str) -> bool:
+    """Tell whether a key, field, header or parameter of this name holds a secret."""
     lowered = name.lower()
-    return any(word in lowered for word in _WORDS)
+    return any(word in lowered for word in SECRET_WORDS)
 
 
 class Masker:
@@ -63,8 +64,9 @@ class Masker:
         for value in self._values:
             if value in text:
                 text = text.replace(value, MASK)
+        # Most payloads hold none of the words: look for them before any pattern.
         lowered = text.lower()
-        if any(word in lowered for word in _WORDS):
+        if any(word in lowered for word in SECRET_WORDS):
             for pattern, replacement in _IN_TEXT:
                 text = pattern.sub(replacement, text)
         return _USER_IN_URL.sub(rf"\1{MASK}@", text) if "://" in text else text
@@ -92,7 +94,7 @@ class Masker:
                 if not budget.take(len(str(key)) + 4):
                     masked["…"] = "…"
                     break
-                masked[str(key)] = MASK if item and _is_secret_name(str(key)) else self._masked(item, budget)
+                masked[str(key)] = MASK if item and is_secret_name(str(key)) else self._masked(item, budget)
             return masked
         if isinstance(value, list | tuple):
             items: list[Any] = []

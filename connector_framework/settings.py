@@ -1,4 +1,4 @@
-"""The settings of the workers, from section ``[connector_framework]`` of the Odoo configuration file."""
+"""The framework's sections of the Odoo configuration file: the workers' settings, and the secrets of backends."""
 
 from __future__ import annotations
 
@@ -16,20 +16,18 @@ __all__ = ["Settings", "load_settings", "read_section"]
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How the workers of this process behave."""
+    """How the workers of this process behave: section ``[connector_framework]``."""
 
     #: Jobs of one database that run at the same time in one process.
     threads: int = 4
-    #: Seconds between two looks at the queue when nothing wakes the worker.
+    #: Seconds between two polls of the queue when nothing wakes the worker.
     poll_interval_s: float = 1.0
     #: Seconds that running jobs have to finish when the server stops.
     stop_timeout_s: float = 30.0
-    #: Seconds without a sign of life after which a worker counts as dead, where nothing says so earlier.
+    #: Seconds without a heartbeat after which a worker counts as dead, where its lost connection does not tell earlier.
     lease_s: float = 30.0
-    #: Seconds between two looks for new databases.
+    #: Seconds between two searches for new databases.
     discover_interval_s: float = 60.0
-    #: Bearer token of the metrics; none: there are none.
-    metrics_token: str = ""
 
 
 def read_section(section: str) -> dict[str, str]:
@@ -67,7 +65,7 @@ def load_settings() -> Settings:
         kind = type(getattr(defaults, field.name))
         try:
             values[field.name] = kind(text)
-            if kind is not str and not 0 < values[field.name] < math.inf:
+            if not 0 < values[field.name] < math.inf:
                 raise ValueError
         except ValueError:
             raise ValueError(
