@@ -7,7 +7,6 @@ looks at its own first, then at its parent's. A version that differs in one poin
 
 from .reference import Reference, all_references, get_reference
 from .resolution import Entry
-from .unit import ConnectorUnit
-from .work import WorkSession
+from .unit import ConnectorUnit, WorkSession
 
 __all__ = ["ConnectorUnit", "Entry", "Reference", "WorkSession", "all_references", "get_reference"]

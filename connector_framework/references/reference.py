@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
-from types import CodeType
+from importlib.machinery import ModuleSpec
 from typing import Any, ClassVar, TypeVar, overload
 
 from ..addon import addon_of
-from .reloading import module_run, ran_again
 from .resolution import Entry, no_unit, resolve
 from .unit import ConnectorUnit
 
@@ -27,12 +27,17 @@ class _Registration:
     cls: type[ConnectorUnit]
     replacing: type[ConnectorUnit] | None
     addon: str | None
-    run: CodeType | None
+    #: Of the module of the class, when it was registered.
+    spec: ModuleSpec | None
 
-    def is_redone_by(self, cls: type[ConnectorUnit], run: CodeType | None) -> bool:
-        """Tell whether a class is what the code of this one made when it ran again."""
-        same_name = (self.cls.__module__, self.cls.__qualname__) == (cls.__module__, cls.__qualname__)
-        return same_name and ran_again(self.run, run)
+    def is_reloaded_as(self, other: _Registration) -> bool:
+        """Tell whether the other class has the same module and name, and the module was loaded again in between."""
+        return self.cls.__qualname__ == other.cls.__qualname__ and _is_reload(self.spec, other.spec)
+
+
+def _is_reload(before: ModuleSpec | None, now: ModuleSpec | None) -> bool:
+    """Tell whether two specs are of the same module, loaded twice: each load makes a spec of its own."""
+    return before is not None and now is not None and before is not now and before.name == now.name
 
 
 class Reference:
@@ -52,22 +57,22 @@ class Reference:
     :param service: technical name of the service, e.g. ``"magento"``
     :param version: version of the service; None for the service itself
     :param parent: the reference to fall back on
-    :raises ValueError: when this service and version exist already; but a module that is loaded again gets the one that
-        it made before
+    :raises ValueError: when this service and version exist already; a module that is loaded again gets the reference
+        that it made before
     """
 
-    #: What was looked up since the last change: the addons of a reference, and classes. A change puts an empty dict in
-    #: its place, so that a lookup in another thread that began before the change leaves nothing in the new one.
+    #: Cache of lookups: the addons of a reference, and classes. A change replaces the dict by an empty one, so that a
+    #: lookup in another thread that began before the change leaves nothing in the new one.
     _lookups: ClassVar[dict[Any, Any]] = {}
 
-    #: In order; a tuple, so that nobody who reads it sees half of a change.
+    #: In order; a tuple, so that a reader in another thread never sees half of a change.
     _registrations: tuple[_Registration, ...] = ()
 
     def __new__(cls, service: str, version: str | None = None, parent: Reference | None = None) -> Reference:
         known = _references.get((service, version or None))
         if known is None:
             return super().__new__(cls)
-        if not ran_again(known._run, module_run()):
+        if not _is_reload(known._spec, sys._getframe(1).f_globals.get("__spec__")):
             raise ValueError(f"the reference {known} exists already: import it, or choose another version")
         return known
 
@@ -79,7 +84,7 @@ class Reference:
         self.service = service
         self.version = version or None
         self.parent = parent
-        self._run = module_run()
+        self._spec: ModuleSpec | None = sys._getframe(1).f_globals.get("__spec__")
         _references[self.service, self.version] = self
         Reference._lookups = {}
 
@@ -114,16 +119,19 @@ class Reference:
 
         :param replacing: a class registered here or above, hidden from now on for this reference and its children
         :raises TypeError: when ``cls`` is not a :class:`ConnectorUnit` class, or its ``_apply_on`` names no models
-        :raises ValueError: when ``replacing`` is ``cls`` itself or is registered neither here nor above
+        :raises ValueError: when ``replacing`` is ``cls`` itself or is registered neither here nor above, or the class
+            cannot work as it is defined
         """
         if not (isinstance(cls, type) and issubclass(cls, ConnectorUnit)):
             raise TypeError(f"{cls!r} cannot be registered on {self}: it is not a subclass of ConnectorUnit")
         names = [cls._apply_on] if isinstance(cls._apply_on, str) else cls._apply_on
         if names is not None and not (isinstance(names, Collection) and all(isinstance(name, str) for name in names)):
             raise TypeError(f"{cls.__name__}._apply_on is {names!r}: it takes a model's name, a list of names, or None")
+        cls.check_definition()
         if replacing is cls:
             raise ValueError(f"{cls.__name__} cannot replace itself on {self}")
-        new = _Registration(cls, replacing, addon_of(cls), module_run())
+        spec = getattr(sys.modules.get(cls.__module__), "__spec__", None)
+        new = _Registration(cls, replacing, addon_of(cls), spec)
         with _lock:
             if replacing is not None and not any(replacing in level.classes() for level in self.lineage()):
                 levels = ", ".join(map(str, self.lineage()))
@@ -134,7 +142,7 @@ class Reference:
             if cls in self.classes():
                 return cls
             for old in self._registrations:
-                if old.is_redone_by(cls, new.run):
+                if old.is_reloaded_as(new):
                     self._exchange(old, new)
                     break
             else:
@@ -178,7 +186,7 @@ class Reference:
         """
         cls = self.find_class(base_class, model_name, env)
         if cls is None:
-            raise no_unit(self, self.entries(env), base_class, model_name)
+            raise no_unit([*self.lineage()], self.entries(env), base_class, model_name)
         return cls
 
     def find_class(self, base_class: Unit, model_name: str, env: Any = None) -> Unit | None:
@@ -191,22 +199,20 @@ class Reference:
                 addons = lookups[self] = frozenset(
                     one.addon for level in self.lineage() for one in level._registrations
                 )
-            # Of the database's addons those few that matter here; so databases share what was looked up.
+            # Only the database's addons that matter to this reference are in the key: databases share lookups.
             installed = addons.intersection(env.registry._init_modules)
         key = (self, base_class, model_name, installed)
         try:
             return lookups[key]
         except KeyError:
-            return lookups.setdefault(key, resolve(self._entries(installed), base_class, model_name))
+            return lookups.setdefault(key, resolve(self.entries(env), base_class, model_name))
 
     def entries(self, env: Any = None) -> list[Entry]:
         """Return all classes of this reference and those above it, nearest level first, in order of registration.
 
         Those that do not exist are among them, with the reason: not installed in the database of ``env``, or replaced.
         """
-        return self._entries(None if env is None else env.registry._init_modules)
-
-    def _entries(self, installed: Any) -> list[Entry]:
+        installed = None if env is None else env.registry._init_modules
         entries: list[Entry] = []
         replaced_by: dict[type[ConnectorUnit], type[ConnectorUnit]] = {}
         for level in self.lineage():

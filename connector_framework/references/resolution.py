@@ -1,17 +1,13 @@
-"""Which of the registered classes to use for a model, and what to say when there is none."""
+"""The choice among registered classes for a model, and the errors when there is none or more than one."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from ..exceptions import NoUnitError, SeveralUnitsError
 from .unit import ConnectorUnit
-
-if TYPE_CHECKING:
-    from .reference import Reference
 
 __all__ = ["Entry", "no_unit", "resolve"]
 
@@ -25,8 +21,8 @@ NAMED_CLASSES = 6
 class Entry:
     """A registered class, as a reference at or below its level sees it."""
 
-    #: Where the class is registered.
-    level: Reference
+    #: The reference where the class is registered.
+    level: object
     cls: UnitClass
     #: The class that it was registered to replace.
     replacing: UnitClass | None
@@ -42,9 +38,13 @@ class Entry:
         """It is installed and nothing hides it."""
         return self.is_installed and self.replaced_by is None
 
-    def fits(self, model_name: str | None) -> bool:
-        """Tell whether the class names a model; for None, whether it is for any."""
-        return self.cls._apply_on is None if model_name is None else model_name in self.cls.applied_models()
+    @property
+    def is_for_any_model(self) -> bool:
+        return self.cls._apply_on is None
+
+    def names(self, model_name: str) -> bool:
+        """Tell whether the class names a model in its ``_apply_on``."""
+        return model_name in self.cls.applied_models()
 
 
 def resolve(entries: Iterable[Entry], base_class: UnitClass, model_name: str) -> UnitClass | None:
@@ -54,16 +54,16 @@ def resolve(entries: Iterable[Entry], base_class: UnitClass, model_name: str) ->
     :raises SeveralUnitsError: when the deciding level has several and none is a subclass of all others
     """
     existing = [entry for entry in entries if entry.exists and issubclass(entry.cls, base_class)]
-    for name in (model_name, None):
-        found = [entry for entry in existing if entry.fits(name)]
-        if found:
-            found = [entry for entry in found if entry.level is found[0].level]
-            bases = {base for entry in found for base in entry.cls.__mro__[1:]}
-            best = [entry for entry in found if entry.cls not in bases]
-            if len(best) > 1:
-                raise _several_units(best, base_class, model_name)
-            return best[0].cls
-    return None
+    found = [entry for entry in existing if entry.names(model_name)]
+    found = found or [entry for entry in existing if entry.is_for_any_model]
+    if not found:
+        return None
+    found = [entry for entry in found if entry.level is found[0].level]
+    bases = {base for entry in found for base in entry.cls.__mro__[1:]}
+    best = [entry for entry in found if entry.cls not in bases]
+    if len(best) > 1:
+        raise _several_units(best, base_class, model_name)
+    return best[0].cls
 
 
 def _several_units(entries: Sequence[Entry], base_class: UnitClass, model_name: str) -> SeveralUnitsError:
@@ -78,14 +78,13 @@ def _several_units(entries: Sequence[Entry], base_class: UnitClass, model_name: 
     )
 
 
-def no_unit(reference: Reference, entries: Sequence[Entry], base_class: UnitClass, model_name: str) -> NoUnitError:
-    """Return the error that says where a class was looked for, and what comes near."""
+def no_unit(levels: Sequence[object], entries: Sequence[Entry], base_class: UnitClass, model_name: str) -> NoUnitError:
+    """Return the error that names the searched levels, nearest first, and near misses."""
     of_kind = [entry for entry in entries if issubclass(entry.cls, base_class)]
     searched = "; ".join(
-        f"{level}: {_listed(entry for entry in of_kind if entry.level is level and entry.exists)}"
-        for level in reference.lineage()
+        f"{level}: {_listed(entry for entry in of_kind if entry.level is level and entry.exists)}" for level in levels
     )
-    text = f"no {base_class.__name__} class for {model_name} on {reference}; searched {searched}"
+    text = f"no {base_class.__name__} class for {model_name} on {levels[0]}; searched {searched}"
     return NoUnitError(". ".join([text, *_near_misses(entries, of_kind, base_class, model_name)]))
 
 
@@ -100,17 +99,17 @@ def _near_misses(
     entries: Sequence[Entry], of_kind: Sequence[Entry], base_class: UnitClass, model_name: str
 ) -> Iterable[str]:
     for entry in of_kind:
-        if entry.fits(model_name) or entry.fits(None):
+        if entry.names(model_name) or entry.is_for_any_model:
             if not entry.is_installed:
                 yield f"{entry.cls.__name__} is for it, but its addon {entry.addon} is not installed here"
             elif entry.replaced_by is not None:
                 yield f"{entry.cls.__name__} is for it, but {entry.replaced_by.__name__} replaces it"
     others = [
-        entry.cls.__name__ for entry in entries if entry not in of_kind and entry.exists and entry.fits(model_name)
+        entry.cls.__name__ for entry in entries if entry not in of_kind and entry.exists and entry.names(model_name)
     ]
     if others:
         yield f"For this model, but of another kind than {base_class.__name__}: {', '.join(others)}"
     models = {name for entry in of_kind if entry.exists for name in entry.cls.applied_models()}
-    close: list[Any] = difflib.get_close_matches(model_name, models)
+    close = difflib.get_close_matches(model_name, models)
     if close:
         yield f"Did you mean {' or '.join(close)}?"

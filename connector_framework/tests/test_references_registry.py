@@ -111,6 +111,18 @@ class TestRegister(ReferenceCase):
         self.assertEqual(self.shop.classes(Mapper), [a, c])
         self.assertEqual(self.shop_2.classes(), [])
 
+    def test_definition_is_checked(self):
+        """A class whose ``check_definition`` refuses it is not registered."""
+
+        class A(Mapper):
+            @classmethod
+            def check_definition(cls):
+                raise ValueError(f"{cls.__name__}.policy is 'extern': it takes 'external' or 'odoo'")
+
+        with self.assertRaisesRegex(ValueError, r"A\.policy is 'extern'"):
+            self.shop.register(A)
+        self.assertEqual(self.shop.classes(), [])
+
     def test_same_class_twice(self):
         """The same class again changes nothing, its replacing included."""
         a, b = unit("A", "m"), unit("B", "m")

@@ -191,6 +191,14 @@ class TestOrigin(WorkCase):
                 pass
             self.assertIs(work.env, outer)
 
+    def test_nested_in_itself(self):
+        """An origin within one of the same backend keeps its environment and leaves the flush to it."""
+        flush = patch.object(type(self.env), "flush_all", side_effect=AssertionError("flushed twice"))
+        with self.backend.work_on("test.partner") as work, work.origin() as outer:
+            with flush, work.on("test.tag").origin() as inner:
+                self.assertIs(inner, outer)
+            self.assertIs(work.env, outer)
+
     def test_flushes(self):
         """It is flushed before the end, so that what is recomputed has the same origin."""
         with self.backend.work_on("test.partner") as work, work.origin() as env:
