@@ -1,4 +1,4 @@
-"""What has been changed in a transaction, until it is delivered to the consumers of ``on_record_change``.
+"""The log of a transaction's changes, until they are delivered to the consumers of ``on_record_change``.
 
 The log lives in ``cr.precommit.data``: Odoo empties that together with the callbacks when the transaction or a flushing
 savepoint is rolled back, so what is rolled back is forgotten.
@@ -6,14 +6,15 @@ savepoint is rolled back, so what is rolled back is forgotten.
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from .listening import listening
-from .savepoints import SavepointWatch
+from .model_subscriptions import model_subscriptions
 
-__all__ = ["SILENT", "Change", "Changes", "Writer", "Writing", "changes_of", "known_changes"]
+__all__ = ["SILENT", "Change", "ChangeLog", "WriteScope", "Writer", "change_log", "find_change_log"]
 
 _KEY = "connector_framework.events.changes"
 
@@ -22,17 +23,17 @@ SILENT = ("silent",)
 
 
 class Writer(NamedTuple):
-    """In whose name something is written."""
+    """The environment and the origin of a write."""
 
     env: Any
-    origin: Any  # what ``connector_origin`` says, None without, or SILENT
+    origin: Any  # the context's ``connector_origin``, None without, or SILENT
 
 
-class Writing:
-    """Know in whose name the ORM writes while a create, write or unlink runs.
+class WriteScope:
+    """Track the origin of nested writes while a create, write or unlink of the ORM runs.
 
-    What comes after the call is still this writer's, as is what it made necessary to recompute; unless there is another
-    call around it, which then goes on. It is entered by every call once anybody listens to changes: few steps.
+    What is written after the call is still this writer's, as is what the call made necessary to recompute; unless there
+    is an outer call, which then goes on. Every call enters a scope once changes have a consumer: few steps.
     """
 
     __slots__ = ("_outer", "_token", "cr", "writer")
@@ -43,26 +44,26 @@ class Writing:
 
     def __enter__(self) -> None:
         self._outer = _open.get()
-        changes = changes_of(self.cr)
-        if changes.writer is not self.writer:
-            changes.resume(self.writer)
+        log = change_log(self.cr)
+        if log.writer is not self.writer:
+            log.resume(self.writer)
         self._token = _open.set(self)
 
     def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
-        changes = changes_of(self.cr)  # a new one, in this writer's name, if a savepoint inside has emptied the data
+        log = change_log(self.cr)  # a new one, of this writer, if a savepoint inside has emptied the data
         _open.reset(self._token)
         outer = self._outer
-        if outer is not None and outer.cr is self.cr and outer.writer is not changes.writer:
+        if outer is not None and outer.cr is self.cr and outer.writer is not log.writer:
             # After an error the transaction may be broken, and is about to be rolled back: flush nothing.
-            changes.resume(outer.writer, settle=exc_type is None)
+            log.resume(outer.writer, settle=exc_type is None)
 
 
-# The innermost call that runs in this thread.
-_open: ContextVar[Writing | None] = ContextVar("writing", default=None)
+# The innermost scope of this thread.
+_open: ContextVar[WriteScope | None] = ContextVar("write_scope", default=None)
 
 
 class Change:
-    """What happened to the records of one model, from one origin.
+    """The changed records of one model and origin.
 
     :ivar env: of the first writer
     :ivar ids: all the records
@@ -84,7 +85,7 @@ class Change:
 Segment = dict[tuple[str, Any], Change]  # by model and origin
 
 
-class Changes:
+class ChangeLog:
     """The pending changes of a transaction.
 
     They are kept in segments: a new one begins with each savepoint, so that rolling back to it drops what came since.
@@ -92,40 +93,40 @@ class Changes:
 
     def __init__(self, cr: Any) -> None:
         self._cr = cr
-        self._segments: list[Segment] = [{}]
+        self.segments: list[Segment] = [{}]
         self._marks: list[tuple[str, int]] = []  # the open savepoints, with the first segment after each
         self._watch: SavepointWatch | None = None
-        open_call = _open.get()
+        scope = _open.get()
         # A savepoint in the middle of a write delivers and empties the data; the write goes on.
-        self.writer: Writer | None = open_call.writer if open_call is not None and open_call.cr is cr else None
+        self.writer: Writer | None = scope.writer if scope is not None and scope.cr is cr else None
         self.scheduled = False
         self.waited = False
         self.rounds = 0
 
-    def __deepcopy__(self, memo: Any) -> Changes:
+    def __deepcopy__(self, memo: Any) -> ChangeLog:
         # Odoo's TransactionCase copies the data of the precommit callbacks before each test.
-        changes = Changes(self._cr)
-        changes._segments = [
+        copy = ChangeLog(self._cr)
+        copy.segments = [
             {key: Change(change.env, change.ids, change.fields) for key, change in segment.items()}
-            for segment in self._segments
+            for segment in self.segments
         ]
-        changes._marks = list(self._marks)
-        changes.writer, changes.scheduled = self.writer, self.scheduled
-        return changes
+        copy._marks = list(self._marks)
+        copy.writer, copy.scheduled = self.writer, self.scheduled
+        return copy
 
-    # -- who writes --
+    # -- the writer --
 
     def resume(self, writer: Writer, settle: bool = True) -> None:
-        """Note that what is written and recomputed from now on is the writer's."""
+        """Attribute what is written and recomputed from now on to a writer."""
         if settle and self.writer is not None and self.writer.origin != writer.origin:
             self.settle()
         self.writer = writer
 
     def settle(self) -> None:
-        """Recompute and flush what is pending, in the name of who caused it.
+        """Recompute and flush what is pending, for the writer who caused it.
 
         What is recomputed belongs to the origin of the write that made it necessary; so before another origin writes,
-        the models that somebody listens to are flushed.
+        the models whose changes have a consumer are flushed.
         """
         assert self.writer is not None
         env = self.writer.env
@@ -133,17 +134,17 @@ class Changes:
         for ids_by_field in (env.transaction.tocompute, env.transaction.field_dirty):
             pending.update(field.model_name for field, ids in ids_by_field.items() if ids)
         for model in (env[model_name] for model_name in pending):
-            heard = listening(model)
-            if heard is not None and heard.collects:
+            subscriptions = model_subscriptions(model)
+            if subscriptions is not None and subscriptions.collects:
                 model.flush_model()
 
-    # -- what is written --
+    # -- changes --
 
     def add(self, model_name: str, ids: Iterable[int], fields: Iterable[str], writer: Writer) -> None:
-        """Note that fields of records were written."""
+        """Log that fields of records were written."""
         if self._watch is None:
             self._watch = SavepointWatch(self, self._cr)
-        segment = self._segments[-1]
+        segment = self.segments[-1]
         change = segment.get((model_name, writer.origin))
         if change is None:
             change = segment[model_name, writer.origin] = Change(writer.env)
@@ -151,10 +152,10 @@ class Changes:
 
     def take(self) -> Segment:
         """Return all that is pending, by model and origin, and forget it."""
-        taken, *later = self._segments
+        taken, *later = self.segments
         for segment in later:
             _absorb(taken, segment)
-        self._segments, self._marks = [{}], []
+        self.segments, self._marks = [{}], []
         if self._watch is not None:
             self._watch.stop()
             self._watch = None
@@ -163,9 +164,9 @@ class Changes:
     # -- savepoints --
 
     def savepoint(self, name: str) -> None:
-        if self._segments[-1]:
-            self._segments.append({})
-        self._marks.append((name, len(self._segments) - 1))
+        if self.segments[-1]:
+            self.segments.append({})
+        self._marks.append((name, len(self.segments) - 1))
 
     def release(self, name: str) -> None:
         mark = self._mark(name)
@@ -173,17 +174,17 @@ class Changes:
             return
         del self._marks[mark:]
         lowest = self._marks[-1][1] if self._marks else 0
-        while len(self._segments) > lowest + 1:
-            later = self._segments.pop()
-            _absorb(self._segments[-1], later)
+        while len(self.segments) > lowest + 1:
+            later = self.segments.pop()
+            _absorb(self.segments[-1], later)
 
     def rollback_to(self, name: str) -> None:
         mark = self._mark(name)
         if mark is None:  # it began before the first change
-            self._segments, self._marks = [{}], []
+            self.segments, self._marks = [{}], []
         else:
             position = self._marks[mark][1]
-            self._segments[position:] = [{}]
+            self.segments[position:] = [{}]
             del self._marks[mark + 1 :]
 
     def _mark(self, name: str) -> int | None:
@@ -199,14 +200,54 @@ def _absorb(segment: Segment, later: Segment) -> None:
             segment[key] = change
 
 
-def known_changes(cr: Any) -> Changes | None:
-    """Return the log of the cursor's transaction if there is one."""
+class SavepointWatch:
+    """Tell a log where savepoints begin and end.
+
+    Odoo clears ``cr.precommit`` when a flushing savepoint is rolled back, but not for ``cr.savepoint(flush=False)``
+    nor for SQL of one's own. Both pass through ``Cursor.execute``, which calls the hooks in its thread's
+    ``query_hooks``; a hook costs no query, and is there only while something is pending.
+    """
+
+    def __init__(self, log: ChangeLog, cr: Any) -> None:
+        self._log = weakref.ref(log)
+        # A cursor of tests passes its statements on to the real one, and that calls the hooks.
+        self._cursor = weakref.ref(getattr(cr, "_cursor", cr))
+        self._thread = threading.current_thread()
+        self._thread.query_hooks = [*getattr(self._thread, "query_hooks", ()), self]  # type: ignore[attr-defined]
+
+    def __call__(self, cr: Any, query: Any, params: Any, start: float, delay: float) -> None:
+        log = self._log()
+        if log is None:  # committed, rolled back, or a cursor that is gone
+            self.stop()
+            return
+        if (
+            not isinstance(query, str)
+            or query[:9] not in ("SAVEPOINT", "RELEASE S", "ROLLBACK ")
+            or cr is not self._cursor()
+        ):
+            return
+        name = query.split()[-1].strip('";')
+        if query.startswith("SAVEPOINT"):
+            log.savepoint(name)
+        elif query.startswith("RELEASE"):
+            log.release(name)
+        else:
+            log.rollback_to(name)
+
+    def stop(self) -> None:
+        # A new list: this one may be iterated over at the moment.
+        hooks = getattr(self._thread, "query_hooks", ())
+        self._thread.query_hooks = [hook for hook in hooks if hook is not self]  # type: ignore[attr-defined]
+
+
+def find_change_log(cr: Any) -> ChangeLog | None:
+    """Return the log of the cursor's transaction, None before its first write."""
     return cr.precommit.data.get(_KEY)
 
 
-def changes_of(cr: Any) -> Changes:
-    """Return the log of the cursor's transaction."""
-    changes = cr.precommit.data.get(_KEY)
-    if changes is None:
-        changes = cr.precommit.data[_KEY] = Changes(cr)
-    return changes
+def change_log(cr: Any) -> ChangeLog:
+    """Return the log of the cursor's transaction, a new one before its first write."""
+    log = cr.precommit.data.get(_KEY)
+    if log is None:
+        log = cr.precommit.data[_KEY] = ChangeLog(cr)
+    return log

@@ -1,17 +1,26 @@
-"""An event: who listens to it, and the call of all who do."""
+"""Events: their subscriptions, and the call of their consumers; the four that the ORM fires."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 from weakref import WeakSet
 
-from ..addon import is_active
-from .subscription import Consumer, Listener, Subscription, name_of, names
+from ..addon import addon_of, is_active
+from .subscription import Consumer, Listener, Subscription, Subscriptions, as_names, name_of
 
-__all__ = ["Event", "resolved"]
+__all__ = [
+    "Event",
+    "describe",
+    "on_record_change",
+    "on_record_create",
+    "on_record_unlink",
+    "on_record_write",
+    "resolved",
+]
 
 AnyConsumer = TypeVar("AnyConsumer", bound=Consumer)
 
@@ -20,22 +29,22 @@ _muted: ContextVar[tuple[tuple[Event, Consumer | None], ...]] = ContextVar("mute
 
 
 class Resolved:
-    """What was looked up for one database; it lives with the registry and is dropped when anything changes."""
+    """The cache of lookups for one database; it lives with the registry and is dropped when anything changes."""
 
-    __slots__ = ("count", "generation", "hooks", "installed", "listeners")
+    __slots__ = ("count", "generation", "installed", "listeners", "models")
 
     def __init__(self, registry: Any) -> None:
-        self.generation = Event._generation
+        self.generation = Event.generation
         self.installed = registry._init_modules
         self.count = len(self.installed)
         self.listeners: dict[tuple[Event, str], tuple[Listener, ...]] = {}
-        self.hooks: dict[str, Any] = {}  # what the ORM hook made of them, by model
+        self.models: dict[str, Any] = {}  # the ModelSubscriptions of each model, None for a model without
 
 
 def resolved(registry: Any) -> Resolved:
-    """Return what is known of a database, empty when a subscription or the installed addons changed."""
+    """Return the cache of a database, empty when a subscription or the installed addons changed."""
     found: Resolved | None = registry.__dict__.get("_connector_events")
-    if found is not None and found.generation == Event._generation:
+    if found is not None and found.generation == Event.generation:
         installed = registry._init_modules
         if found.installed is installed and found.count == len(installed):
             return found
@@ -55,22 +64,24 @@ class Event:
 
         on_invoice_paid.fire(invoices, amount=3.0)
 
-    :param name: what people call it
+    :param name: shown in errors and by :func:`describe`
     """
 
-    # Counts every change of a subscription to any event: what was looked up before is then looked up anew.
-    _generation: ClassVar[int] = 0
-    _events: ClassVar[WeakSet[Event]] = WeakSet()
-    # The part of the payload whose names ``fields=`` is compared with; None: the event takes no ``fields=``.
-    _changed: str | None = None
+    #: Counts the changes of subscriptions to any event; a cache of an earlier generation is dropped.
+    generation: ClassVar[int] = 0
+    instances: ClassVar[WeakSet[Event]] = WeakSet()
+    # The argument of the payload that ``fields=`` is compared with; None: the event takes no ``fields=``.
+    _fields_key: str | None = None
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._subscriptions: tuple[Subscription, ...] = ()
-        Event._events.add(self)
+        self.subscriptions = Subscriptions()
+        Event.instances.add(self)
 
     def __repr__(self) -> str:
-        return f"<Event {self.name}: {'; '.join(map(str, self._subscriptions)) or 'no consumers'}>"
+        return f"<Event {self.name}: {'; '.join(map(str, self.subscriptions)) or 'no consumers'}>"
+
+    # -- subscriptions --
 
     def __call__(
         self,
@@ -78,7 +89,7 @@ class Event:
         fields: str | Iterable[str] | None = None,
         replacing: Consumer | None = None,
     ) -> Any:
-        """Subscribe what is decorated: ``@event``, or ``@event("a.model", "b.model", fields=..., replacing=...)``."""
+        """Subscribe the decorated function: ``@event``, or ``@event("a.model", fields=..., replacing=...)``."""
         if len(models) == 1 and callable(models[0]):
             return self.subscribe(models[0], fields=fields, replacing=replacing)
 
@@ -108,125 +119,118 @@ class Event:
         """
         if not callable(consumer):
             raise TypeError(f"{consumer!r} cannot consume {self.name}: it is not callable")
-        field_names = names(fields, "fields")
-        if field_names is not None and self._changed is None:
-            raise ValueError(f"{self.name} knows no changed fields: subscribe {name_of(consumer)} without fields=")
-        wanted = None if field_names is None else frozenset(field_names)
-        model_names: tuple[str | None, ...] = names(models, "models") or (None,)
-        subscribed = dict.fromkeys(model_names, wanted)
-
-        old = None
-        if replacing is not None:
-            old = self._find(replacing)
-            if old is None:
-                raise ValueError(
-                    f"{name_of(consumer)} cannot replace {name_of(replacing)} on {self.name}: it is not subscribed; "
-                    f"those that are: {', '.join(name_of(s.consumer) for s in self._subscriptions) or 'none'}"
-                )
-            if self._replaces(old, consumer):
-                raise ValueError(
-                    f"{name_of(consumer)} cannot replace {name_of(replacing)} on {self.name}: it would replace itself; "
-                    f"unsubscribe {name_of(replacing)} instead"
-                )
-            if models is None:
-                subscribed = {name: old.models[name] if wanted is None else wanted for name in old.models}
-
-        known = self._find(consumer)
-        new = known.with_models(subscribed) if known else Subscription(consumer, subscribed)
-        if old is None:
-            if known is None:
-                self._change((*self._subscriptions, new))
-            elif new != known:
-                self._change(tuple(new if s is known else s for s in self._subscriptions))
+        old = None if replacing is None else self._replaceable(replacing, consumer)
+        wanted = self._wanted_fields(consumer, fields)
+        names: tuple[str | None, ...] = as_names(models, "models") or (None,)
+        subscribed = dict.fromkeys(names, wanted)
+        if old is not None and models is None:
+            subscribed = {name: old.models[name] if wanted is None else wanted for name in old.models}
+        known = self.subscriptions.find(consumer)
+        if known is not None:
+            new = known.with_models(subscribed)
         else:
-            new = Subscription(consumer, new.models, new.left if known else old.left, replacing)
-            if new != known:
-                others = [s for s in self._subscriptions if s is not known]
-                others.insert(others.index(old) + 1, new)
-                self._change(tuple(others))
+            new = Subscription(consumer, subscribed, old.excluded if old else frozenset())
+        if old is not None:
+            new = replace(new, replacing=replacing)
+        if new != known:
+            self.replace_all(self.subscriptions.with_(new, after=old))
         return consumer
+
+    def _wanted_fields(self, consumer: Consumer, fields: str | Iterable[str] | None) -> frozenset[str] | None:
+        names = as_names(fields, "fields")
+        if names is None:
+            return None
+        if self._fields_key is None:
+            raise ValueError(f"{self.name} knows no changed fields: subscribe {name_of(consumer)} without fields=")
+        return frozenset(names)
+
+    def _replaceable(self, replacing: Consumer, consumer: Consumer) -> Subscription:
+        """Return the subscription that a consumer is to replace.
+
+        :raises ValueError: when there is none, or the consumer would replace itself
+        """
+        old = self.subscriptions.find(replacing)
+        refusal = f"{name_of(consumer)} cannot replace {name_of(replacing)} on {self.name}: "
+        if old is None:
+            subscribed = ", ".join(name_of(one.consumer) for one in self.subscriptions) or "none"
+            raise ValueError(f"{refusal}it is not subscribed; those that are: {subscribed}")
+        if self.subscriptions.leads_to(old, consumer):
+            raise ValueError(f"{refusal}it would replace itself; unsubscribe {name_of(replacing)} instead")
+        return old
 
     def unsubscribe(self, consumer: Consumer, models: str | Iterable[str] | None = None) -> None:
         """Call the consumer no longer, for some models or at all; what it replaced is back.
 
         A consumer that is not subscribed is no error.
         """
-        known = self._find(consumer)
+        known = self.subscriptions.find(consumer)
         if known is None:
             return
-        model_names = names(models, "models")
-        kept = None if model_names is None else known.without_models(model_names)
+        names = as_names(models, "models")
+        kept = None if names is None else known.without_models(names)
         if kept is None or not kept.models:
-            self._change(tuple(s for s in self._subscriptions if s is not known))
+            self.replace_all(self.subscriptions.without(consumer))
         elif kept != known:
-            self._change(tuple(kept if s is known else s for s in self._subscriptions))
+            self.replace_all(self.subscriptions.with_(kept))
 
-    def _find(self, consumer: Consumer) -> Subscription | None:
-        return next((s for s in self._subscriptions if s.consumer == consumer), None)
+    def replace_all(self, subscriptions: Iterable[Subscription]) -> None:
+        """Put other subscriptions in the place of all."""
+        self.subscriptions = Subscriptions(subscriptions)
+        Event.generation += 1
 
-    def _replaces(self, subscription: Subscription | None, consumer: Consumer) -> bool:
-        """Tell whether the subscription is the consumer's own, or takes its place, directly or by another's."""
-        while subscription is not None and subscription.consumer != consumer:
-            replacing = subscription.replacing
-            subscription = self._find(replacing) if replacing is not None else None
-        return subscription is not None
+    # -- firing --
 
-    def _change(self, subscriptions: tuple[Subscription, ...]) -> None:
-        self._subscriptions = subscriptions
-        Event._generation += 1
+    def fire(self, records: Any, **payload: Any) -> None:
+        """Call ``consumer(records, **payload)`` for each consumer of the records' model, in order of subscription.
+
+        A change of the subscriptions meanwhile counts from the next firing. An exception of a consumer ends the firing
+        and reaches the caller.
+        """
+        for listener in self.called_listeners(records.env, records._name, payload):
+            listener.consumer(records, **payload)
+
+    def called_listeners(self, env: Any, model_name: str, payload: dict[str, Any]) -> list[Listener]:
+        """Return the listeners that a firing with this payload calls."""
+        listeners = self._listeners(env, model_name)
+        if not listeners:
+            return []
+        muted = _muted.get()
+        changed = payload.get(self._fields_key) if self._fields_key else None
+        return [
+            listener
+            for listener in listeners
+            if listener.wants(changed)
+            and not (muted and any(event is self and one in (None, listener.consumer) for event, one in muted))
+        ]
 
     def has_consumers(self, env: Any, model_name: str) -> bool:
-        """Tell whether anybody listens to the model in the database of ``env``."""
+        """Tell whether the model has a consumer in the database of ``env``."""
         return bool(self._listeners(env, model_name))
 
     def consumers(self, env: Any, model_name: str) -> list[Consumer]:
         """Return the consumers of a model in the database of ``env``, in the order in which they are called."""
         return [listener.consumer for listener in self._listeners(env, model_name)]
 
-    def fire(self, records: Any, **payload: Any) -> None:
-        """Call ``consumer(records, **payload)`` for each consumer of the records' model, in order of subscription.
-
-        A change of the subscriptions meanwhile counts from the next firing. What a consumer raises ends the firing and
-        reaches the caller.
-        """
-        for listener in self._due(records.env, records._name, payload):
-            listener.consumer(records, **payload)
-
-    def _due(self, env: Any, model_name: str, payload: dict[str, Any]) -> list[Listener]:
-        """Return the listeners that a firing with this payload calls."""
-        listeners = self._listeners(env, model_name)
-        if not listeners:
-            return []
-        muted = _muted.get()
-        changed = payload.get(self._changed) if self._changed else None
-        return [
-            listener
-            for listener in listeners
-            if listener.wants(changed)
-            and not (muted and any(event is self and who in (None, listener.consumer) for event, who in muted))
-        ]
+    def active_subscriptions(self, env: Any) -> list[Subscription]:
+        """Return the subscriptions that count in a database: installed there, and not replaced by one that is."""
+        installed = [one for one in self.subscriptions if is_active(one.consumer, env)]
+        replaced = [one.replacing for one in installed if one.replacing is not None]
+        return [one for one in installed if one.consumer not in replaced]
 
     def _listeners(self, env: Any, model_name: str) -> tuple[Listener, ...]:
         known = resolved(env.registry).listeners
         found = known.get((self, model_name))
         if found is None:
-            found = known[self, model_name] = self._resolve(env, model_name)
+            in_every_model = self._in_every_model(env, model_name)
+            listeners = (one.listener(model_name, in_every_model) for one in self.active_subscriptions(env))
+            found = known[self, model_name] = tuple(listener for listener in listeners if listener is not None)
         return found
-
-    def _resolve(self, env: Any, model_name: str) -> tuple[Listener, ...]:
-        in_every_model = self._in_every_model(env, model_name)
-        listeners = (s.listener(model_name, in_every_model) for s in self._active(env))
-        return tuple(listener for listener in listeners if listener is not None)
-
-    def _active(self, env: Any) -> list[Subscription]:
-        """Return the subscriptions that count in a database: neither silent there nor replaced by one that counts."""
-        installed = [s for s in self._subscriptions if is_active(s.consumer, env)]
-        replaced = [s.replacing for s in installed if s.replacing is not None]
-        return [s for s in installed if s.consumer not in replaced]
 
     def _in_every_model(self, env: Any, model_name: str) -> bool:
         """Tell whether a consumer of every model sees this one."""
         return True
+
+    # -- muting --
 
     @contextmanager
     def muted(self, consumer: Consumer | None = None) -> Iterator[None]:
@@ -241,4 +245,54 @@ class Event:
     def is_muted(self) -> bool:
         """Whether all consumers are muted in this thread."""
         muted = _muted.get()
-        return bool(muted) and any(event is self and who is None for event, who in muted)
+        return bool(muted) and any(event is self and consumer is None for event, consumer in muted)
+
+
+class RecordEvent(Event):
+    """An event that the ORM fires, for the records of any model.
+
+    "Every model" leaves out transient models and the framework's own bookkeeping (``_connector_bookkeeping``).
+
+    :param fields_key: the argument of the payload that holds the names of the fields
+    """
+
+    def __init__(self, name: str, fields_key: str | None = None) -> None:
+        super().__init__(name)
+        self._fields_key = fields_key
+
+    def _in_every_model(self, env: Any, model_name: str) -> bool:
+        model = env.registry.models.get(model_name)
+        return not (model is not None and (model._transient or getattr(model, "_connector_bookkeeping", False)))
+
+
+#: ``(records, vals_list)``: when the ORM's own create has returned.
+on_record_create = RecordEvent("on_record_create")
+#: ``(records, vals)``: when the ORM's own write has returned.
+on_record_write = RecordEvent("on_record_write", fields_key="vals")
+#: ``(records)``: before the records are deleted.
+on_record_unlink = RecordEvent("on_record_unlink")
+#: ``(records, fields)``: before the commit, with all that was created and written since.
+on_record_change = RecordEvent("on_record_change", fields_key="fields")
+
+
+def describe(env: Any = None) -> str:
+    """Return the consumers of all events as text, in the order in which they are called.
+
+    At ``odoo shell``: ``print(describe(env))``.
+
+    :param env: an environment of a database, to mark those whose addon is not installed there
+    """
+    lines = []
+    for event in sorted(Event.instances, key=lambda event: event.name):
+        lines.append(event.name)
+        active = event.subscriptions if env is None else event.active_subscriptions(env)
+        for subscription in event.subscriptions:
+            note = ""
+            if subscription not in active:
+                installed = is_active(subscription.consumer, env)
+                reason = "replaced" if installed else f"{addon_of(subscription.consumer)} is not installed"
+                note = f" (silent: {reason})"
+            lines.append(f"    {subscription}{note}")
+        if not event.subscriptions:
+            lines.append("    no consumers")
+    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Where a change comes from."""
+"""The origin of a change: the record, as a model's name and an id, on whose behalf it was written."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["origin_of"]
 
 
 def origin_of(env: Any) -> Any:
-    """Return what the context's ``connector_origin`` says, ``(backend model, backend id)``; None if it says nothing.
+    """Return the context's ``connector_origin``, a pair (model name, record id); None without.
 
     A list, which is what a tuple becomes over RPC, is the same.
 
@@ -25,5 +25,5 @@ def origin_of(env: Any) -> Any:
     except TypeError:
         is_pair = False
     if not is_pair:
-        raise ValueError(f"connector_origin in the context is (backend model, backend id), not {origin!r}")
+        raise ValueError(f"connector_origin in the context is a pair (model name, record id), not {origin!r}")
     return origin

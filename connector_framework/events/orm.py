@@ -1,4 +1,4 @@
-"""What the ORM does around its create, write and unlink when somebody listens."""
+"""The work of the ORM's hooks in create, write, unlink and flush, for models that have subscriptions."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from .changes import SILENT, Writer, Writing, changes_of, known_changes
+from .changes import SILENT, Writer, WriteScope, change_log, find_change_log
 from .delivery import schedule
-from .listening import Listening
+from .event import on_record_change, on_record_create, on_record_unlink, on_record_write
+from .model_subscriptions import ModelSubscriptions
 from .origin import origin_of
-from .records import on_record_change, on_record_create, on_record_unlink, on_record_write
 
-__all__ = ["columns_flushed", "created", "recomputed", "unlinking", "writing", "written"]
+__all__ = ["columns_flushed", "created", "recomputed", "unlinking", "write_scope", "written"]
 
 # The ORM's own columns: never a change by themselves.
 _OWN = frozenset({"id", "create_uid", "create_date", "write_uid", "write_date", "parent_path"})
 
 
 def _writer(env: Any) -> Writer:
-    known = known_changes(env.cr)
+    known = find_change_log(env.cr)
     if known is not None and known.writer is not None and known.writer.env is env:
         if known.writer.origin is not SILENT and not on_record_change.is_muted:
             return known.writer
@@ -28,44 +28,48 @@ def _writer(env: Any) -> Writer:
     return Writer(env, origin_of(env))
 
 
-def writing(heard: Listening, env: Any) -> AbstractContextManager[None] | Writing:
-    """Know in whose name the ORM writes, as what it makes necessary to recompute has the same origin."""
-    return Writing(_writer(env)) if heard.tracks else _NOBODY
+_UNTRACKED = nullcontext()
 
 
-_NOBODY = nullcontext()
+def write_scope(subscriptions: ModelSubscriptions, env: Any) -> AbstractContextManager[None] | WriteScope:
+    """Track the origin of a write: what it makes necessary to recompute has the same."""
+    return WriteScope(_writer(env)) if subscriptions.tracks else _UNTRACKED
 
 
-def created(heard: Listening, records: Any, vals_list: list[dict[str, Any]]) -> None:
+def created(subscriptions: ModelSubscriptions, records: Any, vals_list: list[dict[str, Any]]) -> None:
     """Report records that the ORM has created."""
-    if not (heard.collects or heard.creates) or not records or records.env.context.get("connector_no_events"):
+    if (
+        not (subscriptions.collects or subscriptions.creates)
+        or not records
+        or records.env.context.get("connector_no_events")
+    ):
         return
-    if heard.collects:
-        _collect(records, {name for vals in vals_list for name in vals}.union(heard.precomputed), created=True)
-    if heard.creates:
+    if subscriptions.collects:
+        _collect(records, {name for vals in vals_list for name in vals}.union(subscriptions.precomputed), created=True)
+    if subscriptions.creates:
         on_record_create.fire(records, vals_list=vals_list)
 
 
-def written(heard: Listening, records: Any, vals: dict[str, Any]) -> None:
+def written(subscriptions: ModelSubscriptions, records: Any, vals: dict[str, Any]) -> None:
     """Report records that the ORM has written."""
-    if not (heard.collects or heard.writes):
+    if not (subscriptions.collects or subscriptions.writes):
         return
     records = _real(records)
     if not records or records.env.context.get("connector_no_events"):
         return
-    if heard.collects:
+    if subscriptions.collects:
         _collect(records, vals)
-    if heard.writes:
+    if subscriptions.writes:
         on_record_write.fire(records, vals=vals)
 
 
-def unlinking(heard: Listening, records: Any) -> None:
+def unlinking(subscriptions: ModelSubscriptions, records: Any) -> None:
     """Report records that the ORM is going to delete."""
-    if not heard.unlinks:
+    if not subscriptions.unlinks:
         return
     records = _real(records)
     if records and not records.env.context.get("connector_no_events"):
-        # The ORM checks this after: what a consumer has done would stay if the caller goes on after the refusal.
+        # The ORM checks this later: what a consumer has done would stay if the caller goes on after the refusal.
         records.check_access("unlink")
         on_record_unlink.fire(records)
 
@@ -84,21 +88,21 @@ def recomputed(records: Any, field: Any) -> None:
 
 
 def _collect_recomputed(records: Any, ids: list[int], names: Iterable[str]) -> None:
-    changes = changes_of(records.env.cr)
-    # Not who flushes: before another origin writes, all is flushed in the name of the one before.
-    writer = changes.writer or _writer(records.env)
+    log = change_log(records.env.cr)
+    # The logged writer, not the one who flushes: before another origin writes, all is flushed for the one before.
+    writer = log.writer or _writer(records.env)
     if ids and writer.origin is not SILENT:
-        changes.add(records._name, ids, names, writer)
-        schedule(changes, records.env.cr)
+        log.add(records._name, ids, names, writer)
+        schedule(log, records.env.cr)
 
 
 def _collect(records: Any, names: Iterable[str], created: bool = False) -> None:
     writer = _writer(records.env)
     fields = set(names) - _OWN
     if writer.origin is not SILENT and (fields or created):
-        changes = changes_of(records.env.cr)
-        changes.add(records._name, records._ids, fields, writer)
-        schedule(changes, records.env.cr)
+        log = change_log(records.env.cr)
+        log.add(records._name, records._ids, fields, writer)
+        schedule(log, records.env.cr)
 
 
 def _real(records: Any) -> Any:

@@ -1,4 +1,4 @@
-"""One consumer's subscription to an event."""
+"""The subscriptions of consumers to an event."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..addon import addon_of
 
-__all__ = ["Listener", "Subscription", "name_of", "names"]
+__all__ = ["Consumer", "Listener", "Subscription", "Subscriptions", "as_names", "name_of"]
 
 Consumer = Callable[..., Any]
 #: The fields that a consumer waits for; None for any.
@@ -16,7 +16,7 @@ Fields = frozenset[str] | None
 
 
 class Listener(NamedTuple):
-    """A consumer that one model has in one database."""
+    """A consumer of one model in one database."""
 
     consumer: Consumer
     fields: Fields
@@ -28,16 +28,16 @@ class Listener(NamedTuple):
 
 @dataclass(frozen=True)
 class Subscription:
-    """What a consumer has subscribed to.
+    """A consumer with the models and fields that it has subscribed to.
 
     :ivar models: the fields to wait for by model name; the model None stands for every model
-    :ivar left: the models that a consumer of every model has unsubscribed from
+    :ivar excluded: the models that a consumer of every model has unsubscribed from
     :ivar replacing: the consumer whose place this one takes where its addon is installed
     """
 
     consumer: Consumer
     models: Mapping[str | None, Fields]
-    left: frozenset[str] = field(default_factory=frozenset)
+    excluded: frozenset[str] = field(default_factory=frozenset)
     replacing: Consumer | None = None
 
     def with_models(self, models: Mapping[str | None, Fields]) -> Subscription:
@@ -45,14 +45,16 @@ class Subscription:
         merged = dict(self.models)
         for model_name, fields in models.items():
             merged[model_name] = _union(merged[model_name], fields) if model_name in merged else fields
-        return replace(self, models=merged, left=frozenset() if None in models else self.left.difference(models))
+        excluded = frozenset() if None in models else self.excluded.difference(models)
+        return replace(self, models=merged, excluded=excluded)
 
     def without_models(self, model_names: Iterable[str]) -> Subscription:
+        """Return the subscription without some models."""
         model_names = frozenset(model_names)
         return replace(
             self,
             models={name: fields for name, fields in self.models.items() if name not in model_names},
-            left=self.left | model_names if None in self.models else self.left,
+            excluded=self.excluded | model_names if None in self.models else self.excluded,
         )
 
     def listener(self, model_name: str, in_every_model: bool) -> Listener | None:
@@ -61,7 +63,7 @@ class Subscription:
         :param in_every_model: whether the model is one of those that "every model" means
         """
         keys: list[str | None] = [model_name] if model_name in self.models else []
-        if None in self.models and in_every_model and model_name not in self.left:
+        if None in self.models and in_every_model and model_name not in self.excluded:
             keys.append(None)
         if not keys:
             return None
@@ -73,9 +75,37 @@ class Subscription:
             (name or "every model") + (f" [{', '.join(sorted(fields))}]" if fields is not None else "")
             for name, fields in self.models.items()
         )
-        left = f" but {', '.join(sorted(self.left))}" if self.left else ""
+        excluded = f" but {', '.join(sorted(self.excluded))}" if self.excluded else ""
         replacing = f", replacing {name_of(self.replacing)}" if self.replacing is not None else ""
-        return f"{name_of(self.consumer)} on {models}{left}{replacing}"
+        return f"{name_of(self.consumer)} on {models}{excluded}{replacing}"
+
+
+class Subscriptions(tuple[Subscription, ...]):
+    """The subscriptions to one event, in the order in which their consumers are called; one of each consumer."""
+
+    def find(self, consumer: Consumer) -> Subscription | None:
+        """Return the subscription of a consumer."""
+        return next((one for one in self if one.consumer == consumer), None)
+
+    def with_(self, new: Subscription, after: Subscription | None = None) -> Subscriptions:
+        """Return these with a subscription: right after another one, else in its consumer's place, else at the end."""
+        known = self.find(new.consumer)
+        if after is None and known is not None:
+            return Subscriptions(new if one is known else one for one in self)
+        others = [one for one in self if one is not known]
+        others.insert(len(others) if after is None else others.index(after) + 1, new)
+        return Subscriptions(others)
+
+    def without(self, consumer: Consumer) -> Subscriptions:
+        """Return these without the subscription of a consumer."""
+        return Subscriptions(one for one in self if one.consumer != consumer)
+
+    def leads_to(self, subscription: Subscription | None, consumer: Consumer) -> bool:
+        """Tell whether a subscription is the consumer's own, or replaces it, directly or by way of others."""
+        while subscription is not None and subscription.consumer != consumer:
+            replacing = subscription.replacing
+            subscription = self.find(replacing) if replacing is not None else None
+        return subscription is not None
 
 
 def _union(one: Fields, other: Fields) -> Fields:
@@ -83,7 +113,7 @@ def _union(one: Fields, other: Fields) -> Fields:
 
 
 def name_of(consumer: Consumer) -> str:
-    """Return what people call a consumer: its addon or module, and its qualified name."""
+    """Return a consumer's name for messages: its addon or module, and its qualified name."""
     inner = consumer
     while hasattr(inner, "func"):
         inner = inner.func
@@ -92,7 +122,7 @@ def name_of(consumer: Consumer) -> str:
     return f"{where}:{qualified}" if where else qualified
 
 
-def names(value: str | Iterable[str] | None, what: str) -> tuple[str, ...] | None:
+def as_names(value: str | Iterable[str] | None, what: str) -> tuple[str, ...] | None:
     """Return a name or names as a tuple, None for None.
 
     :raises TypeError: when one is not a string
@@ -100,10 +130,10 @@ def names(value: str | Iterable[str] | None, what: str) -> tuple[str, ...] | Non
     """
     if value is None:
         return None
-    found = (value,) if isinstance(value, str) else tuple(value)
-    for name in found:
+    names = (value,) if isinstance(value, str) else tuple(value)
+    for name in names:
         if not isinstance(name, str):
             raise TypeError(f"{what} are names (str), got {name!r}")
-    if not found:
+    if not names:
         raise ValueError(f"{what} names nothing: leave it out for all of them")
-    return found
+    return names

@@ -1,7 +1,4 @@
-"""The bindings of a record go before it does.
-
-This comes before ``base_events`` so that a consumer of the record's deletion still finds its bindings.
-"""
+"""The deletion of bindings along with their record; ``Base.unlink`` in ``base_events`` calls it."""
 
 from __future__ import annotations
 
@@ -12,16 +9,13 @@ from odoo.tools import frozendict, ormcache
 class Base(models.AbstractModel):
     _inherit = "base"
 
-    def unlink(self):
-        if self and self._name in self._connector_cascades():
-            # Who may not delete the records must not lose them their bindings, even if the caller goes on after that.
-            self.check_access("unlink")
-            self._connector_unlink_bindings()
-        return super().unlink()
-
     def _connector_unlink_bindings(self):
         """Unlink the bindings of these records, and of those that the database deletes along with them."""
         cascades = self._connector_cascades()
+        if not self or self._name not in cascades:
+            return
+        # A user who may not delete the records must not delete their bindings, even if the caller catches the refusal.
+        self.check_access("unlink")
         todo, seen, bindings = [self.sudo().with_context(active_test=False)], {}, []
         while todo:
             records = todo.pop()

@@ -1,11 +1,11 @@
-"""The events of every model's create, write and unlink."""
+"""The hooks of every model's create, write and unlink: events, and the deletion of bindings."""
 
 from __future__ import annotations
 
 from odoo import api, models
 
 from ..events import orm
-from ..events.listening import listening
+from ..events.model_subscriptions import model_subscriptions
 
 
 class Base(models.AbstractModel):
@@ -13,42 +13,45 @@ class Base(models.AbstractModel):
 
     @api.model_create_multi
     def create(self, vals_list):
-        heard = listening(self)
-        if heard is None:
+        subscriptions = model_subscriptions(self)
+        if subscriptions is None:
             return super().create(vals_list)
-        with orm.writing(heard, self.env):
+        with orm.write_scope(subscriptions, self.env):
             records = super().create(vals_list)
-        orm.created(heard, records, vals_list)
+        orm.created(subscriptions, records, vals_list)
         return records
 
     def write(self, vals):
-        heard = listening(self)
-        if heard is None:
+        subscriptions = model_subscriptions(self)
+        if subscriptions is None:
             return super().write(vals)
-        with orm.writing(heard, self.env):
+        with orm.write_scope(subscriptions, self.env):
             result = super().write(vals)
-        orm.written(heard, self, vals)
+        orm.written(subscriptions, self, vals)
         return result
 
     def unlink(self):
-        heard = listening(self)
-        if heard is None:
+        """Fire the event, delete the bindings, then the records: a consumer of the event still finds the bindings."""
+        subscriptions = model_subscriptions(self)
+        if subscriptions is None:
+            self._connector_unlink_bindings()
             return super().unlink()
-        orm.unlinking(heard, self)
-        with orm.writing(heard, self.env):
+        orm.unlinking(subscriptions, self)
+        with orm.write_scope(subscriptions, self.env):
+            self._connector_unlink_bindings()
             return super().unlink()
 
     def _write_multi(self, vals_list):
         result = super()._write_multi(vals_list)
-        heard = listening(self)
-        if heard is not None and heard.collects:
+        subscriptions = model_subscriptions(self)
+        if subscriptions is not None and subscriptions.collects:
             orm.columns_flushed(self, vals_list)
         return result
 
     def _compute_field_value(self, field):
         result = super()._compute_field_value(field)
         if field.store:
-            heard = listening(self)
-            if heard is not None and heard.collects:
+            subscriptions = model_subscriptions(self)
+            if subscriptions is not None and subscriptions.collects:
                 orm.recomputed(self, field)
         return result

@@ -113,6 +113,8 @@ class ConnectorBindingMixin(models.AbstractModel):
     _name = "connector.binding.mixin"
     _description = "Connector Binding"
     _is_connector_binding = True
+    #: ``on_record_change`` reports what changes on the record as a change of its bindings.
+    _reports_inherited_changes = True
 
     #: The columns that, with ``backend_id``, tell one external record from all others.
     _external_key = ("external_id",)

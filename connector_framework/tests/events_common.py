@@ -17,8 +17,8 @@ class EventCase(TransactionCase):
         super().setUp()
         self.env.cr.flush()
         for event in (on_record_create, on_record_write, on_record_unlink, on_record_change):
-            self.addCleanup(event._change, event._subscriptions)
-            event._change(())
+            self.addCleanup(event.replace_all, event.subscriptions)
+            event.replace_all(())
 
     def listen(self, event, models=None, **options):
         """Subscribe a consumer that appends (records, payload) to the list that is returned."""

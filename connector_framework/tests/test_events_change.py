@@ -11,7 +11,7 @@ from odoo.fields import Command
 from odoo.tests import TransactionCase, new_test_user, tagged
 
 from ..events import on_record_change
-from ..events.changes import changes_of, known_changes
+from ..events.changes import change_log, find_change_log
 from ..exceptions import ConnectorError
 from .events_common import EventCase
 
@@ -206,8 +206,8 @@ class TestChange(EventCase):
         """For a model without a consumer nothing is collected."""
         self.env["res.partner.category"].create({"name": "A"})
         self.env.flush_all()
-        changes = known_changes(self.env.cr)
-        self.assertFalse(changes and any(changes._segments))
+        changes = find_change_log(self.env.cr)
+        self.assertFalse(changes and any(changes.segments))
 
     # -- in whose name --
 
@@ -462,8 +462,8 @@ class TestChange(EventCase):
         for number in range(20):
             with self.env.cr.savepoint(flush=False):
                 self.one.ref = str(number)
-        self.assertLessEqual(len(changes_of(self.env.cr)._segments), 2)
-        self.assertEqual(changes_of(self.env.cr)._marks, [])
+        self.assertLessEqual(len(change_log(self.env.cr).segments), 2)
+        self.assertEqual(change_log(self.env.cr)._marks, [])
         self.assertEqual(self.only(self.one), {"ref"})
 
     def test_hook_is_gone(self):
@@ -605,7 +605,7 @@ class TestChange(EventCase):
         """Odoo's test case copies the pending data before each test: the copy is independent and complete."""
         self.one.ref = "x"
         data = deepcopy(self.env.cr.precommit.data)
-        copied = next(value for value in data.values() if type(value).__name__ == "Changes")
+        copied = next(value for value in data.values() if type(value).__name__ == "ChangeLog")
         self.two.ref = "y"
         self.assertEqual([change.ids for change in copied.take().values()], [{self.one.id}])
         self.only(self.one | self.two)

@@ -20,8 +20,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "events.md"
 class TestEventDocs(TransactionCase):
     def setUp(self):
         super().setUp()
-        for event in list(Event._events):
-            self.addCleanup(event._change, event._subscriptions)
+        for event in list(Event.instances):
+            self.addCleanup(event.replace_all, event.subscriptions)
 
     def test_examples(self):
         """All examples of the page run, one after the other."""

@@ -9,7 +9,7 @@ from odoo.fields import Command
 from odoo.tests import new_test_user, tagged
 
 from ..events import on_record_change, on_record_create, on_record_unlink, on_record_write
-from ..events.listening import listening
+from ..events.model_subscriptions import model_subscriptions
 from .events_common import EventCase
 
 
@@ -234,9 +234,9 @@ class TestOrmEvents(EventCase):
         """For a model that nobody listens to there is nothing to do, but to watch what others' changes recompute."""
         consumer = on_record_write.subscribe(lambda records, vals: None, "res.country")
         self.addCleanup(on_record_write.unsubscribe, consumer)
-        self.assertIsNone(listening(self.partners))
+        self.assertIsNone(model_subscriptions(self.partners))
         self.subscribe(on_record_change, lambda records, fields: None, "res.country")
-        found = listening(self.partners)
+        found = model_subscriptions(self.partners)
         self.assertTrue(found.tracks)
         self.assertFalse(found.creates or found.writes or found.unlinks or found.collects)
-        self.assertTrue(listening(self.env["res.country"]).writes)
+        self.assertTrue(model_subscriptions(self.env["res.country"]).writes)

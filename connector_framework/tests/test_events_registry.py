@@ -42,11 +42,11 @@ class TestEventRegistry(BaseCase):
     def setUp(self):
         super().setUp()
         self.event = Event("on_test")
-        self.write = type(on_record_write)("on_test_write", changed="vals")
+        self.write = type(on_record_write)("on_test_write", fields_key="vals")
         self.database = environment()
         self.calls = []
         for event in (self.event, self.write):
-            self.addCleanup(Event._events.discard, event)
+            self.addCleanup(Event.instances.discard, event)
 
     def consumer(self, name="consumer", addon="connector_framework"):
         return consumer_of(addon, self.calls, name)
@@ -87,9 +87,9 @@ class TestEventRegistry(BaseCase):
         """The same subscription again changes nothing: one call, and what was looked up stays."""
         consumer = self.consumer()
         self.write.subscribe(consumer, "a.model", fields=["name"])
-        generation = Event._generation
+        generation = Event.generation
         self.write.subscribe(consumer, "a.model", fields=["name"])
-        self.assertEqual(Event._generation, generation)
+        self.assertEqual(Event.generation, generation)
         self.assertEqual(self.fire(event=self.write, vals={"name": 1}), ["consumer"])
 
     def test_again_with_other_fields(self):

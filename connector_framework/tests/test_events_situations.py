@@ -10,7 +10,7 @@ from odoo.fields import Command
 from odoo.tests import BaseCase, new_test_user, tagged
 
 from ..events import on_record_change, on_record_create, on_record_unlink, on_record_write
-from ..events.listening import _bindings
+from ..events.model_subscriptions import heirs
 from .events_common import EventCase
 
 
@@ -177,7 +177,7 @@ class TestEventSituations(EventCase):
         user = new_test_user(self.env, "events_user", groups="base.group_user")
         user.active = False
         other = new_test_user(self.env, "events_other", groups="base.group_user")
-        with patch.object(type(user), "_is_connector_binding", True, create=True):
+        with patch.object(type(user), "_reports_inherited_changes", True, create=True):
             changed = self.changes("res.users")
             (user | other).partner_id.write({"function": "x"})
             self.partner.write({"function": "not a user's"})
@@ -190,7 +190,7 @@ class TestEventSituations(EventCase):
     def test_binding_and_record(self):
         """A write through the binding, and one on its record, are one delivery of the binding model."""
         user = new_test_user(self.env, "events_user", groups="base.group_user")
-        with patch.object(type(user), "_is_connector_binding", True, create=True):
+        with patch.object(type(user), "_reports_inherited_changes", True, create=True):
             changed = self.changes("res.users")
             user.write({"function": "x", "signature": "y"})
             user.partner_id.write({"ref": "z"})
@@ -200,7 +200,7 @@ class TestEventSituations(EventCase):
         """A field of the record that is recomputed is reported for the binding."""
         user = new_test_user(self.env, "events_user", groups="base.group_user")
         user.partner_id.parent_id = self.partner
-        with patch.object(type(user), "_is_connector_binding", True, create=True):
+        with patch.object(type(user), "_reports_inherited_changes", True, create=True):
             changed = self.changes("res.users")
             self.partner.name = "Renamed"
             ((records, fields),) = changed()
@@ -210,7 +210,7 @@ class TestEventSituations(EventCase):
     def test_binding_own_field(self):
         """A field that the binding has of its own, under the same name, is not the record's."""
         user = new_test_user(self.env, "events_user", groups="base.group_user")
-        with patch.object(type(user), "_is_connector_binding", True, create=True):
+        with patch.object(type(user), "_reports_inherited_changes", True, create=True):
             changed = self.changes("res.users")
             self.assertFalse(user._fields["active"].inherited)
             user.partner_id.write({"active": True})
@@ -220,7 +220,7 @@ class TestEventSituations(EventCase):
         """The bindings are found whatever the writer may see."""
         other = new_test_user(self.env, "events_other", groups="base.group_user")
         writer = new_test_user(self.env, "events_writer", groups="base.group_user,base.group_partner_manager")
-        with patch.object(type(other), "_is_connector_binding", True, create=True):
+        with patch.object(type(other), "_reports_inherited_changes", True, create=True):
             changed = self.changes("res.users")
             self.env["ir.rule"].create(
                 {
@@ -236,11 +236,11 @@ class TestEventSituations(EventCase):
     def test_binding_without_consumer(self):
         """Without a consumer of the binding model nothing is collected for the record's model."""
         user = new_test_user(self.env, "events_user", groups="base.group_user")
-        with patch.object(type(user), "_is_connector_binding", True, create=True):
+        with patch.object(type(user), "_reports_inherited_changes", True, create=True):
             self.changes("res.country")
             user.partner_id.write({"function": "x"})
-            changes = next(v for v in self.env.cr.precommit.data.values() if type(v).__name__ == "Changes")
-            self.assertFalse(any(changes._segments))
+            changes = next(v for v in self.env.cr.precommit.data.values() if type(v).__name__ == "ChangeLog")
+            self.assertFalse(any(changes.segments))
 
     # -- commands --
 
@@ -383,7 +383,7 @@ class TestBindingPaths(BaseCase):
                     _name=name,
                     _inherits=inherits,
                     _inherits_children=set(children),
-                    _is_connector_binding=binding,
+                    _reports_inherited_changes=binding,
                     _abstract=name == "mixin",
                     env=self,
                 )
@@ -395,6 +395,6 @@ class TestBindingPaths(BaseCase):
         env.add("binding.template", {"template": "odoo_id"}, [], True)
         env.add("binding.variant", {"variant": "odoo_id"}, [], True)
         self.assertEqual(
-            list(_bindings(env["template"])), [("binding.template", "odoo_id"), ("binding.variant", "odoo_id.tmpl_id")]
+            list(heirs(env["template"])), [("binding.template", "odoo_id"), ("binding.variant", "odoo_id.tmpl_id")]
         )
-        self.assertEqual(list(_bindings(env["variant"])), [("binding.variant", "odoo_id")])
+        self.assertEqual(list(heirs(env["variant"])), [("binding.variant", "odoo_id")])

@@ -55,6 +55,12 @@ class TestImports(BaseCase):
         """The reading above finds imports, or it would prove nothing."""
         self.assertIn("references", set().union(*map(_imported_packages, (ROOT / "adapters").rglob("*.py"))))
 
+    def test_events_know_nothing_of_connectors(self):
+        """Nor do they by the name of an attribute, which no import shows."""
+        for path in (ROOT / "events").rglob("*.py"):
+            with self.subTest(path=path.name):
+                self.assertNotRegex(path.read_text().lower(), r"backend|binding")
+
     def test_packages_say_what_they_are(self):
         """Each package opens with a docstring and lists its public names, which exist."""
         import importlib
