@@ -13,7 +13,14 @@ from typing import Any, ClassVar
 
 from odoo.tools import str2bool
 
-from ..exceptions import AuthenticationError, ConfigurationError, ConnectorError, NetworkError, RateLimitedError
+from ..exceptions import (
+    AuthenticationError,
+    ConfigurationError,
+    ConnectorError,
+    ExternalNotFoundError,
+    NetworkError,
+    RateLimitedError,
+)
 from ..masking import Masker
 from ..references import ConnectorUnit
 from .errors import CircuitOpenError
@@ -64,15 +71,21 @@ class Adapter(ConnectorUnit):
         """
         raise self._not_implemented("read")
 
-    def read_many(self, ids: Sequence[Any], fields: Sequence[str] | None = None) -> list[dict[str, Any]]:
-        """Return records in the order of ``ids``; one call each unless the adapter knows better.
+    def read_many(self, ids: Sequence[Any], fields: Sequence[str] | None = None) -> dict[Any, dict[str, Any]]:
+        """Return records by the ids that were asked for; one call each unless the adapter knows better.
 
-        :raises ExternalNotFoundError: when one of them does not exist there
+        What does not exist is left out. An answer is matched by the ids that it holds, never by its order.
         """
-        return [self.read(external_id, fields) for external_id in ids]
+        records = {}
+        for external_id in ids:
+            try:
+                records[external_id] = self.read(external_id, fields)
+            except ExternalNotFoundError as error:
+                _logger.debug("%r: %s", self, error)
+        return records
 
-    def search_read(self, filters: Any = None, cursor: Any = None) -> tuple[list[dict[str, Any]], Any]:
-        """Return one page of records, and the cursor of the next page or None after the last."""
+    def search_read(self, filters: Any = None, cursor: Any = None) -> tuple[dict[Any, dict[str, Any]], Any]:
+        """Return one page of records by id, and the cursor of the next page or None after the last."""
         ids, next_cursor = self.search(filters, cursor)
         return self.read_many(ids), next_cursor
 
@@ -83,6 +96,18 @@ class Adapter(ConnectorUnit):
     def write(self, external_id: Any, data: Mapping[str, Any]) -> Any:
         """Change the given fields of a record."""
         raise self._not_implemented("write")
+
+    def write_many(self, changes: Sequence[tuple[Any, Mapping[str, Any]]]) -> list[Exception | None]:
+        """Change several records in one call: (id, data) each; return None or what it was refused with, in order."""
+        raise self._not_implemented("write_many")
+
+    def create_many(self, records: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Create several records in one call; return the id of each, or the exception it was refused with, in order."""
+        raise self._not_implemented("create_many")
+
+    def count(self, filters: Any = None) -> int:
+        """Return how many records match."""
+        raise self._not_implemented("count")
 
     def delete(self, external_id: Any) -> Any:
         """Delete a record."""

@@ -58,6 +58,12 @@ class ConnectorBackendMixin(models.AbstractModel):
         copy=False,
     )
     last_error = fields.Text(readonly=True, copy=False)
+    accept_gone_until = fields.Datetime(
+        string="Accept Deletions Until",
+        copy=False,
+        help="Until then any number of records that the other system reports as gone is taken for deleted. Otherwise an"
+        " import stops when there are suspiciously many, as in an outage.",
+    )
 
     # -- set up --------------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from zlib import crc32
 
 from odoo import api, fields, models
@@ -12,9 +12,11 @@ from odoo.tools import frozendict
 
 from ..binders import Binder
 from ..events import origin_of
-from ..exceptions import NoUnitError
+from ..exceptions import NoUnitError, SkipError
 from ..queue import job_options
-from ..synchronizers import BatchImporter, DelayedBatchImporter, Deleter, Exporter, Importer, conflict
+from ..synchronizers import BatchImporter, DelayedBatchImporter, Deleter, Exporter, Importer, Outcomes
+from ..synchronizers.agreement import clear_conflict
+from ..synchronizers.keys import batch_key, delete_key, export_key, import_key
 from .backend import MANAGER_GROUP
 
 #: A unique violation of an index with this ending means that another process has bound the same record meanwhile.
@@ -81,19 +83,24 @@ def _shown(value):
 
 
 def _import_key(records, backend, external_id, force=False):
-    return f"connector.import:{backend._name},{backend.id}:{records._name}:{external_id}"
+    return import_key(records, backend, external_id)
 
 
 def _batch_key(records, backend, *args, **kwargs):
-    return f"connector.batch:{backend._name},{backend.id}:{records._name}"
+    return batch_key(records, backend)
+
+
+def _run_key(records, backend, filters=None):
+    """Return the key of the batch without filters, of which one waits or runs at a time."""
+    return batch_key(records, backend) if filters is None else None
 
 
 def _export_key(records, *args, **kwargs):
-    return f"connector.export:{records._name}:{','.join(map(str, records.ids))}"
+    return export_key(records)
 
 
 def _delete_key(records, backend, external_id):
-    return f"connector.delete:{backend._name},{backend.id}:{records._name}:{external_id}"
+    return delete_key(records, backend, external_id)
 
 
 class ConnectorBindingMixin(models.AbstractModel):
@@ -221,7 +228,7 @@ class ConnectorBindingMixin(models.AbstractModel):
         """Decide conflicts for what Odoo has: export it."""
         self._check_may_decide()
         for binding in self:
-            conflict.clear(binding)
+            clear_conflict(binding)
             binding.as_job().export_record()
 
     def action_keep_external(self):
@@ -230,7 +237,7 @@ class ConnectorBindingMixin(models.AbstractModel):
         for binding in self:
             with binding.backend_id.work_on(self._name) as work:
                 external_id = work.unit(Binder).to_external(binding)
-            conflict.clear(binding)
+            clear_conflict(binding)
             self.browse().as_job().import_record(binding.backend_id, external_id, force=True)
 
     def _check_may_decide(self):
@@ -242,13 +249,14 @@ class ConnectorBindingMixin(models.AbstractModel):
 
     @api.model
     @api.private
-    @job_options(exclusive_key=_batch_key)
+    @job_options(exclusive_key=_batch_key, identity_key=_run_key, identity_until="done")
     def import_batch(self, backend, filters=None):
-        """Import the records of a backend, as its batch importer does it: at once, by jobs, in bulk.
+        """Import the records of a backend, as its batch importer does it: at once or by jobs.
 
-        :param filters: what the API filters by; None: what is new since the last time where there is a stream, else all
+        :param filters: what the API filters by; None: what is new since the last time where there is a stream, else
+            all. Such a batch is stored once at a time: while it waits or runs, its job is returned
         """
-        with backend.with_env(self.env).work_on(self._name) as work:
+        with self._importing_from(backend) as work:
             return self._batch_importer(work).run(filters)
 
     @api.model
@@ -256,7 +264,7 @@ class ConnectorBindingMixin(models.AbstractModel):
     @job_options(exclusive_key=_batch_key)
     def _import_page(self, backend, filters, cursor, progress):
         """Import one page of the records of a backend; a batch enqueues it for the page after."""
-        with backend.with_env(self.env).work_on(self._name) as work:
+        with self._importing_from(backend) as work:
             return self._batch_importer(work).run_page(filters, cursor, progress)
 
     def _batch_importer(self, work):
@@ -273,8 +281,33 @@ class ConnectorBindingMixin(models.AbstractModel):
 
         :param force: even if nothing seems to have changed there
         """
-        with backend.with_env(self.env).work_on(self._name) as work:
+        with self._importing_from(backend) as work:
             return work.unit(Importer).run(external_id, force=force)
+
+    @api.model
+    @api.private
+    def import_records(self, backend, external_ids, force=False):
+        """Import a chunk of records of a backend.
+
+        :param force: even those that do not seem to have changed
+        :return: counts by outcome, see :class:`~..synchronizers.Outcomes`
+        """
+        with self._importing_from(backend) as work:
+            return work.unit(Importer).run_many(external_ids, force=force)
+
+    @contextmanager
+    def _importing_from(self, backend):
+        """Open a work session on a backend to import from.
+
+        :raises SkipError: when the backend is deleted or archived
+        """
+        backend = backend.with_env(self.env)
+        if not backend.exists():
+            raise SkipError(f"the backend of this job no longer exists: {backend}")
+        if not backend.active:
+            raise SkipError(f"{backend.display_name} is archived: nothing is imported from it")
+        with backend.work_on(self._name) as work:
+            yield work
 
     @api.private
     @job_options(exclusive_key=_export_key)
@@ -283,16 +316,22 @@ class ConnectorBindingMixin(models.AbstractModel):
 
         :param fields: names of the fields that changed; None: all of them
         """
-        results = []
-        for binding in self:
-            with binding.backend_id.work_on(self._name) as work:
-                results.append(work.unit(Exporter).run(binding, fields=fields))
-        return ", ".join(results)
+        outcomes = Outcomes()
+        for backend, bindings in self.grouped("backend_id").items():
+            with backend.work_on(self._name) as work:
+                exporter = work.unit(Exporter)
+                if len(self) == 1:
+                    return exporter.run(bindings, fields=fields)
+                outcomes += exporter.run_many(bindings, fields=fields)
+        return outcomes
 
     @api.model
     @api.private
     @job_options(exclusive_key=_delete_key)
     def export_delete_record(self, backend, external_id):
-        """Delete a record in the other system."""
-        with backend.with_env(self.env).work_on(self._name) as work:
+        """Delete a record in the external system."""
+        backend = backend.with_env(self.env)
+        if not backend.exists():
+            raise SkipError(f"the backend of this job no longer exists: {backend}")
+        with backend.work_on(self._name) as work:
             return work.unit(Deleter).run(external_id)

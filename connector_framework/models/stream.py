@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
+from odoo.fields import Domain
 
 from .backend import MANAGER_GROUP
+
+_logger = logging.getLogger(__name__)
 
 
 class ConnectorStream(models.Model):
@@ -28,6 +33,7 @@ class ConnectorStream(models.Model):
     cursor = fields.Json(readonly=True)
     cursor_text = fields.Char(string="Position", compute="_compute_cursor_text")
     date_advanced = fields.Datetime(string="Last Complete Run", readonly=True)
+    run_job_ids = fields.Json(readonly=True)
     rewind_to = fields.Datetime(help="Where the next run begins after a rewind; empty: with the first record.")
 
     _backend_name_unique = models.UniqueIndex("(backend_model, backend_id, name)")
@@ -72,13 +78,46 @@ class ConnectorStream(models.Model):
         )
 
     @api.private
-    def advance(self, cursor):
-        """Write how far the import got, to be committed with what it did.
+    def advance(self, cursor, before=None):
+        """Write how far the import got, to be committed with its last page.
 
-        :param cursor: what JSON can hold
+        A stream that was rewound while the run was on stays where it was rewound to.
+
+        :param cursor: a JSON value
+        :param before: the cursor when the run began; None for the first record
         """
         self.ensure_one()
+        if (self.cursor or None) != (before or None):
+            _logger.info("%s was moved during its run: the next run begins at %s", self, self.cursor or "the start")
+            return
         self.write({"cursor": cursor, "date_advanced": fields.Datetime.now()})
+
+    @api.private
+    def track(self, jobs):
+        """Keep the jobs of the run that is on; finished ones are dropped."""
+        self.ensure_one()
+        self.run_job_ids = [*self._unfinished().ids, *jobs.ids]
+
+    @api.private
+    def unfinished_jobs(self):
+        """Return how many jobs of the last run are still to come: one run at a time, to its last record.
+
+        A chunk that waits for its next attempt does not hold the next run back.
+        """
+        self.ensure_one()
+        return len(self._unfinished())
+
+    def _unfinished(self):
+        is_due = Domain("eta", "=", False) | Domain("eta", "<=", self.env.cr.now())
+        return (
+            self.env["connector.job"]
+            .sudo()
+            .search(
+                Domain("id", "in", self.run_job_ids or [])
+                & Domain("state", "in", ["waiting", "pending", "running"])
+                & (is_due | Domain("method_name", "=", "_import_page"))
+            )
+        )
 
     @api.private
     def rewind(self, cursor=None):

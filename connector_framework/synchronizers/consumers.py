@@ -11,6 +11,8 @@ from ..binders import Binder
 from ..events import on_record_change, on_record_unlink, origin_of
 from ..exceptions import NoUnitError
 from ..mappings import ExportMapper
+from .enqueue import enqueue_exports
+from .exporter import Exporter
 
 __all__ = ["delete_on_unlink", "export_on_change"]
 
@@ -112,27 +114,30 @@ def _by_backend(bindings: Any) -> Iterator[tuple[Any, Any]]:
 def _enqueue_exports(
     backend: Any, bindings: Any, changed: frozenset[str], wanted: frozenset[str] | None, options: dict[str, Any]
 ) -> None:
-    """Enqueue a job for each binding for which the change counts."""
+    """Enqueue jobs for the bindings for which the change counts: one each, or chunks if the adapter takes several."""
     model_name = bindings._name
     with backend.work_on(model_name) as work:
-        there = work.unit(Binder).to_external_many(bindings)
+        bound = work.unit(Binder).to_external_many(bindings)
         if wanted is None:
             try:
                 wanted = frozenset(work.reference.get_class(ExportMapper, model_name, work.env).source_fields())
             except NoUnitError:
                 wanted = changed - BOOKKEEPING
+        sizes = _chunk_sizes(work) if len(bindings) > 1 else (1, 1)
     names = sorted(changed & wanted)
-    if names:
-        _enqueue(bindings.filtered(lambda binding: binding in there), names, options)
-    if names or changed & CREATION:
-        _enqueue(bindings.filtered(lambda binding: binding not in there), None, options)
+    known = bindings.filtered(lambda binding: binding in bound)
+    if names and known:
+        enqueue_exports(known, names, sizes[0], **options)
+    if (names or changed & CREATION) and bindings - known:
+        enqueue_exports(bindings - known, None, sizes[1], **options)
 
 
-def _enqueue(bindings: Any, names: list[str] | None, options: dict[str, Any]) -> None:
-    if bindings:
-        bindings.as_job(**{"identity_key": _identity_key, **options, "split": 1}).export_record(fields=names)
-
-
-def _identity_key(bindings: Any, fields: list[str] | None = None) -> str:
-    ids = ",".join(map(str, bindings.ids))
-    return f"connector.export:{bindings._name}:{ids}:{'*' if fields is None else ','.join(fields)}"
+def _chunk_sizes(work: Any) -> tuple[int, int]:
+    """Return how many bindings one job exports: of those that are bound, and of new ones."""
+    exporter = work.unit(Exporter)
+    try:
+        return tuple(  # type: ignore[return-value]
+            exporter.chunk_size if exporter.sends_together(method) else 1 for method in ("write_many", "create_many")
+        )
+    except NoUnitError:  # The exporter sends without an adapter.
+        return 1, 1

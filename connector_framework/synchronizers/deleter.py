@@ -1,26 +1,30 @@
-"""Deleting one record in the other system."""
+"""Deleting one external record."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..exceptions import ExternalNotFoundError
-from .synchronizer import Synchronizer, as_text
+from .keys import id_token
+from .synchronizer import Synchronizer
 
 __all__ = ["Deleter"]
 
 
 class Deleter(Synchronizer):
-    """Deletes a record in the other system, whose binding is usually gone already."""
+    """Delete an external record, whose binding is usually gone already.
+
+    Steps to override: ``_delete(external_id)``, ``_after_delete(external_id)``.
+    """
 
     _usable_as_is = True
 
     def run(self, external_id: Any) -> str:
-        """Delete a record there; one that is not there any more is as good as deleted.
+        """Delete an external record; one that does not exist any more is as good as deleted.
 
         :return: "deleted", or "was gone already"
         """
-        self._lock(f"delete {as_text(external_id)}")
+        self._lock(f"delete {id_token(external_id)}")
         try:
             with self._concerning(external_id=external_id):
                 self._delete(external_id)
@@ -33,4 +37,4 @@ class Deleter(Synchronizer):
         self.adapter.delete(external_id)
 
     def _after_delete(self, external_id: Any) -> None:
-        """Do what is left to do when the record is deleted."""
+        """Take the last step, with the external record deleted."""

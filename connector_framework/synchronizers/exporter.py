@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
-import json
-import logging
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar
 
-from ..exceptions import ConnectorError
-from . import conflict
+from ..adapters import Adapter
+from .agreement import Agreement
+from .export_chunk import ChunkExport
+from .outcomes import Outcomes
 from .synchronizer import Synchronizer, digest
 
 __all__ = ["Exporter"]
 
-_logger = logging.getLogger(__name__)
-
-#: Characters of the hash of one target; a collision costs one update that is not sent, in 2^48.
-_HASH_LENGTH = 12
-
 
 class Exporter(Synchronizer):
-    """Exports one binding: creates the record in the other system, or sends what has changed.
+    """Export bindings: create their external records, or send what changed.
 
-    The steps, each a method to override: lock, export what it depends on, map, skip what was sent already, create or
-    update there, bind, after export. In a job, the new external id is committed as soon as it is bound.
+    In a job, the new external id is committed as soon as it is bound. Steps to override, in their order:
+
+    ===================================  =============================================================================
+    ``_lock_binding()``                  lock the binding until the end of the transaction
+    ``_export_dependencies()``           call :meth:`export_dependency`
+    ``_map(for_create, fields)``         return the values to send
+    ``_changed(values, binding)``        return what is to be sent of them
+    ``_validate(values)``                raise ``MappingError``
+    ``_create(values)``                  create the external record and return its id
+    ``_find_external(values)``           return the id of a record that is there already, by a natural key
+    ``_update(external_id, values)``     change the external record
+    ``_bind(external_id)``               bind the external id
+    ``_create_binding(record, values)``  create the binding of a record of Odoo, for a dependency
+    ``_after_export(binding)``           the last step, with the binding (1) bound
+    ===================================  =============================================================================
+
+    Inside a step, ``self.binding`` is the binding that is exported. Helpers to call: ``_commit()``,
+    ``_idempotency_key()``, ``values_of(binding)``.
     """
 
+    _kind: ClassVar[str | None] = "exporter"
     _usable_as_is = True
     _mapper_kind = "export_mapper"
+
+    #: Bindings that one job exports, where the adapter has ``write_many`` or ``create_many``.
+    chunk_size: ClassVar[int] = 50
 
     #: The binding (1) that is being exported.
     binding: Any = None
@@ -35,48 +51,87 @@ class Exporter(Synchronizer):
     def run(self, binding: Any, fields: Iterable[str] | None = None) -> str:
         """Export a binding.
 
-        :param fields: names of the fields that changed, only what these feed is sent; None: all. A record that is not
-            there yet is created whole
+        :param fields: names of the fields that changed, only what these feed is sent; None: all. A new record is
+            created whole
         :return: "created", "updated", "unchanged" or "no longer exists"
         :raises ConcurrentUpdateError: when another process exports it, or changes it, at the same time
         """
         binding = binding.with_env(self.env)
         if not binding.exists():
             return "no longer exists"
+        external_id = self.binder.to_external(binding)
+        with self._exporting(binding, external_id):
+            return self._run(external_id, None if fields is None else list(fields))
+
+    def run_many(self, bindings: Any, fields: Iterable[str] | None = None) -> Outcomes:
+        """Export bindings (n) of this backend together, each with an outcome of its own.
+
+        What changed goes out in one ``adapter.write_many``, what is new in one ``create_many``, as far as the adapter
+        has them. A binding that cannot be exported now gets an ``export_record`` job of its own.
+
+        :return: counts by outcome; as text the result of the job
+        :raises RetryableError: when none of the bindings could be exported now
+        """
+        return ChunkExport(self, bindings, fields).run()
+
+    def sends_together(self, method: str) -> bool:
+        """Tell whether several bindings can be sent in one call.
+
+        :param method: ``write_many`` or ``create_many``
+        """
+        step = {"write_many": "_update", "create_many": "_create"}[method]
+        is_plain = getattr(type(self), step) is getattr(Exporter, step)
+        return is_plain and getattr(type(self.adapter), method) is not getattr(Adapter, method)
+
+    @contextmanager
+    def _exporting(self, binding: Any, external_id: Any) -> Iterator[None]:
+        """Make a binding (1) the one that the steps export, and show the calls inside on its timeline."""
         before, self.binding = self.binding, binding
         try:
-            with self._concerning(binding, self.binder.to_external(binding)):
-                return self._run(None if fields is None else list(fields))
+            with self._concerning(binding, external_id):
+                yield
         finally:
             self.binding = before
 
-    def _run(self, fields: list[str] | None) -> str:
-        self._lock_binding()
+    def _prepare(self, external_id: Any, fields: list[str] | None) -> dict[str, Any] | str:
+        """Take all steps before the sending.
+
+        :param external_id: None for a new record
+        :return: the values to send; a text, the outcome, when there is nothing to send
+        """
         if self.binding.sync_state == "conflict":
             return "waits for a person to decide a conflict"
-        external_id = self.binder.to_external(self.binding)
-        for_create = external_id is None
+        is_new = external_id is None
         self._export_dependencies()
-        values = self._map(for_create, None if for_create else fields)
-        if not for_create:
+        values = self._map(is_new, None if is_new else fields)
+        if not is_new:
             values = self._changed(values, self.binding)
             if not values:
                 return "unchanged"
-            settled = self._settle(external_id)
+            settled = self.unit(Agreement).settle_export(external_id, self.binding)
             if settled:
                 return settled
         self._validate(values)
+        return values
+
+    def _sent(self, external_id: Any, values: dict[str, Any]) -> None:
+        """Record on the binding what was sent."""
+        self.unit(Agreement).remember(values, self.binding)
+        self._bind(external_id)
+
+    def _run(self, external_id: Any, fields: list[str] | None) -> str:
+        self._lock_binding()
+        for_create = external_id is None
+        values = self._prepare(external_id, fields)
+        if isinstance(values, str):
+            return values
         if for_create:
-            external_id = self._create(values)
-            self._remember(values, self.binding)
-            self._bind(external_id)
+            self._sent(self._create(values), values)
             # From here on a failure must not lose the id: the next attempt would create the record again.
-            if self._checkpoint():
-                self._lock_binding()
+            self._commit()
         else:
             self._update(external_id, values)
-            self._remember(values, self.binding)
-            self._bind(external_id)
+            self._sent(external_id, values)
         with self.work.origin():
             self._after_export(self.binding.with_env(self.env))
         return "created" if for_create else "updated"
@@ -92,7 +147,7 @@ class Exporter(Synchronizer):
         """Export what the record refers to, by :meth:`export_dependency`."""
 
     def export_dependency(self, record: Any, model_name: str, values: Mapping[str, Any] | None = None) -> Any:
-        """Export another record that this one refers to, unless it is there already; return its binding (0..1).
+        """Export another record that this one refers to, unless it is bound; return its binding (0..1).
 
         :param record: a record of Odoo (0..1), or its binding
         :param model_name: the binding model
@@ -107,9 +162,8 @@ class Exporter(Synchronizer):
                 with self.work.origin():
                     binding = exporter._create_binding(record.with_env(self.env), values or {}).with_env(self.env)
                 binding = binding.with_env(self.env)
-                # The binding stays, so that after a crash its record is looked for there before it is created again.
-                if self._checkpoint():
-                    self._lock_binding()
+                # The binding stays, so that after a crash its external record is found before it is created again.
+                self._commit()
         if binding and exporter.binder.to_external(binding) is None:
             exporter.run(binding)
         return binding
@@ -122,8 +176,8 @@ class Exporter(Synchronizer):
         """Return the values to send."""
         return self.mapper.map_record(self.binding).values(for_create=for_create, fields=fields)
 
-    def _values_of(self, binding: Any) -> dict[str, Any]:
-        """Return what would be sent of a binding (1), all of it."""
+    def values_of(self, binding: Any) -> dict[str, Any]:
+        """Return what an export of a binding (1) would send: all its mapped values."""
         before, self.binding = self.binding, binding
         try:
             return self._map(False, None)
@@ -131,19 +185,14 @@ class Exporter(Synchronizer):
             self.binding = before
 
     def _changed(self, values: dict[str, Any], binding: Any) -> dict[str, Any]:
-        """Return what is to be sent of the values: all of them, or nothing if they are what was sent the last time."""
-        return values if self._differing(values, binding) else {}
-
-    def _differing(self, values: dict[str, Any], binding: Any) -> dict[str, Any]:
-        """Return the values that are not what was sent the last time."""
-        sent = self._sent(binding)
-        return {target: value for target, value in values.items() if sent.get(target) != _hash(value)}
+        """Return what is to be sent of the values: all, or nothing if they are what was sent last."""
+        return values if self.unit(Agreement).unsent(values, binding) else {}
 
     def _validate(self, values: dict[str, Any]) -> None:
         """Raise ``MappingError`` for values that must not be sent."""
 
     def _create(self, values: dict[str, Any]) -> Any:
-        """Create the record there, unless it is there already, and return its external id."""
+        """Create the external record, unless :meth:`_find_external` finds it, and return its id."""
         external_id = self._find_external(values)
         if external_id is not None:
             self._update(external_id, values)
@@ -151,10 +200,10 @@ class Exporter(Synchronizer):
         return self.adapter.create(values)
 
     def _find_external(self, values: dict[str, Any]) -> Any:
-        """Return the external id of a record there that is this one, by a natural key such as a sku; None for none.
+        """Return the id of the external record of this binding, by a natural key such as a sku; None for none.
 
-        For APIs that take no idempotency key: a crash between the creation there and the commit here leaves a record
-        there that nobody knows of.
+        For APIs that take no idempotency key: a crash between the creation and the commit leaves an external record
+        without a binding. Compare what is found: an API may ignore an unknown filter and return any record.
         """
         return None
 
@@ -167,39 +216,8 @@ class Exporter(Synchronizer):
         return digest([database, self.binding._name, self.binding.id])
 
     def _update(self, external_id: Any, values: dict[str, Any]) -> None:
-        """Change the record there."""
+        """Change the external record."""
         self.adapter.write(external_id, values)
-
-    def _remember(self, values: dict[str, Any], binding: Any) -> None:
-        """Keep what was sent, by target, for the next export to compare with."""
-        self._keep_sent({**self._sent(binding), **{target: _hash(value) for target, value in values.items()}}, binding)
-
-    def _forget(self, binding: Any) -> None:
-        """Forget what was sent the last time as far as the binding has something else now."""
-        sent = self._sent(binding)
-        try:
-            now = self._values_of(binding)
-        except ConnectorError as error:  # what cannot be exported now is no reason to import nothing
-            _logger.debug("%s cannot be exported: %s", binding, error)
-            kept = {}
-        else:
-            kept = {name: value for name, value in sent.items() if name not in now or _hash(now[name]) == value}
-        if kept != sent:
-            self._keep_sent(kept, binding)
-
-    def _keep_sent(self, sent: dict[str, str], binding: Any) -> None:
-        with self.work.origin():
-            binding = binding.with_env(self.env)
-            binding.export_hash = json.dumps(sent, sort_keys=True, separators=(",", ":"))
-
-    @staticmethod
-    def _sent(binding: Any) -> dict[str, str]:
-        """Return the hash of what was sent the last time, by target."""
-        try:
-            sent = json.loads(binding.export_hash or "{}")
-        except ValueError:
-            return {}
-        return sent if isinstance(sent, dict) else {}
 
     def _bind(self, external_id: Any) -> None:
         """Bind the external id."""
@@ -207,33 +225,16 @@ class Exporter(Synchronizer):
             self.binder.bind(external_id, self.binding.with_env(self.env))
 
     def _after_export(self, binding: Any) -> None:
-        """Do what is left to do when the record is there and bound."""
+        """Take the last step, with the binding (1) bound."""
 
-    def _settle(self, external_id: Any) -> str | None:
-        """Decide by the importer's policy what happens when the record has changed there as well; None to go on."""
-        from .importer import Importer  # which imports this module
+    def _commit(self) -> bool:
+        """In a job, commit what was done so far and lock the binding again; tell whether it did.
 
-        importer = self.unit(Importer)
-        if importer.conflict_policy not in ("external", "ask"):
-            return None
-        binding = self.binding
-        if binding.import_hash:
-            record = self.adapter.read(external_id)
-            if importer._hash(record) != binding.import_hash:
-                if importer.conflict_policy == "external":
-                    importer.run(external_id, force=True)
-                    return "conflict: the other side's changes were kept"
-                with importer._about(external_id, record), self.work.origin():
-                    binding = binding.with_env(self.env)
-                    found = conflict.difference(binding, importer._map(record, binding))
-                    if found:
-                        conflict.mark(binding, found)
-                        return "conflict: a person has to decide"
-        # Our own change is one there: what is read next is not what was imported last.
-        with self.work.origin():
-            self.binding.with_env(self.env).import_hash = False
-        return None
-
-
-def _hash(value: Any) -> str:
-    return digest(value)[:_HASH_LENGTH]
+        Outside a job nothing is committed. The state of the job's last checkpoint is kept.
+        """
+        job = self.env["connector.job"]
+        if not job.current():
+            return False
+        job.checkpoint(job.checkpoint_state())
+        self._lock_binding()
+        return True

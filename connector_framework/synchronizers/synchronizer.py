@@ -1,4 +1,4 @@
-"""What all synchronizers have in common."""
+"""The base of all synchronizers."""
 
 from __future__ import annotations
 
@@ -15,115 +15,120 @@ from odoo.tools import SQL
 
 from ..exceptions import ConcurrentUpdateError, NoUnitError
 from ..references import ConnectorUnit
+from .keys import as_text, lock_key
 
-__all__ = ["Synchronizer", "as_text", "digest"]
+__all__ = ["Synchronizer", "digest"]
 
 #: Rows of ``connector.lock.slot`` at most.
 LOCK_SLOTS = 4096
 
 
 class Synchronizer(ConnectorUnit):
-    """Brings records from one side to the other; :meth:`run` is the entry."""
+    """Bring records from one side to the other; :meth:`run` is the entry.
+
+    For subclasses to call:
+
+    ======================  ==========================================================================================
+    ``_lock(*names)``       lock names of this backend and model until the end of the transaction; never waits
+    ``_take_turn(name)``    lock a name and see what its earlier holders committed
+    ``_concurrent(text)``   make the error of a lock that another process holds: retried after 1 to 4 s
+    ``_concerning(...)``    show the calls inside on the timeline of a record
+    ======================  ==========================================================================================
+    """
 
     def run(self, *args: Any, **kwargs: Any) -> str:
-        """Do it, and return in a few words what was done: it becomes the result of the job."""
+        """Synchronize, and return the outcome in a few words: the result of the job."""
         raise NotImplementedError(f"{type(self).__name__} does not implement run()")
 
-    def _lock(self, *what: str) -> None:
-        """Take locks on something of this backend and model until the end of the transaction.
+    def _lock(self, *names: str) -> None:
+        """Lock names of this backend and model until the end of the transaction, without waiting.
 
-        It does not wait: who has the lock may be waiting for one of ours.
-
-        :param what: names each, e.g. ``import 42``
-        :raises ConcurrentUpdateError: when another transaction has one of them
+        :param names: e.g. ``import 42``
+        :raises ConcurrentUpdateError: when another transaction holds one of them
         """
-        self.env.cr.execute(
-            SQL(
-                "SELECT name FROM unnest(%s) AS name"
-                " WHERE NOT pg_try_advisory_xact_lock(hashtextextended(%s || name, 0))",
-                list(what),
-                self._lock_prefix,
-            )
-        )
-        taken = [name for (name,) in self.env.cr.fetchall()]
+        taken = self._try_lock(names)
         if taken:
             raise self._concurrent(
-                f"another process is at the same time at: {', '.join(taken)} of {self.model._name},"
+                f"another process holds the lock on {', '.join(taken)} of {self.model._name},"
                 f" {self.backend.display_name}"
             )
 
-    def _take_turn(self, what: str) -> None:
-        """Lock as :meth:`_lock` does, and see what all others did when it was their turn.
+    def _try_lock(self, names: Any) -> list[str]:
+        """Lock what is free of the names, in a fixed order; return those that another transaction holds."""
+        keys = {lock_key(self.model, self.backend, name): name for name in names}
+        # Unnesting a sorted array keeps its order, so two chunks with the same ids meet at the first one.
+        self.env.cr.execute(
+            SQL(
+                "SELECT key FROM unnest(%s) AS key WHERE NOT pg_try_advisory_xact_lock(hashtextextended(key, 0))",
+                sorted(keys),
+            )
+        )
+        return [keys[key] for (key,) in self.env.cr.fetchall()]
 
-        For what is looked for and then created where no unique index keeps it from being made twice, such as a partner
-        by his e-mail. A transaction that began before another one's turn ended cannot see what that did: it is run
-        again, by the worker or by Odoo's own retry.
+    def _take_turn(self, name: str) -> None:
+        """Lock as :meth:`_lock` does, and see what all earlier holders of the lock committed.
 
-        :raises ConcurrentUpdateError: when another transaction has its turn
-        :raises psycopg2.errors.SerializationFailure: when one has had it since this transaction began
+        For search-then-create without a unique index, such as a partner by its e-mail. A transaction whose snapshot is
+        older than the last holder's commit cannot see that commit: it is run again, by the worker or by Odoo's own
+        retry.
+
+        :raises ConcurrentUpdateError: when another transaction holds the lock
+        :raises psycopg2.errors.SerializationFailure: when one held it since this transaction began
         """
-        self._lock(what)
+        self._lock(name)
         # A row that was written after this transaction's snapshot cannot be written: PostgreSQL, "Repeatable Read
-        # Isolation Level". Those that share a slot by chance run again for nothing.
+        # Isolation Level". Names that share a slot by chance cause a retry for nothing.
         self.env.cr.execute(
             SQL(
                 "INSERT INTO connector_lock_slot (slot) SELECT abs(hashtextextended(%s, 0) %% %s)"
                 " ON CONFLICT (slot) DO UPDATE SET slot = EXCLUDED.slot",
-                self._lock_prefix + what,
+                lock_key(self.model, self.backend, name),
                 LOCK_SLOTS,
             ),
             log_exceptions=False,
         )
 
-    @property
-    def _lock_prefix(self) -> str:
-        return f"connector:{self.backend._name},{self.backend.id}:{self.model._name}:"
-
     def _concurrent(self, message: str) -> ConcurrentUpdateError:
-        """Return the error of who meets another process."""
-        # The other one takes about as long as a job does; not all that wait come back at once.
+        """Return the error of a lock that another process holds."""
+        # About the time that a job takes, spread so that the waiting jobs do not come back at once.
         return ConcurrentUpdateError(message, retry_after_s=random.uniform(1, 4))
 
     @contextmanager
     def _concerning(self, record: Any = None, external_id: Any = None) -> Iterator[None]:
-        """Have the calls inside shown on the timeline of a record.
+        """Show the calls inside on the timeline of a record.
 
         :param record: a binding (0..1)
-        :param external_id: its id in the other system, as far as it has one
+        :param external_id: its external id, None if it has none yet
         """
         try:
             adapter = self.adapter
-        except NoUnitError:  # whoever needs none brings the record by other means
+        except NoUnitError:  # A synchronizer without adapter brings its records by other means.
             yield
             return
         with adapter.about(record, None if external_id is None else as_text(external_id)):
             yield
 
-    def _in_job(self) -> bool:
-        """Tell whether a job runs on this cursor, which may commit with a checkpoint."""
-        return bool(self.env["connector.job"].current())
-
-    def _checkpoint(self) -> bool:
-        """In a job, commit what was done so far, and leave the job's own checkpoint state as it is.
-
-        :return: whether it did
-        """
-        if not self._in_job():
-            return False
-        job = self.env["connector.job"]
-        job.checkpoint(job.checkpoint_state())
-        return True
-
 
 def digest(data: Any) -> str:
-    """Return a short text that is the same for the same data, and for hardly any other; keys may be in any order."""
-    text = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain)
+    """Return a hash of data that does not depend on the order of keys: 32 hexadecimal digits."""
+    try:
+        text = _as_json(data)
+    except TypeError:  # Keys of several types, which JSON cannot sort.
+        text = _as_json(_with_text_keys(data))
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def as_text(external_id: Any) -> str:
-    """Return an external id as one text, to name it by: a number and its text are the same."""
-    return ",".join(map(str, external_id)) if isinstance(external_id, list | tuple) else str(external_id)
+def _as_json(data: Any) -> str:
+    return json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain)
+
+
+def _with_text_keys(data: Any) -> Any:
+    if isinstance(data, dict):
+        # The type is part of the key: 1 and "1" may be two keys.
+        return {f"{type(key).__name__}:{key}": _with_text_keys(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_with_text_keys(value) for value in data]
+    return data
 
 
 def _plain(value: Any) -> Any:

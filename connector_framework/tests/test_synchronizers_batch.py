@@ -9,11 +9,10 @@ from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
-from ..exceptions import MappingError, NetworkError, SkipError
-from ..mappings.links import Link
-from ..synchronizers import BulkImporter, DelayedBatchImporter, DirectBatchImporter, Importer
+from ..exceptions import MappingError, NetworkError, PermanentError, SkipError
+from ..synchronizers import DelayedBatchImporter, DirectBatchImporter, Importer
 from .common import drain_jobs, trap_jobs
-from .synchronizers_common import SynchronizerCase, WebsiteImportMapper
+from .synchronizers_common import SynchronizerCase, WorldAdapter
 
 
 class BatchCase(SynchronizerCase):
@@ -30,8 +29,25 @@ class BatchCase(SynchronizerCase):
 
 @tagged("post_install", "-at_install", "transaction")
 class TestDelayedBatchImporter(BatchCase):
+    def chunks(self, **attributes):
+        return self.register(type("Chunks", (DelayedBatchImporter,), {"_apply_on": "test.partner", **attributes}))
+
+    def test_chunks(self):
+        """Without a batch importer of its own a model gets a job for each 50 records, and nothing is read."""
+        self.fill(120)
+        self.world.page_size = 200
+        with trap_jobs(self.env) as trap:
+            self.import_batch()
+        self.assertEqual(
+            [(job.method_name, len(job.args[1])) for job in trap.jobs],
+            [("import_records", 50), ("import_records", 50), ("import_records", 20)],
+        )
+        self.assertEqual(trap.jobs[2].args, (self.backend, [str(number) for number in range(101, 121)]))
+        self.assertFalse(self.world.made("read"))
+
     def test_job_per_record(self):
-        """Without a batch importer of its own a model gets a job for each record."""
+        """With chunks of one record each gets a job of its own."""
+        self.chunks(chunk_size=1)
         self.fill(3)
         with trap_jobs(self.env) as trap:
             self.import_batch()
@@ -39,10 +55,10 @@ class TestDelayedBatchImporter(BatchCase):
             [(job.method_name, job.args) for job in trap.jobs],
             [("import_record", (self.backend, str(number))) for number in (1, 2, 3)],
         )
-        self.assertFalse(self.world.made("read"))
 
     def test_one_insert_a_page(self):
         """The jobs of a page are stored in bulk."""
+        self.chunks(chunk_size=1)
         self.fill(50)
         self.import_batch()
         with self.assertQueryCount(5):
@@ -50,6 +66,7 @@ class TestDelayedBatchImporter(BatchCase):
 
     def test_page_by_page(self):
         """The next page is a job of its own, behind the records of this one, in the same channel."""
+        self.chunks(chunk_size=1, stable_pages=True)
         self.world.page_size = 2
         self.fill(3)
         jobs = self.env["connector.job"]
@@ -71,16 +88,44 @@ class TestDelayedBatchImporter(BatchCase):
         self.fill(3)
         self.partners.as_job(priority=5).import_batch(self.backend)
         drain_jobs(self)
-        jobs = self.env["connector.job"].search([("method_name", "=", "import_record")])
+        jobs = self.env["connector.job"].search([("method_name", "=", "import_records")])
         self.assertEqual(set(jobs.mapped("priority")), {5})
         self.assertEqual(len(jobs), 3)
 
     def test_waiting_records_are_not_enqueued_twice(self):
-        """A record whose job is waiting gets no second one."""
+        """A record, or a chunk, whose job is waiting gets no second one."""
         self.fill(2)
         self.import_batch()
         self.import_batch()
+        self.assertEqual(self.env["connector.job"].search_count([("method_name", "=", "import_records")]), 1)
+        self.chunks(chunk_size=1)
+        self.import_batch()
+        self.import_batch()
         self.assertEqual(self.env["connector.job"].search_count([("method_name", "=", "import_record")]), 2)
+
+    def test_one_batch_at_a_time(self):
+        """While a batch without filters waits, another one is not stored; one with filters is."""
+        first = self.partners.as_job().import_batch(self.backend)
+        self.assertEqual(self.partners.as_job().import_batch(self.backend), first)
+        self.assertNotEqual(self.partners.as_job().import_batch(self.other_backend), first)
+        filtered = self.partners.as_job().import_batch(self.backend, {"since": "0"})
+        self.assertNotEqual(filtered, first)
+        self.assertNotEqual(self.partners.as_job().import_batch(self.backend, {"since": "0"}), filtered)
+        drain_jobs(self)
+        self.assertNotEqual(self.partners.as_job().import_batch(self.backend), first)
+
+    def test_archived_and_deleted_backends(self):
+        """Nothing is imported from an archived backend, and the jobs of a deleted one end."""
+        self.fill(1)
+        archived = self.partners.as_job().import_batch(self.backend)
+        self.backend.active = False
+        deleted = self.partners.as_job().import_batch(self.other_backend)
+        self.other_backend.unlink()
+        drain_jobs(self)
+        self.assertEqual((archived.state, deleted.state), ("done", "done"))
+        self.assertIn("is archived", archived.result)
+        self.assertIn("no longer exists", deleted.result)
+        self.assertEqual(self.names(), [])
 
     def test_declared_channel_and_priority(self):
         """A batch importer may say channel and priority itself."""
@@ -164,6 +209,20 @@ class TestDirectBatchImporter(BatchCase):
         self.import_batch()
         self.assertEqual(self.names(), ["P1", "P3"])
 
+    def test_bad_record(self):
+        """A record that cannot be imported gets a job of its own; the others are imported."""
+
+        def validate(importer, values):
+            if values["name"] == "P2":
+                raise MappingError({"name": "is bad"})
+
+        self.register(type("Strict", (Importer,), {"_apply_on": "test.partner", "_validate": validate}))
+        self.fill(3)
+        with mute_logger("odoo.addons.connector_framework.synchronizers.batch"):
+            self.import_batch()
+        self.assertEqual(self.names(), ["P1", "P3"])
+        self.assertEqual(self.env["connector.job"].search([("method_name", "=", "import_record")]).state, "pending")
+
     def test_resumes(self):
         """A job commits page by page: its next attempt goes on with the page that failed."""
         self.fill(4)
@@ -196,149 +255,6 @@ class TestDirectBatchImporter(BatchCase):
         self.import_batch()
         self.assertEqual(checkpoints, [])
         self.assertEqual(len(self.names()), 4)
-
-
-@tagged("post_install", "-at_install", "transaction")
-class TestBulkImporter(BatchCase):
-    def setUp(self):
-        super().setUp()
-        self.batch = self.register(type("Bulk", (BulkImporter,), {"_apply_on": "test.partner"}))
-
-    def test_creates_together(self):
-        """New records are created in one create, and are as if they had been imported one by one."""
-        self.fill(10, email="a@example.com")
-        creates = []
-        Partner = type(self.partners)
-        create = Partner.create
-        self.patch(Partner, "create", lambda records, vals: creates.append(len(vals)) or create(records, vals))
-        self.assertEqual(self.import_batch(), "10 records")
-        self.assertEqual(creates, [10])
-        self.assertEqual(len(self.names()), 10)
-        binding = self.binding(3)
-        self.assertEqual((binding.name, binding.sync_state, bool(binding.import_hash)), ("P3", "synced", True))
-        self.assertEqual(self.import_record("3"), "unchanged")
-
-    def test_looks_up_together(self):
-        """What the records of a chunk refer to is looked up in one query, not one by one."""
-        self.register(type("BulkTags", (BulkImporter,), {"_apply_on": "test.tag"}))
-        for number in (1, 2, 3):
-            self.world.put("test.tag", number, name=f"T{number}")
-        self.import_batch(model="test.tag")
-        for number in range(4, 16):
-            self.world.put("test.tag", number, name=f"T{number}", parent=str(number % 3 + 1))
-        asked = []
-        to_id = Link.to_id
-        self.patch(Link, "to_id", lambda link, external_id: asked.append(external_id) or to_id(link, external_id))
-        self.import_batch(model="test.tag")
-        self.assertFalse(asked)
-        for number in range(4, 16):
-            parent = self.binding(number % 3 + 1, "test.tag")
-            self.assertEqual(self.binding(number, "test.tag").test_parent_id, parent)
-
-    def test_maps_by_itself(self):
-        """An importer that maps by itself needs no mapper here either."""
-        self.register(type("Bulk", (BulkImporter,), {"_apply_on": "test.website"}))
-        self.backend.reference.unregister(WebsiteImportMapper)
-        self.addCleanup(self.backend.reference.register, WebsiteImportMapper)
-
-        class Mapping(Importer):
-            _apply_on = "test.website"
-
-            def _map(self, record, binding):
-                return {"name": record["name"].lower()}
-
-        self.register(Mapping)
-        self.world.put("test.website", 1, name="W1")
-        self.assertEqual(self.import_batch(model="test.website"), "1 records")
-        self.assertEqual(self.binding(1, "test.website").name, "w1")
-
-    def test_updates_and_skips(self):
-        """Known records are updated, unchanged ones are left alone."""
-        self.fill(3)
-        self.import_batch()
-        self.binding(2).name = "Changed here"
-        self.world.put("test.partner", 1, name="New name")
-        self.world.put("test.partner", 4, name="P4")
-        self.import_batch()
-        self.assertEqual(self.names(), ["Changed here", "New name", "P3", "P4"])
-
-    def test_hooks(self):
-        """The importer's own steps run for each record, with its external id and record."""
-        seen = []
-
-        class Hooked(Importer):
-            _apply_on = "test.partner"
-
-            def _after_import(self, binding):
-                seen.append((self.external_id, self.external_record["name"], binding.name))
-
-        self.register(Hooked)
-        self.fill(2)
-        self.import_batch()
-        self.assertEqual(seen, [("1", "P1", "P1"), ("2", "P2", "P2")])
-
-    def test_bad_record(self):
-        """When one record is refused, those of its chunk become jobs: the good ones get in, the bad one fails alone."""
-
-        class Strict(Importer):
-            _apply_on = "test.partner"
-
-            def _validate(self, values):
-                if values["name"] == "P2":
-                    raise MappingError({"name": "is bad"})
-
-        self.register(Strict)
-        self.batch.chunk_size = 2
-        self.fill(4)
-        with mute_logger("odoo.addons.connector_framework.synchronizers.batch"):
-            self.import_batch()
-        self.assertEqual(self.names(), ["P3", "P4"])
-        with mute_logger("odoo.addons.connector_framework.queue.runner"):
-            drain_jobs(self)
-        self.assertEqual(self.names(), ["P1", "P3", "P4"])
-        failed = self.env["connector.job"].search([("state", "=", "failed")])
-        self.assertIn("name: is bad", failed.exc_message)
-
-    def test_dependency_in_the_chunk(self):
-        """A record that another one of its chunk depends on is imported once, and all of them in bulk."""
-
-        class Dependent(Importer):
-            _apply_on = "test.partner"
-
-            def _import_dependencies(self, record):
-                if record["name"] == "P3":
-                    self.import_dependency("1", "test.partner")
-
-        self.register(Dependent)
-        self.fill(4)
-        self.import_batch()
-        self.assertEqual(self.names(), ["P1", "P2", "P3", "P4"])
-        self.assertFalse(self.env["connector.job"].search([("method_name", "=", "import_record")]))
-
-    def test_gone_meanwhile(self):
-        """Records that disappear between search and read are left out."""
-        self.fill(3)
-
-        def before(method, model, *args):
-            if args == ("2",):
-                self.world.records[model].pop("2", None)
-
-        self.world.before = before
-        self.import_batch()
-        self.assertEqual(self.names(), ["P1", "P3"])
-
-    def test_fewer_statements(self):
-        """A hundred records in bulk need a fraction of the statements that they need one by one."""
-        self.fill(100)
-        self.import_record("1")
-        before = self.env.cr.sql_log_count
-        self.import_record("2")
-        self.env.flush_all()
-        one = self.env.cr.sql_log_count - before
-        before = self.env.cr.sql_log_count
-        self.import_batch()
-        self.env.flush_all()
-        self.assertLess((self.env.cr.sql_log_count - before) / 98, one / 4)
 
 
 class Since(DirectBatchImporter):
@@ -452,3 +368,147 @@ class TestStream(BatchCase):
         self.import_batch(model="test.tag")
         with self.assertRaisesRegex(NotImplementedError, "_since_filters"):
             self.import_batch(model="test.tag")
+
+    def test_rewound_during_a_run(self):
+        """A stream that is rewound while a run is on stays where it was rewound to; a deleted one begins anew."""
+        self.register(type("Delayed", (DelayedBatchImporter,), {**Since.__dict__, "_apply_on": "test.tag"}))
+        self.world.page_size = 2
+        for change in (lambda: self.stream.rewind({"since": "2020-01-01T00:00:00"}), lambda: self.stream.unlink()):
+            self.stream = self.env["connector.stream"].of(self.backend, "test.partner")
+            self.stream.cursor = {"since": "2025-01-01T00:00:00"}
+            self.fill(3, "test.tag", parent=None, updated_at="2026-01-01")
+            self.env["test.tag"].as_job().import_batch(self.backend)
+            drain_jobs(self, limit=1)
+            change()
+            drain_jobs(self)
+            cursor = self.env["connector.stream"].of(self.backend, "test.partner").cursor or None
+            self.assertIn(cursor, (None, {"since": "2020-01-01T00:00:00"}))
+
+
+class Stream(DelayedBatchImporter):
+    _apply_on = "test.partner"
+    stream = True
+    overlap_s = 0
+
+    def _since_filters(self, since):
+        return {"since": since.isoformat()}
+
+
+def by_page(adapter, filters=None, cursor=None):
+    """Page and limit, sorted by the date of change."""
+    records, page, since = adapter._call("search"), cursor or 1, (filters or {}).get("since", "")
+    ids = [i for date, i in sorted((one["updated_at"], i) for i, one in records.items()) if date >= since]
+    ids = ids[(page - 1) * 2 : page * 2]
+    return ids, page + 1 if len(ids) == 2 else None
+
+
+@tagged("post_install", "-at_install", "transaction")
+class TestPages(BatchCase):
+    def setUp(self):
+        super().setUp()
+        self.register(Stream)
+
+    def dated(self, count):
+        for number in range(1, count + 1):
+            self.world.put("test.partner", number, name=f"P{number}", updated_at=f"2026-01-{number:02}")
+
+    def run_moving(self, count, moved, after):
+        """Import by page numbers; after some jobs, records move to the end of the list."""
+        self.patch(WorldAdapter, "search", by_page)
+        self.dated(count)
+        self.partners.as_job().import_batch(self.backend)
+        drain_jobs(self, limit=after)
+        for number in moved:
+            self.world.records["test.partner"][str(number)]["updated_at"] = f"2999-01-{number:02}"
+        drain_jobs(self)
+        self.import_batch()
+        drain_jobs(self)
+        self.assertEqual(len(self.names()), count)
+
+    def test_one_moves(self):
+        """A record that changes between two pages moves another one over the edge of a page."""
+        self.run_moving(5, [1], 3)
+
+    def test_many_move(self):
+        """As many records as two pages hold move: pages further back are read again, too."""
+        self.run_moving(12, [1, 2, 3, 4, 5], 6)
+
+    def test_stable_pages_are_read_once(self):
+        """Pages by key are not read again."""
+        self.patch(Stream, "stable_pages", True)
+        self.world.page_size = 2
+        self.dated(5)
+        self.partners.as_job().import_batch(self.backend)
+        drain_jobs(self)
+        self.assertEqual([call[2] for call in self.world.made("search")], [None, 2, 4])
+
+    def test_texts_are_stable(self):
+        """A cursor that is a text is taken for a key or a snapshot; one that is a number for a page or an offset."""
+        self.dated(4)
+        for cursors, reads in ((("a", "b"), 3), ((2, 3), 5), (("2", "3"), 5)):
+            self.world.calls = []
+
+            def search(adapter, filters=None, cursor=None, cursors=cursors):
+                adapter._call("search", filters, cursor)
+                page = (None, *cursors).index(cursor)
+                return [str(page + 1)], (*cursors, None)[page]
+
+            self.patch(WorldAdapter, "search", search)
+            self.partners.as_job().import_batch(self.backend, {})
+            drain_jobs(self)
+            self.assertEqual(len(self.world.made("search")), reads, cursors)
+
+    def test_pages_that_never_end(self):
+        """Whatever comes as the next cursor, a batch ends: done, or failed with the cursor in its message."""
+        answers = {
+            "the same again": lambda cursor: "same",
+            "a circle": lambda cursor: {None: "a", "a": "b", "b": "c", "c": "a"}[cursor],
+            "the same page": lambda cursor: (cursor or 0) + 1,
+            "nothing": lambda cursor: "",
+            "false": lambda cursor: False,
+        }
+        self.dated(1)
+        for name, following in answers.items():
+            calls = []
+
+            def search(adapter, filters=None, cursor=None, following=following, calls=calls):
+                calls.append(cursor)
+                return ["1"] if isinstance(following(cursor), int) else [f"{len(calls)}"], following(cursor)
+
+            with self.subTest(name):
+                self.patch(WorldAdapter, "search", search)
+                job = self.partners.as_job().import_batch(self.backend, {"name": name})
+                with mute_logger("odoo.addons.connector_framework.queue.runner"):
+                    drain_jobs(self)
+                pages = self.env["connector.job"].search([("id", ">=", job.id), ("state", "=", "failed")])
+                if name in ("nothing", "false"):
+                    self.assertFalse(pages)
+                    self.assertEqual(calls, [None])
+                else:
+                    self.assertIn("goes in a circle", pages.exc_message)
+                    self.assertEqual(pages.exc_type.rpartition(".")[2], PermanentError.__name__)
+
+    def test_a_schedule_that_is_quicker(self):
+        """The first import gets to its end even if the schedule starts another run before a page is through."""
+        self.world.page_size = 5
+        self.dated(20)
+        for _hour in range(30):
+            self.partners.as_job(identity_key="import").import_batch(self.backend)
+            drain_jobs(self, limit=4)
+        self.assertEqual(len(self.names()), 20)
+
+    def test_one_run_at_a_time(self):
+        """While pages or chunks of a run are to come, the next run reads nothing and leaves the stream alone."""
+        self.world.page_size = 2
+        self.dated(6)
+        self.partners.as_job().import_batch(self.backend)
+        drain_jobs(self, limit=1)
+        again = self.partners.as_job(priority=1).import_batch(self.backend)
+        drain_jobs(self, limit=1)
+        self.assertIn("2 jobs left", again.result)
+        self.assertEqual(len(self.world.made("search")), 1)
+        drain_jobs(self)
+        self.assertEqual(len(self.names()), 6)
+        last = self.partners.as_job().import_batch(self.backend)
+        drain_jobs(self)
+        self.assertEqual(last.result, "0 records")

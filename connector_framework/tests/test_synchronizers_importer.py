@@ -10,6 +10,7 @@ from odoo.tools import SQL
 from ..binders import Binder
 from ..exceptions import ConcurrentUpdateError, DependencyMissingError, MappingError, SkipError
 from ..synchronizers import Importer
+from ..synchronizers.keys import import_lock, lock_key
 from .synchronizers_common import CustomerImportMapper, SynchronizerCase
 
 
@@ -367,7 +368,7 @@ class TestImportLock(SynchronizerCase):
         """While another transaction imports the same record, the import is put off and costs no attempt."""
         self.world.put("test.partner", 1, name="Ann")
         self.world.put("test.partner", 2, name="Bob")
-        name = f"connector:test.backend,{self.backend.id}:test.partner:import 1"
+        name = lock_key(self.partners, self.backend, import_lock(1))
         # A connection of its own: a test cursor would share the lock.
         with self.registry._db.cursor() as cr:
             cr.execute(SQL("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", name))

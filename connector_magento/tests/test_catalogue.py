@@ -63,7 +63,7 @@ class TestCatalogue(ShopCase):
         self.assertEqual([request.method for request in self.shop.requests[before:]], ["login", "multiCall"])
         self.assertEqual(set(record["prices"]), {"1", "2"})
         with self.backend.work_on("magento.product.product") as work:
-            self.assertEqual(work.unit(Adapter).read_many(["6"]), [record])
+            self.assertEqual(work.unit(Adapter).read_many(["6"]), {"6": record})
 
     def test_website_prices(self):
         """The price of a website is kept on the binding where it is another one than that of all."""

@@ -40,11 +40,12 @@ class TestProcessImport(ProcessCase):
                 {"name": "Shop", "url": shop.url, "api_user": shop.user, "api_key": shop.key}
             )
             backend.action_import_all()
+        summary = shop.summary()
         for share in (0.2, 0.6):
             server = self.start_server()
-            wanted = share * 650
+            wanted = share * sum(summary[name] for name in TABLES.values())
             wait_until(
-                lambda wanted=wanted: self.states().get("done", 0) >= wanted,
+                lambda wanted=wanted: sum(self.counts().values()) >= wanted,
                 240,
                 lambda: f"{self.states()}; {self.logs()}",
             )
@@ -54,7 +55,6 @@ class TestProcessImport(ProcessCase):
         wait_until(
             lambda: set(self.states()) <= {"done"}, 300, lambda: f"{self.states()}; {self.failed()}; {self.logs()}"
         )
-        summary = shop.summary()
         counts = self.counts()
         counts["magento_product_product"] += self.sql("SELECT count(*) FROM magento_product_template")[0][0]
         self.assertEqual(counts, {table: summary[name] for table, name in TABLES.items()})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import xmlrpc.client
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
@@ -169,11 +169,48 @@ class MagentoAdapter(XmlRpcAdapter):
         return self._ids(rows), following
 
     def read(self, external_id: str, fields: Sequence[str] | None = None) -> dict[str, Any]:
-        return self._clean(self.call(f"{self._resource}.info", external_id, *self._info_args(fields)))
+        """Return a record, as ``read_many`` does."""
+        records = self.read_many([external_id], fields)
+        if not records:
+            raise ExternalNotFoundError(f"the shop has no {self.model._description} {external_id}")
+        return next(iter(records.values()))
 
-    def read_many(self, ids: Sequence[str], fields: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    def read_many(self, ids: Sequence[str], fields: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
+        """Return records by id, in few requests; what is gone is left out."""
         args = self._info_args(fields)
-        return [self._clean(row) for row in self.multi_call([(f"{self._resource}.info", [i, *args]) for i in ids])]
+        answers = self._answers(ids, lambda external_id: [(f"{self._resource}.info", [external_id, *args])])
+        return {external_id: self._checked(external_id, record) for external_id, (record,) in answers.items()}
+
+    def _answers(
+        self, ids: Sequence[str], calls_of: Callable[[str], list[tuple[str, list[Any]]]]
+    ) -> dict[str, list[Any]]:
+        """Make several calls for each id, and return the results by id; an id whose first call finds nothing is left
+        out.
+
+        :param calls_of: returns the calls for an id, (path, arguments) each
+        """
+        calls = {external_id: calls_of(external_id) for external_id in ids}
+        results = self.multi_call([call for of_one in calls.values() for call in of_one], return_errors=True)
+        answers = {}
+        for external_id, of_one in calls.items():
+            of_id = [next(results) for _call in of_one]
+            if isinstance(of_id[0], ExternalNotFoundError):
+                continue
+            for result in of_id:
+                if isinstance(result, Exception):
+                    raise result
+            answers[external_id] = of_id
+        return answers
+
+    def _checked(self, external_id: str, record: Any) -> dict[str, Any]:
+        """Return a clean record that is the one asked for: a number may be an id to us and a SKU to the shop.
+
+        :raises PermanentError: when it is another one
+        """
+        found = self._clean(record).get(self._id_key)
+        if found is not None and str(found) != str(external_id):
+            raise PermanentError(f"{self._resource}.info: asked for {external_id}, got {found}")
+        return self._clean(record)
 
     def _list(self, filters: dict) -> list[dict[str, Any]]:
         for name, condition in filters.items():

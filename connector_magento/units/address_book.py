@@ -36,7 +36,7 @@ class AddressBookBatchImporter(DelayedBatchImporter):
         known = {account.external_id: account.address_hash for account in accounts}
         changed = [number for number, hash_ in self._books(list(known)).items() if hash_ != known[number]]
         if changed:
-            self.unit(BatchImporter, "magento.res.partner")._enqueue(changed, progress)
+            self.unit(BatchImporter, "magento.res.partner").enqueue(changed, progress)
         progress = {**progress, "count": progress["count"] + len(changed)}
         if len(accounts) == self.page_size:
             return self._continue(filters, accounts[-1].id, progress)

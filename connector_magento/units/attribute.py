@@ -24,8 +24,9 @@ class ListedAdapter(MagentoAdapter):
                 return row
         raise ExternalNotFoundError(f"the shop has no {self.model._description} {external_id}")
 
-    def read_many(self, ids: Any, fields: Any = None) -> list[dict[str, Any]]:
-        return [self.read(external_id) for external_id in ids]
+    def read_many(self, ids: Any, fields: Any = None) -> dict[str, dict[str, Any]]:
+        rows = {str(row[self._id_key]): row for row in self._rows()}
+        return {external_id: rows[str(external_id)] for external_id in ids if str(external_id) in rows}
 
     def _rows(self) -> list[dict[str, Any]]:
         shared, key = self.work.shared, f"magento.list:{self.work.model_name}"

@@ -32,6 +32,8 @@ class RecordBatchImporter(DelayedBatchImporter):
         "magento.sale.order",
     )
     stream = True
+    # Windows of ids.
+    stable_pages = True
 
     def _since_filters(self, since: datetime) -> dict:
         return {"updated_at": {"gteq": since.strftime("%Y-%m-%d %H:%M:%S")}}

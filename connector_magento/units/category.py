@@ -30,29 +30,27 @@ class CategoryAdapter(MagentoAdapter):
         ids = self._ids(list(self._walk(self.call("catalog_category.tree"))))
         since = (filters or {}).get("updated_at", {}).get("gteq")
         if since:
-            ids = [str(row["category_id"]) for row in self.read_many(ids) if (row["updated_at"] or "") >= since]
+            ids = [str(row["category_id"]) for row in self.read_many(ids).values() if (row["updated_at"] or "") >= since]
         return ids, None
 
-    def read_many(self, ids: Sequence[str], fields: Any = None) -> list[dict[str, Any]]:
+    def read_many(self, ids: Sequence[str], fields: Any = None) -> dict[str, dict[str, Any]]:
         """Return categories, with what the views of each language show under ``views``."""
         langs = {lang: views[0].external_id for lang, views in self.backend._views_by_lang().items()}
-        calls: list[tuple[str, list[Any]]] = []
-        for external_id in ids:
-            calls.append(("catalog_category.info", [external_id]))
-            calls += [("catalog_category.info", [external_id, view, list(TEXTS)]) for view in langs.values()]
-        results = self.multi_call(calls)
-        records = []
-        for _external_id in ids:
-            record = self._clean(next(results))
-            views = {lang: next(results) for lang in langs}
-            record["views"] = {
-                lang: {name: view[name] for name in TEXTS if name in view} for lang, view in views.items()
-            }
-            records.append(record)
-        return records
 
-    def read(self, external_id: str, fields: Any = None) -> dict[str, Any]:
-        return self.read_many([external_id])[0]
+        def calls_of(external_id: str) -> list[tuple[str, list[Any]]]:
+            views = [("catalog_category.info", [external_id, view, list(TEXTS)]) for view in langs.values()]
+            return [("catalog_category.info", [external_id]), *views]
+
+        return {
+            external_id: {
+                **self._checked(external_id, record),
+                "views": {
+                    lang: {name: view[name] for name in TEXTS if name in view}
+                    for lang, view in zip(langs, views, strict=True)
+                },
+            }
+            for external_id, (record, *views) in self._answers(ids, calls_of).items()
+        }
 
     def create(self, data: Mapping[str, Any]) -> str:
         """Create a category.

@@ -27,8 +27,9 @@ class CustomerGroupAdapter(MagentoAdapter):
                 return row
         raise ExternalNotFoundError(f"the shop has no customer group {external_id}")
 
-    def read_many(self, ids: Any, fields: Any = None) -> list[dict[str, Any]]:
-        return [self.read(external_id) for external_id in ids]
+    def read_many(self, ids: Any, fields: Any = None) -> dict[str, dict[str, Any]]:
+        rows = {str(row[self._id_key]): row for row in self._groups()}
+        return {external_id: rows[str(external_id)] for external_id in ids if str(external_id) in rows}
 
     def _groups(self) -> list[dict[str, Any]]:
         shared = self.work.shared

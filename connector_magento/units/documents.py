@@ -30,7 +30,7 @@ class DocumentAdapter(MagentoAdapter):
         numbers = self._ids(self._list({"order_id": order_id}))
         return {
             number: {str(item["order_item_id"]): _number(item["qty"]) for item in document["items"]}
-            for number, document in zip(numbers, self.read_many(numbers), strict=True)
+            for number, document in self.read_many(numbers).items()
         }
 
     def create(self, data: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from odoo.addons.connector_framework.exceptions import ExternalNotFoundError
-from odoo.addons.connector_framework.synchronizers import Exporter
+from odoo.addons.connector_framework.synchronizers import Agreement, Exporter
 from odoo.addons.connector_framework.synchronizers.importer import GONE
 
 
@@ -28,4 +28,4 @@ class CatalogueExporter(Exporter):
 
     def _changed(self, values, binding):
         """Return the values that are not what was sent the last time, each for itself."""
-        return self._differing(values, binding)
+        return self.unit(Agreement).unsent(values, binding)

@@ -20,16 +20,6 @@ class MagentoImporter(Importer):
     # A change of the stock, our own export included, moves the date of a product and nothing else.
     volatile_keys = ("updated_at",)
 
-    def _create(self, values: dict[str, Any]) -> Any:
-        # That the import created what it has imported need not be said on each record.
-        quiet = self.model.with_context(tracking_disable=True, mail_create_nosubscribe=True, **self._context())
-        key = self._key_values(values)
-        return quiet.create({**values, **key, "backend_id": self.backend.id}).with_env(self.env)
-
-    def _context(self) -> dict[str, Any]:
-        """Return the context to write in."""
-        return {}
-
 
 class CatalogueImporter(MagentoImporter):
     """Writes what the store views have in common in the backend's language; each view's own texts are translations."""
@@ -37,11 +27,8 @@ class CatalogueImporter(MagentoImporter):
     #: Language code -> names of the fields for which the views of that language show the default text.
     _fallbacks: dict[str, list[str]]
 
-    def _context(self) -> dict[str, Any]:
-        return {"lang": self.backend._default_lang()}
-
-    def _update(self, binding: Any, values: dict[str, Any]) -> None:
-        super()._update(binding.with_context(**self._context()), values)
+    def _writing_context(self) -> dict[str, Any]:
+        return {**super()._writing_context(), "lang": self.backend._default_lang()}
 
     def _translations(self, record: Any) -> dict[str, dict[str, Any]]:
         """Return the texts that views have of their own: one that a view merely falls back on is no translation."""
@@ -68,7 +55,7 @@ class CatalogueImporter(MagentoImporter):
 
     def _finish(self, binding: Any) -> None:
         super()._finish(binding)
-        common = binding.with_context(**self._context())
+        common = binding.with_context(lang=self.backend._default_lang())
         for lang, names in self._fallbacks.items():
             for name in names:
                 # A translation of before, whose text the view does not have of its own any more.

@@ -35,18 +35,23 @@ class PartnerAdapter(MagentoAdapter):
     _resource = "customer"
     _id_key = "customer_id"
 
-    def read(self, external_id: str, fields: Sequence[str] | None = None) -> dict[str, Any]:
-        """Return a ``customer`` with his ``addresses``, and the first store view of his ``website``."""
-        return self.read_many([external_id], fields)[0]
-
-    def read_many(self, ids: Sequence[str], fields: Sequence[str] | None = None) -> list[dict[str, Any]]:
-        calls = [(path, [i]) for i in ids for path in ("customer.info", "customer_address.list")]
-        *results, views = self.multi_call([*calls, ("store.list", [])])
+    def read_many(self, ids: Sequence[str], fields: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
+        """Return each ``customer`` with the ``addresses``, and the first store view of the ``website``."""
+        websites_id = None  # stands for the list that the websites are taken from, in the same request
+        answers = self._answers(
+            [*ids, websites_id],
+            lambda i: [("store.list", [])]
+            if i is websites_id
+            else [("customer.info", [i]), ("customer_address.list", [i])],
+        )
+        (views,) = answers.pop(websites_id)
         views.sort(key=lambda view: int(view["store_id"]), reverse=True)
         websites = {str(view["website_id"]): view for view in views}
-        pairs = zip(results[::2], results[1::2], strict=True)
-        customers = [{**self._clean(customer), "addresses": addresses} for customer, addresses in pairs]
-        return [{"customer": one, "website": websites.get(str(one["website_id"]))} for one in customers]
+        records = {}
+        for external_id, (customer, addresses) in answers.items():
+            customer = {**self._checked(external_id, customer), "addresses": addresses}
+            records[external_id] = {"customer": customer, "website": websites.get(str(customer["website_id"]))}
+        return records
 
     def find(self, email: str, website_id: str) -> str | None:
         """Return the id of the account that an e-mail has on a website."""

@@ -125,8 +125,7 @@ class PartnerExporter(Exporter):
         key = (website.id, found or self.adapter.create(customer))
         # At once, as the address comes next: if the shop refuses that, there is an account nevertheless.
         self._bind(key)
-        if self._checkpoint():
-            self._lock_binding()
+        self._commit()
         self._send(key, {**parts, "customer": customer if found else {}})
         return key
 
@@ -154,8 +153,7 @@ class PartnerExporter(Exporter):
                         **flags,
                     }
                 )
-            if self._checkpoint():
-                self._lock_binding()
+            self._commit()
 
     @property
     def _own_address(self):

@@ -40,32 +40,32 @@ class BaseProductAdapter(MagentoAdapter):
     def _list(self, filters: dict) -> list[dict[str, Any]]:
         return super()._list({"type": self._types, **filters})
 
-    def read(self, external_id: str, fields: Sequence[str] | None = None) -> dict[str, Any]:
-        return self.read_many([external_id], fields)[0]
-
-    def read_many(self, ids: Sequence[str], fields: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    def read_many(self, ids: Sequence[str], fields: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
         """Return products with their images, and with what their views and websites have of their own."""
         if fields:
-            calls = [("catalog_product.info", [external_id, None, list(fields)]) for external_id in ids]
-            return [self._clean(record) for record in self.multi_call(calls)]
+            answers = self._answers(ids, lambda i: [("catalog_product.info", [i, None, list(fields)])])
+            return {external_id: self._checked(external_id, record) for external_id, (record,) in answers.items()}
         langs = {lang: views[0].external_id for lang, views in self.backend._views_by_lang().items()}
         # Any view of a website has its prices.
         sites = {view.website_id.external_id: view.external_id for view in reversed(self.backend.storeview_ids)}
-        calls = []
-        for external_id in ids:
-            calls.append(("catalog_product.info", [external_id]))
-            calls.append(("product_media.list", [external_id]))
-            calls += [("catalog_product.info", [external_id, view, list(TEXTS)]) for view in langs.values()]
-            calls += [("catalog_product.info", [external_id, view, list(PRICES)]) for view in sites.values()]
-        results = self.multi_call(calls)
-        records = []
-        for _external_id in ids:
-            record = self._clean(next(results))
-            record["images"] = next(results)
-            record["views"] = {lang: _only(next(results), TEXTS) for lang in langs}
-            record["prices"] = {site: _only(next(results), PRICES) for site in sites}
-            records.append(record)
-        return records
+
+        def calls_of(external_id: str) -> list[tuple[str, list[Any]]]:
+            return [
+                ("catalog_product.info", [external_id]),
+                ("product_media.list", [external_id]),
+                *(("catalog_product.info", [external_id, view, list(TEXTS)]) for view in langs.values()),
+                *(("catalog_product.info", [external_id, view, list(PRICES)]) for view in sites.values()),
+            ]
+
+        return {
+            external_id: {
+                **self._checked(external_id, record),
+                "images": images,
+                "views": {lang: _only(view, TEXTS) for lang, view in zip(langs, views, strict=False)},
+                "prices": {site: _only(view, PRICES) for site, view in zip(sites, views[len(langs) :], strict=True)},
+            }
+            for external_id, (record, images, *views) in self._answers(ids, calls_of).items()
+        }
 
     def images(self, external_id: str) -> list[dict[str, Any]]:
         """Return the images of a product, by position."""
@@ -125,9 +125,9 @@ class ProductAdapter(BaseProductAdapter):
             attributes["stock_data"] = {name: value for name, value in data["stock"].items() if name != "sku"}
         return str(self.call("catalog_product.create", data["type"], data["set"], data["sku"], attributes))
 
-    def read_many(self, ids: Sequence[str], fields: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    def read_many(self, ids: Sequence[str], fields: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
         records = super().read_many(ids, fields)
-        groups = [record for record in records if record["type"] == "grouped"]
+        groups = [record for record in records.values() if record["type"] == "grouped"]
         calls = [("product_link.list", ["grouped", record["product_id"]]) for record in groups]
         for record, members in zip(groups, self.multi_call(calls), strict=True):
             # A link has no id of its own.
@@ -146,9 +146,9 @@ class TemplateAdapter(BaseProductAdapter):
     _apply_on = "magento.product.template"
     _types = {"eq": "configurable"}
 
-    def read_many(self, ids: Sequence[str], fields: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    def read_many(self, ids: Sequence[str], fields: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
         records = super().read_many(ids, fields)
-        for record in () if fields else records:
+        for record in () if fields else records.values():
             record["variants"] = self.variants(record) if self.backend.variant_rule == "sku" else {}
             configured = [set(values) for values in record["variants"].values()]
             record["attributes"] = sorted(set.intersection(*configured)) if configured else []

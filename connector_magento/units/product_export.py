@@ -10,6 +10,7 @@ from typing import Any
 
 from odoo.addons.connector_framework.exceptions import ConfigurationError, ExternalNotFoundError, MappingError
 from odoo.addons.connector_framework.mappings import ExportMapper, changed_by, mapping, only_create
+from odoo.addons.connector_framework.synchronizers import Agreement
 
 from ..references import magento
 from .exporter import CatalogueExporter
@@ -164,7 +165,7 @@ class BaseProductExporter(CatalogueExporter):
                     scoped = f"{target}@{view.external_id}"
                     if translated[target] != values[target]:
                         texts[scoped] = translated[target]
-                    elif target in own or scoped in self._sent(binding):
+                    elif target in own or scoped in self.unit(Agreement).sent(binding):
                         texts[scoped] = False
         return texts
 

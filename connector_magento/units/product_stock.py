@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from odoo.addons.connector_framework.exceptions import ExternalNotFoundError, PermanentError
-from odoo.addons.connector_framework.synchronizers import Exporter, Synchronizer
+from odoo.addons.connector_framework.synchronizers import Agreement, Exporter, Synchronizer
 
 from ..references import magento
 
@@ -52,7 +52,7 @@ class StockExporter(Synchronizer):
             elif isinstance(result, Exception):
                 error = error or result
             else:
-                exporter._remember(value, binding)
+                self.unit(Agreement).remember(value, binding)
         if error:
             # The others are sent again with the next attempt: that changes nothing there.
             raise error

@@ -8,6 +8,7 @@ from typing import Any
 
 from odoo.addons.connector_framework.exceptions import ConfigurationError, SkipError
 from odoo.addons.connector_framework.mappings import ExportMapper, changed_by, mapping, only_create
+from odoo.addons.connector_framework.synchronizers import Agreement
 
 from ..references import magento
 from .documents import DocumentAdapter, DocumentExporter, item_quantities
@@ -81,7 +82,7 @@ class ShipmentExporter(DocumentExporter):
         values = self._changed(self._map(False, None), binding)
         if values.get("tracking"):
             self._update(binding.external_id, values)
-            self._remember(values, binding)
+            self.unit(Agreement).remember(values, binding)
 
     # -- bundles -----------------------------------------------------------------------------------------------------
 

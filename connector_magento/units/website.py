@@ -32,8 +32,8 @@ class StoreviewAdapter(MagentoAdapter):
                 return row
         return self._clean(self.call("store.info", external_id))
 
-    def read_many(self, ids: Any, fields: Any = None) -> list[dict[str, Any]]:
-        return [self.read(external_id) for external_id in ids]
+    def read_many(self, ids: Any, fields: Any = None) -> dict[str, dict[str, Any]]:
+        return {external_id: self.read(external_id) for external_id in ids}
 
     def _storeviews(self) -> list[dict[str, Any]]:
         shared = self.work.shared

@@ -62,23 +62,30 @@ class OdooAdapter(Adapter):
         return [row["id"] for row in self.call("search_read", domain=domain, fields=["id"], **options)]
 
     def read(self, external_id: str, fields: Sequence[str] | None = None) -> dict[str, Any]:
-        return self.read_many([external_id], fields)[0]
+        records = self.read_many([external_id], fields)
+        if not records:
+            raise ExternalNotFoundError(f"{self.backend.display_name} has no {self.model._description} {external_id}")
+        return records[external_id]
 
-    def read_many(self, ids: Sequence[str], fields: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    def read_many(self, ids: Sequence[str], fields: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
         """Return records, in two calls; the other Odoo gives them external ids if they have none yet."""
         keys = sorted(fields or self.unit(ImportMapper).source_fields() - {"xid"})
         plain, paths = [key for key in keys if "/" not in key], ["id", *(key for key in keys if "/" in key)]
         domain = [("id", "in", [int(i) for i in ids])]
         rows = {str(row.pop("id")): row for row in self.call("search_read", domain=domain, fields=plain, load=None)}
-        missing = [i for i in ids if str(i) not in rows]
-        if missing:
-            raise ExternalNotFoundError(f"{self.backend.display_name} has no {self.model._description} {missing}")
-        exported = self.call("export_data", ids, fields_to_export=paths)["datas"]
-        return [
+        ids = [i for i in ids if str(i) in rows]
+        # Exported by id as well: the rows come in the order of the ids, but a record may be deleted meanwhile.
+        exported = self.call("export_data", ids, fields_to_export=[".id", *paths])["datas"] if ids else []
+        by_id = {str(values[0]): values[1:] for values in exported}
+        return {
             # What is empty in an export is an empty text.
-            {**rows[str(i)], **{key: value or False for key, value in zip(["xid", *paths[1:]], values, strict=True)}}
-            for i, values in zip(ids, exported, strict=True)
-        ]
+            i: {
+                **rows[str(i)],
+                **{key: value or False for key, value in zip(["xid", *paths[1:]], by_id[str(i)], strict=True)},
+            }
+            for i in ids
+            if str(i) in by_id
+        }
 
     def create(self, data: Mapping[str, Any]) -> str:
         """Create a record, or update the one that has its external id: the same call again changes nothing."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from odoo.addons.connector_framework.exceptions import SkipError
-from odoo.addons.connector_framework.synchronizers import DelayedBatchImporter, Exporter, Importer
+from odoo.addons.connector_framework.synchronizers import Agreement, DelayedBatchImporter, Exporter, Importer
 
 from ..references import odoo
 
@@ -46,7 +46,7 @@ class OdooImporter(Importer):
         if super()._is_unchanged(record, binding):
             return True
         content = {key: value for key, value in record.items() if key != "xid"}
-        if self.unit(Exporter)._changed(content, binding):
+        if self.unit(Agreement).unsent(content, binding):
             return False
         # It is as we sent it: no news, and what has changed here since is not to be overwritten.
         with self.work.origin():
@@ -79,7 +79,8 @@ class OdooImporter(Importer):
         return records
 
     def _after_import(self, binding: Any) -> None:
-        self._remember(binding)
+        agreement = self.unit(Agreement)
+        agreement.remember(agreement.exporter.values_of(binding), binding)
         record = binding.odoo_id
         if not record.get_external_id()[record.id]:
             xid = self.external_record["xid"]
@@ -108,8 +109,7 @@ class OdooExporter(Exporter):
         xid = self.binding.odoo_id.sudo().export_data(["id"])["datas"][0][0]
         _refuse_module_data(self.env, xid)
         # Before it is sent: should the answer get lost, the next attempt has to send the same one.
-        if self._checkpoint():
-            self._lock_binding()
+        self._commit()
         return super()._create({**values, "xid": xid})
 
 

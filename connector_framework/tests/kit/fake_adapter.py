@@ -149,11 +149,13 @@ class FakeAdapter(Adapter):
 
         return self._ask("read", (external_id, fields), do)
 
-    def read_many(self, ids: Sequence[Any], fields: Sequence[str] | None = None) -> list[dict[str, Any]]:
-        def do() -> list[dict[str, Any]]:
-            return [
-                {name: value for name, value in self._find(i).items() if fields is None or name in fields} for i in ids
-            ]
+    def read_many(self, ids: Sequence[Any], fields: Sequence[str] | None = None) -> dict[Any, dict[str, Any]]:
+        def do() -> dict[Any, dict[str, Any]]:
+            known = [i for i in ids if str(i) in self._records]
+            return {
+                i: {name: value for name, value in self._find(i).items() if fields is None or name in fields}
+                for i in known
+            }
 
         return self._ask("read_many", (list(ids), fields), do)
 

@@ -111,6 +111,21 @@ class AcceptanceCase(TransactionCase):
             self.lacks_line("external_id, or create_outside()", "of a record that the peer has")
         return self.external_id
 
+    def many_outside(self, count: int) -> list[Any]:
+        """Return ids of records that the peer has, as many as there are up to ``count``; none is bound.
+
+        By default those of :meth:`create_outside`, called so often, and of the adapter's ``search``.
+        """
+        ids = dict.fromkeys(self.create_outside() for _number in range(count))
+        if len(ids) < count:
+            with self.adapter("search", "many_outside()") as adapter:
+                found, cursor = adapter.search(self.batch_filters)
+                while cursor is not None and len(found) < count:
+                    more, cursor = adapter.search(self.batch_filters, cursor)
+                    found += more
+            ids |= dict.fromkeys(external_id for external_id in found if not self.binding(external_id))
+        return list(ids)[:count]
+
     def change_outside(self, external_id: Any) -> None:
         """Change a record there, in what the import maps; by default ``outside_changes`` through the adapter."""
         if self.outside_changes is None:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from unittest.mock import patch
 
 from odoo.sql_db import db_connect
 
-from ....exceptions import ConcurrentUpdateError
+from ....exceptions import (
+    ConcurrentUpdateError,
+    DependencyMissingError,
+    ExternalNotFoundError,
+    MappingError,
+    SkipError,
+)
 from ....mappings import ImportMapper
 from ....synchronizers import Importer
 from ....synchronizers.importer import GONE
+from ....synchronizers.keys import import_lock, lock_key
 from ..jobs import make_due, trap_jobs
 from ..wire import Failure
 from .case import AcceptanceCase, needs
@@ -228,7 +236,7 @@ class ImportTests(AcceptanceCase):
         with self.backend.work_on(self.model_name) as work:
             mapper = type(work.unit(ImportMapper)).__name__
             importer = work.unit(Importer)
-            with importer._about(external_id, record):
+            with importer._importing(external_id, record):
                 _binding, values = importer._prepare(record, True)
         model = self.model
         self.assertFalse(set(values) - set(model._fields), f"{mapper} gives what {self.model_name} does not have")
@@ -251,6 +259,63 @@ class ImportTests(AcceptanceCase):
             required - given,
             f"{mapper} does not give these fields, which {self.model_name} requires and which have no default",
         )
+
+    @needs("import", "batch_import")
+    def test_import_chunk(self):
+        """Records that one job imports together have an outcome each: what is wrong with one keeps no other one out."""
+        ids = self.many_outside(50)
+        self.assertGreaterEqual(
+            len(ids), 8, "the peer has too few records for a chunk: have create_outside() make another one each time"
+        )
+        *good, bad, locked, gone, skipped, unchanged, waiting = ids
+        self.import_now(unchanged)
+        lock = lock_key(self.model, self.backend, import_lock(locked))
+        self.env.cr.execute("SELECT hashtextextended(%s, 0)", [lock])
+        troubles = {
+            bad: MappingError({"name": "is bad"}),
+            skipped: SkipError("not this one"),
+            waiting: DependencyMissingError("what it needs is not here yet"),
+        }
+        with self.another_process_holds([self.env.cr.fetchone()[0]]), self.troubled(troubles, gone):
+            with trap_jobs(self.env) as trap:
+                outcomes = self.model.import_records(self.backend, ids)
+                self.env.cr.flush()
+        jobs = {job.args[1]: job for job in trap.enqueued("import_record")}
+        self.assertEqual(set(jobs), {bad, locked, waiting}, f"these get jobs of their own, and no others: {outcomes}")
+        for external_id in good:
+            self.assertEqual(len(self.binding(external_id)), 1, f"{external_id} was not imported: {outcomes}")
+        for external_id in (bad, locked, gone, skipped, waiting):
+            self.assertFalse(self.binding(external_id), f"{external_id} was imported: {outcomes}")
+        expected = {"own job": 3, "gone": 1, "skipped": 1}
+        self.assertEqual({name: outcomes[name] for name in expected}, expected)
+        self.assertGreaterEqual(outcomes["unchanged"], 1)
+        self.assertEqual(outcomes["created"] + outcomes["unchanged"], len(good) + 1, outcomes)
+        self.assertEqual(self.model.import_records(self.backend, good)["unchanged"], len(good))
+
+    @contextlib.contextmanager
+    def troubled(self, errors: dict, gone) -> Iterator[None]:
+        """Have imports of some records raise errors, and one record be gone."""
+        with self.backend.work_on(self.model_name) as work:
+            importer = work.unit(Importer)
+            cls, one_by_one = type(importer), importer.reads_one_by_one()
+        check, read, read_many = cls._check_importable, cls._read, cls._read_many
+
+        def checked(unit, record):
+            if unit.external_id in errors:
+                raise errors[unit.external_id]
+            return check(unit, record)
+
+        def read_one(unit):
+            if unit.external_id == gone:
+                raise ExternalNotFoundError(f"{gone} is gone")
+            return read(unit)
+
+        def read_several(unit, external_ids):
+            return read_many(unit, [external_id for external_id in external_ids if external_id != gone])
+
+        name, method = ("_read", read_one) if one_by_one else ("_read_many", read_several)
+        with patch.object(cls, "_check_importable", checked), patch.object(cls, name, method):
+            yield
 
     @needs("import")
     def test_timeline(self):
