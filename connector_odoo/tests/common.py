@@ -100,7 +100,13 @@ class FakeOdoo(MisbehavingServer):
         rows = [self.tables[model][number] for number in ids]
         for number, row in zip(ids, rows, strict=True):
             row.setdefault("xid", f"__export__.{model.replace('.', '_')}_{number}_0123abcd")
-        return {"datas": [[row["xid"], *(row[name] for name in fields_to_export[1:])] for row in rows]}
+        special = [{".id": number, "id": row["xid"]} for number, row in zip(ids, rows, strict=True)]
+        return {
+            "datas": [
+                [own[name] if name in own else row[name] for name in fields_to_export]
+                for own, row in zip(special, rows, strict=True)
+            ]
+        }
 
     def _do_load(self, model, fields, data):
         values = dict(zip(["xid", *fields[1:]], data[0], strict=True))

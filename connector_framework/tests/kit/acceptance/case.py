@@ -119,9 +119,9 @@ class AcceptanceCase(TransactionCase):
         ids = dict.fromkeys(self.create_outside() for _number in range(count))
         if len(ids) < count:
             with self.adapter("search", "many_outside()") as adapter:
-                found, cursor = adapter.search(self.batch_filters)
+                found, cursor = adapter.search()
                 while cursor is not None and len(found) < count:
-                    more, cursor = adapter.search(self.batch_filters, cursor)
+                    more, cursor = adapter.search(cursor=cursor)
                     found += more
             ids |= dict.fromkeys(external_id for external_id in found if not self.binding(external_id))
         return list(ids)[:count]
