@@ -24,8 +24,8 @@ _HASH_LENGTH = 12
 class Agreement(ConnectorUnit):
     """Compare a binding with the last state that both sides had in common.
 
-    ``export_hash`` of the binding holds a hash for each target that was sent, ``import_hash`` one of the external record
-    that was imported, ``conflict`` the differences that a person has to decide.
+    ``export_hash`` of the binding holds a hash for each target that was sent, ``import_hash`` one of the external
+    record that was imported, ``conflict`` the differences that a person has to decide.
 
     ==================================  ==============================================================================
     ``sent(binding)``                   hashes of what was sent last, by target

@@ -154,7 +154,7 @@ class BatchImporter(Synchronizer):
 
         A record or chunk whose import waits already gets no second job.
         """
-        options = {"priority": self._priority(progress or {}), "channel": self._channel()}
+        options: dict[str, Any] = {"priority": self._priority(progress or {}), "channel": self._channel()}
         if self.chunk_size <= 1:
             return enqueue_imports(self, ids, **options)
         return enqueue_chunks(self, ids, self.chunk_size, **options)
@@ -249,9 +249,7 @@ class DirectBatchImporter(BatchImporter):
             except (RetryableError, AuthenticationError, ConfigurationError, psycopg2.OperationalError):
                 raise
             except Exception as error:
-                _logger.warning(
-                    "%s %s gets a job of its own: %s", self.model._name, as_text(external_id), error
-                )
+                _logger.warning("%s %s gets a job of its own: %s", self.model._name, as_text(external_id), error)
                 failed.append(external_id)
             if number % REPORT_EACH == 0 or number == len(ids):
                 self._report(progress["count"] + number)

@@ -21,7 +21,9 @@ def enqueue_imports(unit: Any, external_ids: Sequence[Any], force: bool = False,
     label = _label(unit)
     return _as_job(
         unit,
-        identity_key=lambda model, backend, external_id, force=False: f"{import_key(model, backend, external_id)}:{force}",
+        identity_key=lambda model, backend, external_id, force=False: (
+            f"{import_key(model, backend, external_id)}:{force}"
+        ),
         description=lambda model, backend, external_id, force=False: unit.env._(
             "Import %(model)s %(external_id)s", model=label, external_id=as_text(external_id)
         ),

@@ -47,7 +47,7 @@ class ChunkExport:
         """Export, and enqueue what could not be exported now; return the counts by outcome."""
         self._lock()
         for entry in self._open():
-            self._guarded(entry, lambda entry: self._prepare(entry))
+            self._guarded(entry, self._prepare)
         ready = [entry for entry in self._open() if entry.values is not None]
         self._update([entry for entry in ready if entry.external_id is not None])
         self._create([entry for entry in ready if entry.external_id is None])

@@ -251,7 +251,9 @@ class Importer(Synchronizer):
     def creates_one_by_one(self) -> bool:
         """Tell whether ``_create`` is overridden, by a class that comes before the one with ``_create_many``."""
         mro = type(self).__mro__
-        first = {name: next(i for i, cls in enumerate(mro) if name in vars(cls)) for name in ("_create", "_create_many")}
+        first = {
+            name: next(i for i, cls in enumerate(mro) if name in vars(cls)) for name in ("_create", "_create_many")
+        }
         return first["_create"] < first["_create_many"]
 
     def _external_gone(self, binding: Any) -> None:

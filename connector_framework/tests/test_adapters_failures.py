@@ -523,5 +523,7 @@ class TestAdaptersInterface(BaseCase):
                 return {"id": external_id, "fields": fields}
 
         adapter = Things(None)
-        self.assertEqual(adapter.read_many([2, 1], ["a"]), {2: {"id": 2, "fields": ["a"]}, 1: {"id": 1, "fields": ["a"]}})
+        self.assertEqual(
+            adapter.read_many([2, 1], ["a"]), {2: {"id": 2, "fields": ["a"]}, 1: {"id": 1, "fields": ["a"]}}
+        )
         self.assertEqual(adapter.search_read(), ({1: {"id": 1, "fields": None}, 2: {"id": 2, "fields": None}}, "next"))

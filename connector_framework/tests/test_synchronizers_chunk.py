@@ -148,7 +148,9 @@ class TestChunk(ChunkCase):
         self.fill(4)
         one = self.importer(_create=create)
         self.run_chunk("1", "2")
-        self.assertEqual([self.binding(i).comment for i in (1, 2)], ["<span>made for 1</span>", "<span>made for 2</span>"])
+        self.assertEqual(
+            [self.binding(i).comment for i in (1, 2)], ["<span>made for 1</span>", "<span>made for 2</span>"]
+        )
         self.importer(base=one, _create_many=create_many)
         self.run_chunk("3", "4")
         self.assertEqual(created, [2])
@@ -208,9 +210,7 @@ class TestChunkIsolation(ChunkCase):
 
     def test_selection(self):
         """A value that a selection does not have."""
-        self.register(
-            type("Kinds", (PartnerImportMapper,), {"direct": [("kind", "type")], "__module__": __name__})
-        )
+        self.register(type("Kinds", (PartnerImportMapper,), {"direct": [("kind", "type")], "__module__": __name__}))
         self.assertIn("no such type", self.check(kind="no such type").exc_message)
 
     @contextmanager
@@ -233,12 +233,15 @@ class TestChunkIsolation(ChunkCase):
         """Whatever step fails, and however."""
         for step in ("_check_importable", "_map", "_validate", "_create", "_after_import"):
             for error in (MappingError({"name": "is bad"}), ValueError("bad"), DependencyMissingError("not here yet")):
-                with self.subTest(step=step, error=error), self.failing_at(step, error):
-                    with self.env.cr.savepoint() as savepoint:
-                        jobs = self.check()
-                        self.assertEqual(len(jobs), 1)
-                        self.assertEqual(jobs.exc_message, str(error))
-                        savepoint.rollback()
+                with (
+                    self.subTest(step=step, error=error),
+                    self.failing_at(step, error),
+                    self.env.cr.savepoint() as savepoint,
+                ):
+                    jobs = self.check()
+                    self.assertEqual(len(jobs), 1)
+                    self.assertEqual(jobs.exc_message, str(error))
+                    savepoint.rollback()
 
     def test_update(self):
         """An update that fails."""
@@ -502,7 +505,7 @@ class TestChunkDependencies(ChunkCase):
         """Records that need each other get jobs of their own, where one of them may do without."""
         self.needs(lambda name: {"P1": [("2", "test.partner")], "P2": [("1", "test.partner")]}.get(name, []))
         self.fill(3)
-        outcomes, jobs = self.run_chunk("1", "2", "3")
+        outcomes, _jobs = self.run_chunk("1", "2", "3")
         self.assertEqual(outcomes, {"created": 1, "own job": 2})
         self.assertEqual(self.import_record("1"), "created")
         self.assertTrue(self.binding(2))

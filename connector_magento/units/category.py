@@ -30,7 +30,9 @@ class CategoryAdapter(MagentoAdapter):
         ids = self._ids(list(self._walk(self.call("catalog_category.tree"))))
         since = (filters or {}).get("updated_at", {}).get("gteq")
         if since:
-            ids = [str(row["category_id"]) for row in self.read_many(ids).values() if (row["updated_at"] or "") >= since]
+            ids = [
+                str(row["category_id"]) for row in self.read_many(ids).values() if (row["updated_at"] or "") >= since
+            ]
         return ids, None
 
     def read_many(self, ids: Sequence[str], fields: Any = None) -> dict[str, dict[str, Any]]:

@@ -40,9 +40,9 @@ class PartnerAdapter(MagentoAdapter):
         websites_id = None  # stands for the list that the websites are taken from, in the same request
         answers = self._answers(
             [*ids, websites_id],
-            lambda i: [("store.list", [])]
-            if i is websites_id
-            else [("customer.info", [i]), ("customer_address.list", [i])],
+            lambda i: (
+                [("store.list", [])] if i is websites_id else [("customer.info", [i]), ("customer_address.list", [i])]
+            ),
         )
         (views,) = answers.pop(websites_id)
         views.sort(key=lambda view: int(view["store_id"]), reverse=True)

@@ -280,10 +280,13 @@ class ImportTests(AcceptanceCase):
             locks = [self.env.cr.fetchone()[0]]
         if "unchanged" in parts:
             self.import_now(parts["unchanged"])
-        with self.another_process_holds(locks), self.troubled(troubles, parts.get("gone")):
-            with trap_jobs(self.env) as trap:
-                outcomes = self.model.import_records(self.backend, ids)
-                self.env.cr.flush()
+        with (
+            self.another_process_holds(locks),
+            self.troubled(troubles, parts.get("gone")),
+            trap_jobs(self.env) as trap,
+        ):
+            outcomes = self.model.import_records(self.backend, ids)
+            self.env.cr.flush()
         jobs = {job.args[1] for job in trap.enqueued("import_record")}
         own = {parts[part] for part in ("bad", "waiting", "locked") if part in parts}
         self.assertEqual(jobs, own, f"these get jobs of their own, and no others: {outcomes}")
