@@ -239,22 +239,18 @@ class Importer(Synchronizer):
         return self.adapter.read_many(external_ids)
 
     def reads_one_by_one(self) -> bool:
-        """Tell whether a chunk is read record by record: the adapter has no ``read_many`` of its own, or ``_read``
-        is overridden and ``_read_many`` is not."""
-        cls = type(self)
-        if cls._read_many is not Importer._read_many:
-            return False
-        if getattr(self._read, "__func__", None) is not Importer._read:
+        """Tell whether a chunk is read record by record: ``_read``, or the adapter's ``read``, is overridden and its
+        counterpart for many is not, or is the framework's own loop."""
+        if "_read" in vars(self) or _is_closer(type(self), "_read", "_read_many"):
             return True
-        return type(self.adapter).read_many is Adapter.read_many
+        if type(self)._read_many is not Importer._read_many:
+            return False
+        cls = type(self.adapter)
+        return cls.read_many is Adapter.read_many or _is_closer(cls, "read", "read_many")
 
     def creates_one_by_one(self) -> bool:
-        """Tell whether ``_create`` is overridden, by a class that comes before the one with ``_create_many``."""
-        mro = type(self).__mro__
-        first = {
-            name: next(i for i, cls in enumerate(mro) if name in vars(cls)) for name in ("_create", "_create_many")
-        }
-        return first["_create"] < first["_create_many"]
+        """Tell whether a chunk is created record by record: ``_create`` is overridden, ``_create_many`` is not."""
+        return _is_closer(type(self), "_create", "_create_many")
 
     def _external_gone(self, binding: Any) -> None:
         """Mark the binding (0..1) of a record that is gone."""
@@ -451,6 +447,14 @@ class Importer(Synchronizer):
     def _key_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values of the key's columns for a new binding."""
         return self.binder.key_values(self._mapped_key(values) if self._is_part_of_key() else self.external_id)
+
+
+def _is_closer(cls: type, name: str, other: str) -> bool:
+    """Tell whether a class has its ``name`` from a class that is more derived than the one it has ``other`` from."""
+    mro = cls.__mro__
+    return next(i for i, base in enumerate(mro) if name in vars(base)) < next(
+        i for i, base in enumerate(mro) if other in vars(base)
+    )
 
 
 def _is_nothing(external_id: Any) -> bool:

@@ -161,6 +161,19 @@ class TestChunk(ChunkCase):
         self.assertEqual(self.run_chunk("1", "2")[0], {"created": 2})
         self.assertEqual(self.names(), ["read 1", "read 2"])
 
+    def test_an_adapters_own_read(self):
+        """An adapter that overrides ``read`` alone has it called, whatever ``read_many`` it inherits."""
+
+        class Special(WorldAdapter):
+            _apply_on = "test.partner"
+
+            def read(self, external_id, fields=None):
+                return {"name": f"special {external_id}"}
+
+        self.register(Special)
+        self.assertEqual(self.run_chunk("1", "2")[0], {"created": 2})
+        self.assertEqual(self.names(), ["special 1", "special 2"])
+
     def test_the_same_twice(self):
         """An id that comes twice, as a number and as a text, is imported once."""
         self.fill(1)
