@@ -5,26 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
+DATE = "%Y-%m-%d %H:%M:%S,%f"
 LINE = re.compile(
-    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ "
+    r"^(?P<date>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+) "
     r"(?P<pid>\d+) (?P<level>[A-Z]+) (?P<database>\S+) (?P<logger>[\w.]+): (?P<text>.*)$"
 )
 STARTING = re.compile(r"^Starting (?P<test>\S+) \.\.\.$")
 SKIPPED = re.compile(r"^skipped (?P<test>.+?) : ")
 FAILED = re.compile(r"^(?P<kind>FAIL|ERROR): (?P<subtest>Subtest )?(?P<test>.+)$")
+CLASS = re.compile(r"^(?P<method>\w+) \(odoo\.addons\.(?P<module>[\w.]+)\.(?P<name>\w+)\)$")
 TOTAL = re.compile(r"^(?P<failed>\d+) failed, (?P<errors>\d+) error\(s\) of (?P<run>\d+) tests when loading database")
 TROUBLE = ("ERROR", "CRITICAL")
 
 
 @dataclass
 class Entry:
-    """Hold one record of the log with the lines that continue it."""
+    """A record of the log with the lines that continue it."""
 
     pid: str
     level: str
     logger: str
     lines: list[str]
+    date: datetime
 
     @property
     def text(self) -> str:
@@ -33,7 +37,7 @@ class Entry:
 
 @dataclass
 class Failed:
-    """Hold what failed and why: a test, a class's set-up, a logged error, or the run itself."""
+    """A failure and its reason: of a test, a class's set-up, a logged error, or the run itself."""
 
     name: str
     reason: str
@@ -41,7 +45,7 @@ class Failed:
 
 @dataclass
 class Results:
-    """Add up a run. A test that fails in several subtests is one failed test."""
+    """The outcome of one or more runs. A test that fails in several subtests is one failed test."""
 
     started: list[str] = field(default_factory=list)
     skipped: set[str] = field(default_factory=set)
@@ -78,22 +82,30 @@ def entries(lines: Iterable[str]) -> Iterator[Entry]:
         if match:
             if current:
                 yield current
-            current = Entry(match["pid"], match["level"], match["logger"], [match["text"]])
+            date = datetime.strptime(match["date"], DATE)
+            current = Entry(match["pid"], match["level"], match["logger"], [match["text"]], date)
         elif current:
             current.lines.append(line)
     if current:
         yield current
 
 
+def class_id(test: str) -> str:
+    """Turn `setUpClass (odoo.addons.a.tests.test_b.C)` into `a/tests/test_b.py:C.setUpClass`; leave other names."""
+    match = CLASS.match(test)
+    return f"{match['module'].replace('.', '/')}.py:{match['name']}.{match['method']}" if match else test
+
+
 class LogReader:
-    """Follow a run record by record.
+    """Read a run's log record by record.
 
     `addons` are the names of the addons under test: an error that one of their loggers writes fails the test that is
-    running, or the run itself outside of tests.
+    running, or the run itself outside of tests. `name` is that of the run, in failures of the run itself.
     """
 
-    def __init__(self, addons: Iterable[str]) -> None:
+    def __init__(self, addons: Iterable[str], name: str = "Odoo") -> None:
         self.addons = set(addons)
+        self.name = name
         self.results = Results()
         self.total: re.Match[str] | None = None
         self.last_trouble = ""
@@ -102,7 +114,7 @@ class LogReader:
         self._reported = 0
 
     def feed(self, entry: Entry) -> Failed | None:
-        """Take one record in; return the failure that it tells of, if any."""
+        """Read one record; return the failure that it reports, if any."""
         self._pid = self._pid or entry.pid
         # Servers that a test starts write their own records into the same stream.
         if entry.pid != self._pid:
@@ -120,7 +132,7 @@ class LogReader:
         if parts[:2] != ["odoo", "addons"] or len(parts) < 3:
             return None
         if len(parts) > 4 and parts[3] == "tests":
-            place = f"{parts[2]}/{parts[4]}:"
+            place = f"{'/'.join(parts[2:])}.py:"
             started = STARTING.match(entry.lines[0])
             if started:
                 self._running = place + started["test"]
@@ -130,20 +142,20 @@ class LogReader:
             if failure:
                 return failure
         if entry.level in TROUBLE and parts[2] in self.addons:
-            name = self._running or f"error logged by {entry.logger}: {entry.lines[0]}"
+            name = self._running or f"{self.name}: error logged by {entry.logger}: {entry.lines[0]}"
             return self._add(Failed(name, f"{entry.level} logged by {entry.logger}: {entry.text}"))
         return None
 
     def _outcome(self, entry: Entry, place: str) -> Failed | None:
         skipped = SKIPPED.match(entry.lines[0])
         if skipped and not skipped["test"].startswith("Subtest "):
-            self.results.skipped.add(place + skipped["test"])
+            self.results.skipped.add(place + class_id(skipped["test"]))
         match = FAILED.match(entry.lines[0]) if entry.level == "ERROR" else None
         if not match:
             return None
         self._reported += 1
         # A subtest is counted with its test: "Subtest Class.test_method (parameters)".
-        name = match["test"].split(" ")[0] if match["subtest"] else match["test"]
+        name = match["test"].split(" ")[0] if match["subtest"] else class_id(match["test"])
         return self._add(Failed(place + name, "\n".join(entry.lines[1:])))
 
     def _add(self, failure: Failed) -> Failed:
@@ -151,14 +163,14 @@ class LogReader:
         return failure
 
     def finish(self, exit_code: int) -> list[Failed]:
-        """Hold the records against Odoo's own total and exit code; return the failures that follow from them."""
+        """Compare the records with Odoo's own total and exit code; return the failures that follow."""
         wrong = ""
         if not self.total:
-            wrong = f"Odoo ended (exit code {exit_code}) before its tests were through"
+            wrong = f"{self.name} ended (exit code {exit_code}) before its tests were through"
         elif int(self.total["run"]) != len(self.results.started):
-            wrong = f"Odoo counts {self.total['run']} tests, its log shows {len(self.results.started)}"
+            wrong = f"{self.name} counts {self.total['run']} tests, its log shows {len(self.results.started)}"
         elif int(self.total["failed"]) + int(self.total["errors"]) != self._reported:
-            wrong = f"Odoo counts {self.total[0]!r}, its log shows {self._reported} failures"
+            wrong = f"{self.name} counts {self.total[0]!r}, its log shows {self._reported} failures"
         elif exit_code and not self._reported:
-            wrong = f"Odoo ended with exit code {exit_code}"
+            wrong = f"{self.name} ended with exit code {exit_code}"
         return [self._add(Failed(wrong, self.last_trouble))] if wrong else []

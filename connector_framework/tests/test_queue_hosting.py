@@ -18,7 +18,7 @@ from .own_cluster import OwnServerCase, PgBouncer, pgbouncer
 from .process_case import PROBE, ProcessCase, _postgres, drop_database, free_port, odoo_command
 
 
-@tagged("post_install", "-at_install", "process")
+@tagged("post_install", "-at_install", "process", "server")
 class TestDatabases(ProcessCase):
     """A worker without a database named serves all that its role owns."""
 
@@ -97,7 +97,7 @@ class TestDatabases(ProcessCase):
         self.assertIsNone(process.popen.poll())
 
 
-@tagged("post_install", "-at_install", "process")
+@tagged("post_install", "-at_install", "process", "server")
 class TestCopies(ProcessCase):
     def test_copied_while_running(self):
         """A copy of a busy database runs nothing while it is neutralized; else what ran on the original runs there too.
@@ -156,7 +156,7 @@ class TestCopies(ProcessCase):
         self.assertIsNone(worker.popen.poll())
 
 
-@tagged("post_install", "-at_install", "process")
+@tagged("post_install", "-at_install", "process", "server")
 class TestUpgrade(ProcessCase):
     def test_upgrade_in_another_process(self):
         """While addons are upgraded no job starts, none fails, and the new code is loaded before the next one."""
@@ -187,7 +187,7 @@ class TestUpgrade(ProcessCase):
         self.assertEqual(self.sql("SELECT count(*) FROM connector_worker"), [(0,)])
 
 
-@tagged("post_install", "-at_install", "process")
+@tagged("post_install", "-at_install", "process", "server")
 class TestServerRestarts(OwnServerCase):
     def test_restarts(self):
         """PostgreSQL is restarted twice in the middle, once in order and once by a crash: each effect exactly once."""
@@ -205,7 +205,7 @@ class TestServerRestarts(OwnServerCase):
         self.assertEqual([worker.popen.poll() for worker in workers], [None, None])
 
 
-@tagged("post_install", "-at_install", "process")
+@tagged("post_install", "-at_install", "process", "server")
 class TestPgBouncer(OwnServerCase):
     @classmethod
     def setUpClass(cls):

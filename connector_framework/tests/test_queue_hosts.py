@@ -45,7 +45,7 @@ class HostsCase(OwnServerCase):
         )
 
 
-@tagged("post_install", "-at_install", "process")
+@tagged("post_install", "-at_install", "process", "server")
 class TestLimits(HostsCase):
     def start_three(self):
         """Start three workers on two hosts and wait until they serve."""
@@ -123,7 +123,7 @@ class TestLimits(HostsCase):
         self.assertGreater(self.processes("root.slow"), 1)
 
 
-@tagged("post_install", "-at_install", "process")
+@tagged("post_install", "-at_install", "process", "server")
 class TestLostHost(HostsCase):
     @classmethod
     def setUpClass(cls):

@@ -20,7 +20,7 @@ GROUPS = {
 }
 
 
-@tagged("post_install", "-at_install", "process")
+@tagged("post_install", "-at_install", "process", "server")
 class TestRpc(ProcessCase):
     def setUp(self):
         super().setUp()

@@ -34,7 +34,7 @@ class _Acme(BaseHTTPRequestHandler):
         pass
 
 
-@tagged("post_install", "-at_install", "process")
+@tagged("post_install", "-at_install", "process", "server")
 class TestReadme(ProcessCase):
     def test_first_connector(self):
         """The addon installs, imports each customer once, changes nothing the second time, and takes what changed."""

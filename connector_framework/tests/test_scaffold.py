@@ -9,7 +9,7 @@ from odoo.tests import tagged
 from .scaffold_case import ADDON, ScaffoldCase
 
 
-@tagged("post_install", "-at_install", "process")
+@tagged("post_install", "-at_install", "process", "server")
 class TestScaffold(ScaffoldCase):
     def test_new_connector(self):
         """It installs, all its tests pass, and nothing is logged that somebody should look at."""

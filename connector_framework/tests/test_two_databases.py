@@ -15,7 +15,7 @@ BASE = "connector_reference_probe"
 MORE = "connector_reference_probe_more"
 
 
-@tagged("post_install", "-at_install", "process")
+@tagged("post_install", "-at_install", "process", "server")
 class TestTwoDatabases(ProcessCase):
     @classmethod
     def setUpClass(cls):

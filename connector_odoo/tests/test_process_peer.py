@@ -10,7 +10,7 @@ from .two_odoos import TwoOdoosCase
 VERSIONS = ("19.0", "16.0")
 
 
-@tagged("post_install", "-at_install", "process")
+@tagged("post_install", "-at_install", "process", "server")
 class TestPeer(TwoOdoosCase):
     def test_both_protocols(self):
         """JSON-2 and XML-RPC do the same, with a user who is no administrator; a wrong key is told at once."""

@@ -5,7 +5,7 @@ from odoo.tests import tagged
 from .two_odoos import TwoOdoosCase
 
 
-@tagged("post_install", "-at_install", "process")
+@tagged("post_install", "-at_install", "process", "server")
 class TestTwoOdoos(TwoOdoosCase):
     def test_both_ways(self):
         """What is made, changed and deleted on one side is so on the other, once, and both come to rest."""

@@ -79,7 +79,7 @@ class TestRed(unittest.TestCase):
         """A failed test is named by its id and keeps its traceback."""
         results = read(RED, 1)
         self.assertEqual(results.summary(), "1 passed, 1 failed")
-        self.assertEqual(results.failures[0].name, "connector_framework/test_queue_claim:TestClaim.test_b")
+        self.assertEqual(results.failures[0].name, "connector_framework/tests/test_queue_claim.py:TestClaim.test_b")
         self.assertIn("AssertionError: 1 != 2", results.failures[0].reason)
 
     def test_subtests_are_one_test(self) -> None:
@@ -91,7 +91,11 @@ class TestRed(unittest.TestCase):
         """A class whose set-up fails counts as one failure, though none of its tests starts."""
         text = f"ERROR: setUpClass ({TESTS}.TestOther)\n{TRACEBACK}"
         log = [*GREEN[:2], record(text, "odoo.tests.suite", "ERROR"), total(0, 1, 2)]
-        self.assertEqual(read(log, 1).summary(), "2 passed, 1 failed")
+        results = read(log, 1)
+        self.assertEqual(results.summary(), "2 passed, 1 failed")
+        self.assertEqual(
+            results.failures[0].name, "connector_framework/tests/test_queue_claim.py:TestOther.setUpClass"
+        )
 
     def test_error_logged_in_a_test(self) -> None:
         """An error that our addon logs fails the test that is running, once."""
@@ -114,6 +118,15 @@ class TestBroken(unittest.TestCase):
         results = read(GREEN[:2])
         self.assertEqual(results.summary(), "2 passed, 1 failed")
         self.assertIn("before its tests were through", results.failures[0].name)
+
+    def test_two_died(self) -> None:
+        """Two Odoos that end early are two failures."""
+        readers = [LogReader(["connector_framework"], name) for name in ("Odoo of a", "Odoo of b")]
+        results = Results()
+        for reader in readers:
+            reader.finish(1)
+            results.add(reader.results)
+        self.assertEqual(results.summary(), "0 passed, 2 failed")
 
     def test_died_with_a_traceback(self) -> None:
         """The last error is shown when Odoo cannot start."""
