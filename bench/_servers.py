@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "script"))
+from ports import free_port
 
 COMMAND = shlex.split(os.environ.get("ODOO_COMMAND", ""))
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,12 +32,6 @@ def sql(database: str, query: str, *params: object) -> list[tuple]:
             return cursor.fetchall() if cursor.description else []
     finally:
         connection.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def config_file(folder: Path, *, addons: str = "", extra: str = "") -> Path:

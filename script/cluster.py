@@ -65,7 +65,7 @@ def ensure_binaries(log: Path) -> Path:
 
 
 def is_own_server() -> bool:
-    """Tell whether the user named a server of his own."""
+    """Tell whether PGHOST or PGPORT names a server."""
     return bool(os.environ.get("PGHOST") or os.environ.get("PGPORT"))
 
 
@@ -147,11 +147,11 @@ class Cluster:
         return self.psql(f"SELECT 1 FROM pg_database WHERE datname = '{name}'") == "1"
 
     def create_database(self, name: str, template: str) -> None:
-        """Create a database as a copy of another one, which nobody may be connected to."""
+        """Create a database as a copy of another one, which must have no connections."""
         self.psql(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
 
     def rename_database(self, name: str, new_name: str) -> None:
-        """Give a database, which nobody may be connected to, another name."""
+        """Rename a database, which must have no connections."""
         self.psql(f'ALTER DATABASE "{name}" RENAME TO "{new_name}"')
 
     def drop_database(self, name: str) -> None:

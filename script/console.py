@@ -1,4 +1,4 @@
-"""Speak to the person at the terminal: progress lines, and one sentence when something is missing."""
+"""Print progress lines, and one sentence when something is missing."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def install(packages: list[str], purpose: str, log: Path) -> None:
     if os.getuid():
         if not shutil.which("sudo"):
             raise Failure(f"{purpose} needs {by_hand}: run that as root, then try again")
-        # Asking for a password makes sense only where somebody can type one.
+        # Asking for a password makes sense only at a terminal.
         prefix = ["sudo"] if sys.stdin.isatty() else ["sudo", "-n"]
         if subprocess.run([*prefix, "true"], stderr=subprocess.DEVNULL).returncode:
             raise Failure(f"{purpose} needs sudo {by_hand}: run that, then try again")

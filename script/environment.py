@@ -92,7 +92,7 @@ def key_of(*parts: object) -> str:
 
 @dataclass(frozen=True)
 class Environment:
-    """Hold how Odoo is started here.
+    """The Odoo to run and how it is started.
 
     `command` starts Odoo's command line, `python` is the interpreter with its packages, `variables` are added to the
     environment of both, `key` changes whenever a template database made before would not fit any more.

@@ -1,4 +1,4 @@
-"""See to it that nothing that was started for a folder outlives its owner for good."""
+"""End the processes of a workspace, also those that outlived their owner."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import IO
 
 
 def lock(path: Path) -> IO[str] | None:
-    """Take the lock on a file, None if somebody has it. It ends with the returned file, or with this process."""
+    """Take the lock on a file; None if another process has it. It ends with the returned file, or with this process."""
     file = path.open("w")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -15,10 +15,10 @@ from addons import addons
 from environment import ROOT
 from test_log import Failed, Results
 
-#: Tags whose tests get an Odoo of their own; all other tests, of whatever tier or none, run in one more.
-#: `server` marks the process tests that start whole servers, of Odoo or PostgreSQL, or hosts. Process tests wait more
-#: than they compute: three shards keep two cores busy, and each takes about a third of the time.
-OWN_TIERS = ("server", "process")
+#: Shard -> the tags of its tests; all other tests, with or without a tier, are in one more. `server` marks the process
+#: tests that start whole servers, of Odoo or PostgreSQL, or hosts. Tests with workers wait more than they compute, so
+#: three shards, which take about the same time, keep two cores busy. Tests that need the same templates are together.
+SHARDS = {"server": ("server", "browser"), "process": ("process", "concurrency")}
 REST = "other"
 #: Tests that are named when some did not run; the others are counted.
 NAMED = 10
@@ -103,19 +103,16 @@ def divide(pattern: str = "", together: bool = False) -> list[Shard]:
     :param together: one shard for all
     """
     classes = [found for one in test_classes() if (found := one.matching(pattern))]
-    own = () if together else OWN_TIERS
-    shards = []
-    for number, tier in enumerate(own):
-        # A class with two such tiers is in the first one's shard.
-        before = own[:number]
-        members = tuple(one for one in classes if tier in one.tags and not one.tags.intersection(before))
+    shards, taken = [], []
+    for name, tiers in ({} if together else SHARDS).items():
+        members = tuple(one for one in classes if one.tags.intersection(tiers) and not one.tags.intersection(taken))
         if members:
-            tags = [*(f"{tier}{place}" for place in places(members, pattern)), *(f"-{other}" for other in before)]
-            shards.append(Shard(tier, tuple(tags), members))
-    rest = tuple(one for one in classes if not one.tags.intersection(own))
+            tags = [f"{tier}{place}" for tier in tiers for place in places(members, pattern)]
+            shards.append(Shard(name, (*tags, *(f"-{tier}" for tier in taken)), members))
+        taken += tiers
+    rest = tuple(one for one in classes if not one.tags.intersection(taken))
     if rest:
-        tags = [*places(rest, pattern), *(f"-{tier}" for tier in own)]
-        shards.append(Shard(REST, tuple(tags), rest))
+        shards.append(Shard(REST, (*places(rest, pattern), *(f"-{tier}" for tier in taken)), rest))
     return shards
 
 

@@ -11,7 +11,7 @@ from console import Failure
 
 
 class WebClient:
-    """Hold a session with Odoo."""
+    """A session with Odoo."""
 
     def __init__(self, url: str, database: str, timeout_s: float = 300) -> None:
         self.url = url

@@ -10,7 +10,6 @@ import fcntl
 import os
 import re
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -26,13 +25,6 @@ from environment import ROOT, Environment, key_of, locked, made_in_place
 
 ADDONS_DATABASE = "connector_template"
 KEPT_TEMPLATES = 4
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def copy_folder(source: Path, target: Path) -> None:
@@ -108,7 +100,7 @@ class Workspace:
             link_folder(files / template, files / name)
 
     def rename_database(self, name: str, new_name: str) -> None:
-        """Give a database, and its files, another name."""
+        """Rename a database and its files."""
         self.cluster.rename_database(name, new_name)
         files = self.folder / "odoo/filestore"
         if (files / name).exists():
@@ -270,7 +262,7 @@ def remove_old_installed(cache: Path) -> None:
 
 
 def copy_installed(template: Template, folder: Path, web: bool) -> None:
-    """Copy the template with addons, which nobody removes meanwhile."""
+    """Copy the template with addons, under a lock that keeps it from being removed."""
     with (template.environment.cache / "installed.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         copy_template(ensure_installed(template, web), folder)

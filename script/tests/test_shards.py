@@ -6,7 +6,7 @@ import unittest
 from unittest import mock
 
 import shards
-from shards import OWN_TIERS, REST, Shard, classes_of, divide, omissions
+from shards import REST, Shard, classes_of, divide, omissions
 from test_log import Failed, Results
 
 FILE = "connector_framework/tests/test_x.py"
@@ -76,16 +76,20 @@ class TestDivide(unittest.TestCase):
     def test_tags_exclude_each_other(self) -> None:
         """Odoo is told to run each tier once: a shard leaves out what the ones before it take."""
         found = {name: set(shard.tags) for name, shard in divided().items()}
-        self.assertIn("server/connector_framework", found["server"])
-        self.assertIn("-server", found["process"])
-        self.assertLessEqual({"/connector_framework", *(f"-{tier}" for tier in OWN_TIERS)}, found[REST])
+        everything = {tier: f"{tier}/connector_framework" for tier in ("server", "browser", "process", "concurrency")}
+        self.assertLessEqual({everything["server"], everything["browser"]}, found["server"])
+        self.assertFalse([tag for tag in found["server"] if tag.startswith("-")])
+        self.assertLessEqual(
+            {everything["process"], everything["concurrency"], "-server", "-browser"}, found["process"]
+        )
+        self.assertLessEqual({"/connector_framework", *(f"-{tier}" for tier in everything)}, found[REST])
 
     def test_pattern(self) -> None:
         """A pattern starts the shards that have such tests alone, with the shortest tags."""
         self.assertEqual(list(divided("TestWorkers")), ["process"])
-        self.assertEqual(divided("TestWorkers")["process"].tags[0], f"process/{FILE}:TestWorkers")
-        self.assertEqual(divided("test_b")["process"].tags[0], f"process/{FILE}:TestWorkers.test_b")
-        self.assertEqual(divided("test_x.py")["process"].tags[0], f"process/{FILE}")
+        self.assertIn(f"process/{FILE}:TestWorkers", divided("TestWorkers")["process"].tags)
+        self.assertIn(f"process/{FILE}:TestWorkers.test_b", divided("test_b")["process"].tags)
+        self.assertIn(f"process/{FILE}", divided("test_x.py")["process"].tags)
         self.assertEqual(divided("test_b")["process"].classes[0].tests, (f"{FILE}:TestWorkers.test_b",))
 
     def test_pattern_without_tests(self) -> None:
