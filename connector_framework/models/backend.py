@@ -24,7 +24,14 @@ class ConnectorBackendMixin(models.AbstractModel):
     """A configured other system: where it is, with which credentials, and how it is doing.
 
     A connector derives its backend model from this one, names its service, and adds a ``version`` and what else it
-    needs to know.
+    needs to know. To set in a backend model:
+
+    ====================  ============================================================================================
+    ``_service``          the service of the references that resolve this backend's classes; required
+    ``_secret_fields``    names of the fields that hold secrets: readable by the system group alone, never copied
+    ``_url_fields``       names of the fields that say where the other system is: writable by the system group alone,
+                          never copied; default: ``("url",)``
+    ====================  ============================================================================================
     """
 
     _name = "connector.backend.mixin"

@@ -115,6 +115,14 @@ class ConnectorBindingMixin(models.AbstractModel):
 
             backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
             odoo_id = fields.Many2one("res.partner", required=True, ondelete="cascade", index=True)
+
+    To set in a binding model:
+
+    ====================  ============================================================================================
+    ``_external_key``     the columns that, with ``backend_id``, tell one external record from all others; default:
+                          ``("external_id",)``
+    ``_one_per_record``   whether a record of Odoo has at most one binding on a backend; default: False
+    ====================  ============================================================================================
     """
 
     _name = "connector.binding.mixin"

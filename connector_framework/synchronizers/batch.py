@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import psycopg2
+from odoo.tools import escape_psql
 
 from ..exceptions import AuthenticationError, ConfigurationError, RetryableError, SkipError
 from .enqueue import enqueue_chunks, enqueue_imports
 from .importer import Importer
-from .keys import as_text
+from .keys import as_text, chunk_key, import_key
 from .pages import PageTrail
 from .synchronizer import Synchronizer
 
@@ -22,6 +23,8 @@ __all__ = ["BatchImporter", "DelayedBatchImporter", "DirectBatchImporter"]
 _logger = logging.getLogger(__name__)
 
 DEFAULT_PRIORITY = 10
+#: Failed imports that one run of a stream requeues.
+RETRIED_AT_ONCE = 1000
 #: Records that are imported one by one between two reports of the progress.
 REPORT_EACH = 10
 
@@ -38,6 +41,7 @@ class BatchImporter(Synchronizer):
     ``_stream_filters(cursor)``     return the filters for what is new behind a cursor
     ``_total(filters)``             return how many records match, for the progress; default: None, unknown
     ``_import_page(ids, progress)`` import the records of a page
+    ``_continue(filters, ...)``     see to the next page; to be called by an override of ``run_page``
     ``enqueue(ids, progress)``      enqueue the import of records: chunks, or a job for each
     ==============================  ==================================================================================
     """
@@ -57,6 +61,10 @@ class BatchImporter(Synchronizer):
     #: None: cursors that are numbers are taken for page numbers or offsets, all others for stable.
     stable_pages: ClassVar[bool | None] = None
 
+    #: Seconds after which a run of the stream imports again the records whose import failed for good; 0: a person
+    #: requeues their jobs.
+    retry_failed_s: ClassVar[int] = 3600
+
     #: Records of the run, as far as is known.
     _expected: int = 0
 
@@ -72,6 +80,7 @@ class BatchImporter(Synchronizer):
             left = stream.unfinished_jobs()
             if left:
                 return self.env._("the run before has %s jobs left", left)
+            self._retry_failed()
             progress["before"] = stream.cursor or None
             # Before the first page: what changes from now on is for the next run.
             progress["cursor"] = self._next_cursor(stream.cursor)
@@ -129,6 +138,24 @@ class BatchImporter(Synchronizer):
     def _stream(self) -> Any:
         name = self.work.model_name if self.stream is True else self.stream
         return self.env["connector.stream"].of(self.backend, name)
+
+    def _retry_failed(self) -> None:
+        """Requeue the failed imports of this model and backend: the stream moved on without their records."""
+        if not self.retry_failed_s:
+            return
+        key, chunk = import_key(self.model, self.backend, ""), chunk_key(self.model, self.backend, ())
+        domain = [
+            ("state", "=", "failed"),
+            ("model_name", "=", self.model._name),
+            ("date_done", "<", self.env.cr.now() - timedelta(seconds=self.retry_failed_s)),
+            "|",
+            ("exclusive_key", "=like", f"{escape_psql(key)}%"),
+            ("identity_key", "=like", f"{escape_psql(chunk.partition(':False:')[0])}:%"),
+        ]
+        failed = self.env["connector.job"].sudo().search(domain, limit=RETRIED_AT_ONCE)
+        if failed:
+            _logger.info("%s: %s failed imports are tried again", self, len(failed))
+            failed.action_requeue()
 
     def _stream_filters(self, cursor: Any) -> Any:
         """Return the filters for what is new behind a cursor; None, the cursor of a new stream: all."""

@@ -52,6 +52,7 @@ class Importer(Synchronizer):
     ``_create_many(values_list)``        create bindings and return them in order; in a chunk once for all new ones
     ``_create(values)``                  create one binding; where it is overridden, a chunk calls it for each record
     ``_update(binding, values)``         write the values on a binding (1)
+    ``_writing_context()``               return the context of creating and updating; default: quiet, see ``_quiet``
     ``_bind(binding)``                   bind the external id
     ``_translations(record)``            return values by language, see ``mapper.translations()``
     ``_finish(binding)``                 all that follows the writing: bind, translate, agree, ``_after_import``
@@ -377,14 +378,15 @@ class Importer(Synchronizer):
 
         :raises PermanentError: when that would be more than :attr:`gone_limit`; none is marked then
         """
-        bindings = {external_id: self._known_binding(external_id) for external_id in external_ids}
-        new = [binding for binding in bindings.values() if binding and binding.sync_state != "gone"]
+        keys = [external_id for external_id in external_ids if self._is_lookup_key(external_id)]
+        bound = {id_token(key): binding for key, binding in self.binder.to_internal_many(keys).items()}
+        new = [binding for binding in bound.values() if binding.sync_state != "gone"]
         if new:
             self._check_gone_limit(len(new))
-        for external_id, binding in bindings.items():
+        for external_id in external_ids:
             with self._importing(external_id):
-                self.binding = binding
-                self._external_gone(binding)
+                self.binding = bound.get(id_token(external_id), self.model)
+                self._external_gone(self.binding)
 
     def _check_gone_limit(self, count: int) -> None:
         backend, now = self.backend.sudo(), self.env.cr.now()

@@ -501,6 +501,36 @@ class TestPages(BatchCase):
             drain_jobs(self, limit=4)
         self.assertEqual(len(self.names()), 20)
 
+    def test_failed_records_are_tried_again(self):
+        """A later run of the stream imports the records whose import failed, an hour after that at the earliest."""
+        self.dated(3)
+        is_bad = [True]
+
+        def validate(importer, values):
+            if values["name"] == "P2" and is_bad[0]:
+                raise MappingError({"name": "is bad"})
+
+        self.register(type("Strict", (Importer,), {"_apply_on": "test.partner", "_validate": validate}))
+
+        def run():
+            self.partners.as_job().import_batch(self.backend)
+            with mute_logger("odoo.addons.connector_framework.queue.runner"):
+                drain_jobs(self)
+
+        run()
+        failed = self.env["connector.job"].search([("state", "=", "failed")])
+        self.assertEqual((failed.method_name, self.names()), ("import_record", ["P1", "P3"]))
+        is_bad[0] = False
+        run()
+        self.assertEqual(failed.state, "failed")
+        self.env.cr.execute("UPDATE connector_job SET date_done = date_done - interval '2 hours'")
+        self.partners.as_job().import_batch(self.other_backend)
+        drain_jobs(self)
+        self.assertEqual(failed.state, "failed")
+        run()
+        self.assertEqual(failed.state, "done")
+        self.assertEqual(self.binding(2).name, "P2")
+
     def test_one_run_at_a_time(self):
         """While pages or chunks of a run are to come, the next run reads nothing and leaves the stream alone."""
         self.world.page_size = 2

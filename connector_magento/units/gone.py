@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from odoo.addons.connector_framework.synchronizers import Synchronizer
+from odoo.addons.connector_framework.synchronizers import Importer, Synchronizer
 
 from ..references import magento
 
@@ -23,6 +23,5 @@ class GoneFinder(Synchronizer):
             ids, cursor = self.adapter.search(None, cursor)
             there.update(ids)
         gone = known.filtered(lambda binding: binding.external_id not in there)
-        with self.work.origin():
-            gone.with_env(self.env).write({"sync_state": "gone"})
+        self.unit(Importer).mark_gone(gone.mapped("external_id"))
         return self.env._("%s gone", len(gone))
