@@ -14,11 +14,13 @@ from ..binders import Binder
 from ..events import origin_of
 from ..exceptions import NoUnitError
 from ..queue import job_options
+from ..queue.retry import retried_constraints
 from ..synchronizers import BatchImporter, DelayedBatchImporter, Deleter, Exporter, Importer, conflict
 from .backend import MANAGER_GROUP
 
 #: A unique violation of an index with this ending means that another process has bound the same record meanwhile.
 KEY_SUFFIX = "connector_key"
+retried_constraints.append(f"_{KEY_SUFFIX}")
 _MAX_IDENTIFIER = 63
 _DETAIL = re.compile(r"\(([^()]*)\)=\((.*)\)", re.DOTALL)
 

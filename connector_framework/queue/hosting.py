@@ -21,7 +21,7 @@ from odoo.service import server
 from odoo.tools import config
 
 from ..settings import load_settings
-from .limits import prepare_process, uses_too_much
+from .memory import prepare_process, uses_too_much
 from .supervisor import Supervisor
 
 __all__ = ["install"]

@@ -8,35 +8,22 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from ..exceptions import JobLostError
+from .claimed import Claimed
+from .heartbeat import Slot
 from .runner import Runner
-from .worker import Claimed, Worker
+from .worker import Worker
 
-__all__ = ["Pool", "Slot"]
+__all__ = ["Pool"]
 
 _logger = logging.getLogger(__name__)
 
-#: A claimed job that no thread has begun for so long goes back to the queue: others may be idle.
-STALE_AFTER_S = 2.0
 #: A thread without work for so long ends and gives its database connection back.
 IDLE_S = 60.0
 #: Jobs are claimed ahead as long as all that is ahead is begun within this time, and at most so many. A claim costs as
 #: much as several tiny jobs, so the next one waits until half of them have begun.
 AHEAD_S, AHEAD_MAX = 0.2, 128
-
-
-@dataclass(eq=False)
-class Slot:
-    """What a thread runs now: a job, or several that share a transaction."""
-
-    worker: Worker
-    jobs: list[Claimed]
-    thread: threading.Thread
-    began: float
-    #: Its job was taken from it, for its time-out: the thread ends when its code returns, if ever.
-    retired: bool = False
 
 
 class Pool:
@@ -84,20 +71,19 @@ class Pool:
         return len(self._queue) <= self._window() // 2
 
     @property
-    def running(self) -> int:
-        with self._condition:
-            return self._busy()
-
-    @property
     def idle(self) -> bool:
         """Whether nothing runs and nothing waits for a thread."""
         with self._condition:
             return not self._busy() and not self._queue
 
-    @property
     def slots(self) -> list[Slot]:
         with self._condition:
             return [slot for slot in self._slots if not slot.retired]
+
+    def known_ids(self) -> list[int]:
+        with self._condition:
+            running = [job.id for slot in self._slots for job in slot.jobs]
+            return running + [job.id for _claimed, _worker, job in self._queue]
 
     def _busy(self) -> int:
         return sum(not slot.retired for slot in self._slots)
@@ -159,7 +145,7 @@ class Pool:
         runner, slot = Runner(self.dbname), None
         try:
             while (slot := self._next(0.0) or self._rest(runner)) is not None:
-                runner.run(slot.worker, slot.jobs)
+                self._run_slot(runner, slot)
                 if self._ended(slot):
                     return
         except JobLostError:
@@ -171,6 +157,16 @@ class Pool:
                 if slot is not None:
                     self._slots.discard(slot)
                 self._condition.notify_all()
+
+    def _run_slot(self, runner: Runner, slot: Slot) -> None:
+        """Run a slot's jobs; an error of the runner itself leaves them to the heartbeat, not to nobody."""
+        try:
+            runner.run(slot.worker, slot.jobs)
+        except JobLostError:
+            raise
+        except BaseException:
+            _logger.exception("%s: unexpected error while it ran, it is put back", slot.jobs[0])
+            runner.close()
 
     def _rest(self, runner: Runner) -> Slot | None:
         """Wait for work; None: there was none for long, or there will be none any more."""
@@ -206,7 +202,7 @@ class Pool:
             self._average_s += ((time.monotonic() - slot.began) / len(slot.jobs) - self._average_s) * 0.1
             self._condition.notify_all()
             is_low = self._is_low()
-        if is_low or slot.worker.untidy:
+        if is_low or slot.worker.has_releases:
             self._changed()
         return slot.retired
 

@@ -11,7 +11,7 @@ import time
 from odoo import sql_db
 from odoo.tests import tagged
 
-from ..queue import sql
+from ..queue.sql import schema
 from . import naive_worker
 from .common import wait_until
 from .process_case import ProcessCase
@@ -30,14 +30,14 @@ class TestCrashes(ProcessCase):
         wait_until(lambda: worker.popen.poll() is not None, 20, lambda: f"the worker lives: {self.logs()}")
 
     def test_killed_after_the_claim(self):
-        """Killed between the claim and the start: pending again, the attempt counts, then done."""
+        """Killed between the claim and the start: pending again, nothing is lost by it, then done."""
         worker, _flag = self.crash_at("claimed")
         self.enqueue("effect", [("a",)])
         self.wait_end(worker)
         self.assertEqual(self.sql("SELECT state, attempt FROM connector_job"), [("running", 1)])
         self.start_worker()
         self.wait_states(20, done=1)
-        self.assertEqual(self.sql("SELECT attempt, crashes FROM connector_job"), [(2, 1)])
+        self.assertEqual(self.sql("SELECT attempt, crashes, exc_type FROM connector_job"), [(1, 0, None)])
         self.assertEqual(self.effects(), 1)
 
     def test_killed_before_the_commit(self):
@@ -124,13 +124,13 @@ class TestCrashes(ProcessCase):
         self.sql("UPDATE connector_job_channel SET capacity = 1 WHERE name = 'root'")
         self.start_worker()
         workers = self.sql("SELECT id FROM connector_worker")
-        self.sql("SELECT pg_advisory_lock(%s, %s)", sql.QUEUE_LOCK, sql.CLAIM)
+        self.sql("SELECT pg_advisory_lock(%s, %s)", schema.QUEUE_LOCK, schema.CLAIM)
         self.enqueue("effect", [("a",)])
         waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         wait_until(lambda: self.sql(waiting), 20)
         time.sleep(0.5)  # longer than the limit
         self.assertTrue(self.sql(waiting), "it waits all the same")
-        self.sql("SELECT pg_advisory_unlock(%s, %s)", sql.QUEUE_LOCK, sql.CLAIM)
+        self.sql("SELECT pg_advisory_unlock(%s, %s)", schema.QUEUE_LOCK, schema.CLAIM)
         self.wait_states(20, done=1)
         self.assertEqual(self.sql("SELECT id FROM connector_worker"), workers)
 
@@ -189,7 +189,7 @@ class TestCrashes(ProcessCase):
                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
         for _ in range(3):
             wait_until(lambda: self.sql("SELECT 1 FROM connector_job WHERE state = 'running'"), 30, self.logs)
-            wait_until(lambda: self.sql(cut, sql.WORKER_LOCK), 30, self.logs)
+            wait_until(lambda: self.sql(cut, schema.WORKER_LOCK), 30, self.logs)
         self.wait_states(90, done=60)
         self.assertEqual(self.effects(), 60)
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from odoo.exceptions import UserError
 from odoo.tests import TransactionCase, tagged
 
+from ..queue.claimed import Failure
+from ..queue.sql import attempt
 from ..queue.worker import Worker
 from .kit.jobs import _TestSession
 
-_ERROR = {"exc_type": "X", "exc_message": "x", "exc_info": None, "user_message": None}
+_ERROR = Failure("X", "x")
 CHANNELS = ("root", "root.a", "root.a.b", "root.c")
 
 
@@ -26,6 +28,7 @@ class ModelJob:
     state: str = "pending"
     attempt: int = 0
     worker: int | None = None
+    begun: bool = False
 
 
 @dataclass
@@ -102,7 +105,8 @@ def random_steps(chance: random.Random, count: int) -> list[tuple]:
     for _ in range(count):
         number = chance.randrange(100)
         kind = chance.choices(
-            ("enqueue", "claim", "end", "act", "crash", "pause", "resume", "capacity"), (12, 8, 10, 5, 1, 1, 2, 2)
+            ("enqueue", "claim", "begin", "end", "act", "crash", "pause", "resume", "capacity"),
+            (12, 8, 4, 10, 5, 1, 1, 2, 2),
         )[0]
         channel = chance.choice(CHANNELS)
         match kind:
@@ -114,6 +118,8 @@ def random_steps(chance: random.Random, count: int) -> list[tuple]:
                 steps.append((kind, chance.randint(1, 4), chance.randrange(2)))
             case "end":
                 steps.append((chance.choice(("finish", "finish", "fail", "retry", "give_back")), number))
+            case "begin":
+                steps.append((kind, number))
             case "act":
                 steps.append((chance.choice(("cancel", "requeue", "done")), number))
             case "crash":
@@ -158,10 +164,10 @@ class TestQueueModel(TransactionCase):
         found = [job for job in self.model.jobs.values() if not states or job.state in states]
         return found[number % len(found)] if found else None
 
-    def tidy(self):
+    def release(self):
         for worker in self.workers:
-            worker.tidy()
-        self.workers[0].sweep()
+            worker.release()
+        self.workers[0].maintain()
         self.model.release()
 
     def do_enqueue(self, _name, priority, channel, identity, exclusive, numbers):
@@ -178,6 +184,7 @@ class TestQueueModel(TransactionCase):
         twin = self.model.twin(job)
         if twin:
             self.assertEqual(job_id, twin.id)
+            twin.priority = min(twin.priority, priority)
             return
         self.assertNotIn(job_id, self.model.jobs)
         self.model.jobs[job_id] = job
@@ -185,22 +192,29 @@ class TestQueueModel(TransactionCase):
             job.state = "waiting"
             if any(self.model.jobs[p].state == "cancelled" for p in parents):
                 job.state = "cancelled"
-        self.tidy()
+        self.release()
 
     def do_claim(self, _name, limit, which):
         worker = self.workers[which]
-        self.tidy()
+        self.release()
         expected = self.model.claimable(limit)
         claimed = worker.claim(limit)
         self.assertEqual([job.id for job in claimed], expected)
         for claim in claimed:
             job = self.model.jobs[claim.id]
-            job.state, job.worker, job.claim = "running", which, claim
+            job.state, job.worker, job.claim, job.begun = "running", which, claim, False
             job.attempt += 1
+
+    def do_begin(self, _name, number):
+        job = self.pick(number, "running")
+        if job is not None:
+            worker = self.workers[job.worker]
+            self.assertEqual(len(worker._session.execute(attempt.lock(worker.id, [job.claim]))), 1)
+            job.begun = True
 
     def do_on_job(self, name, number):
         getattr(self, f"{'act' if name in ('cancel', 'requeue', 'done') else 'end'}")(name, number)
-        self.tidy()
+        self.release()
 
     def end(self, name, number):
         job = self.pick(number, "running")
@@ -208,18 +222,18 @@ class TestQueueModel(TransactionCase):
             return
         worker = self.workers[job.worker]
         if name == "finish":
-            worker.skip(job.claim, "ok", None)
+            worker.skip(job.claim, "ok")
             job.state, job.worker = "done", None
         elif name == "fail":
             worker.fail(job.claim, _ERROR)
             job.state, job.worker = "failed", None
         elif name == "retry":
-            worker.retry(job.claim, 0, True, _ERROR)
+            worker.retry(job.claim, _ERROR, delay_s=0)
             self.model.to_pending(job)
         else:
             worker.give_back([job.claim])
             job.attempt -= 1
-            worker.ended(job.claim, False)
+            worker.ended(job.claim)
             self.model.to_pending(job)
 
     def act(self, name, number):
@@ -253,12 +267,13 @@ class TestQueueModel(TransactionCase):
         other.reap(30)
         for job in sorted(self.model.jobs.values(), key=lambda job: job.id):
             if job.state == "running" and job.worker == which:
-                if job.attempt >= 5:
+                if job.begun and job.attempt >= 5:
                     job.state, job.worker = "failed", None
                 else:
+                    job.attempt -= not job.begun
                     self.model.to_pending(job)
         self.workers[which] = Worker(_TestSession(self.registry))
-        self.tidy()
+        self.release()
 
     def do_pause(self, _name, channel):
         self.channels[channel].action_pause()

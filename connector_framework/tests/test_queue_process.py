@@ -21,13 +21,16 @@ class TestWorkers(ProcessCase):
         worker = self.start_worker()
         wait_until(lambda: self.effects() > 30, 20)
         worker.kill()
-        killed = self.sql("SELECT count(*) FROM connector_job WHERE state = 'running'")[0][0]
+        begun, claimed = self.sql(
+            """SELECT count(*) FILTER (WHERE xmax <> '0' AND xmax <> xmin), count(*)
+                 FROM connector_job WHERE state = 'running'"""
+        )[0]
         self.start_worker()
         self.wait_states(60, done=300)
         self.assertEqual(self.effects(), 300)
-        self.assertGreater(killed, 0, "the kill was to come in the middle")
-        again = self.sql("SELECT count(*) FROM connector_job WHERE attempt = 2 AND crashes = 1")[0][0]
-        self.assertEqual(again, killed)
+        self.assertTrue(0 < begun < claimed, "the kill was to come in the middle")
+        attempts = self.sql("SELECT attempt, crashes, count(*) FROM connector_job GROUP BY 1, 2 ORDER BY 1")
+        self.assertEqual(attempts, [(1, 0, 300 - begun), (2, 1, begun)], "what had not begun loses nothing")
 
     def test_takeover(self):
         """The job of a killed worker runs again where another worker lives, long before the lease has passed."""
@@ -84,7 +87,7 @@ class TestWorkers(ProcessCase):
         self.assertEqual(
             self.sql("SELECT exc_message, attempt FROM connector_job WHERE state = 'failed'"), [("worker died", 2)]
         )
-        self.assertEqual(self.sql("SELECT max(attempt) FROM connector_job WHERE state = 'done'"), [(2,)])
+        self.assertLessEqual(self.sql("SELECT max(attempt) FROM connector_job WHERE state = 'done'")[0][0], 3)
 
     def test_sessions_cut(self):
         """The worker's session or a work session cut by PostgreSQL: everything ends done, once, and no process ends."""
