@@ -83,7 +83,7 @@ class Connector(Command):
                 replace, next_look = memory.uses_too_much(os.getpid()), time.monotonic() + MEMORY_S
         supervisor.stop()
         if replace and not done.is_set():
-            # The same command again, in a process without what has piled up in this one.
+            # The same command again, in a fresh process.
             os.execv(sys.executable, [sys.executable, *sys.argv])
         if options.drain and not done.is_set():
             for name, why in supervisor.unserved.items():

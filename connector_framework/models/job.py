@@ -1,4 +1,4 @@
-"""The jobs of the queue: what people see of them, and what they can do with them.
+"""The jobs of the queue, as people see them, and their actions.
 
 The rows are written by the statements of ``queue/sql`` alone; the ORM reads them.
 """
@@ -151,7 +151,7 @@ class ConnectorJob(models.Model):
         return True
 
     def action_cancel(self, reason=None):
-        """Cancel waiting, pending, failed and running jobs, and what waits for them.
+        """Cancel waiting, pending, failed and running jobs, and their waiting dependents.
 
         A running job's database session is cut: its work is rolled back and cannot be committed any more.
 
@@ -166,7 +166,7 @@ class ConnectorJob(models.Model):
         return True
 
     def action_done(self, reason=None):
-        """End waiting, pending and failed jobs without running them, and release what waits for them.
+        """End waiting, pending and failed jobs without running them, and release their dependents.
 
         :raises UserError: when a job is in another state; nothing is changed
         """
@@ -258,7 +258,7 @@ class ConnectorJob(models.Model):
         After it caches are empty, recordsets are valid, row locks are gone; the job, its place in the channel and its
         exclusive key are kept.
 
-        :param state: what JSON can hold
+        :param state: a JSON value
         :raises JobLostError: when the job is another worker's now; nothing was committed since the last checkpoint
         :raises RuntimeError: outside of a job
         """
@@ -286,7 +286,7 @@ class ConnectorJob(models.Model):
     @api.model
     @api.private
     def run_pending(self, limit=None, channel=None):
-        """Claim and run what is due, in this process and thread, until nothing is; return how many were run.
+        """Claim and run due jobs, in this process and thread, until none is; return how many were run.
 
         The jobs run in transactions of their own, by the worker's own code. What this transaction has enqueued and not
         committed is not seen.
@@ -299,7 +299,7 @@ class ConnectorJob(models.Model):
     @api.model
     @api.private
     def _cron_run_pending(self):
-        """Run what is due where no worker was seen for a minute, until most of the cron's time is used up."""
+        """Run due jobs if no complete worker was seen for a minute, until most of the cron's time is used up."""
         last_minute = self.env.cr.now() - timedelta(seconds=60)
         complete = [("last_seen", ">", last_minute), ("missing_addons", "=", False)]
         if self.env["connector.worker"].sudo().search_count(complete, limit=1):
@@ -311,7 +311,7 @@ class ConnectorJob(models.Model):
 
     @api.autovacuum
     def _gc_jobs(self, limit=10_000):
-        """Delete what the channels no longer keep."""
+        """Delete the jobs that their channels no longer keep."""
         ids = [row[0] for row in self._query(actions.prune(limit))]
         self.env.cr.execute(actions.forget(ids))
         self.invalidate_model()

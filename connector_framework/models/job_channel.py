@@ -134,7 +134,7 @@ class ConnectorJobChannel(models.Model):
 
     @api.private
     def _ensure(self, path):
-        """Make the channel of this path, and those above, where they are not there yet."""
+        """Create the channel of this path, and those above, unless they exist."""
         self._check_path(path)
         parent = ""
         # The statement goes by names and paths that the caller may have written.

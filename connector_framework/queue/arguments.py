@@ -32,12 +32,12 @@ _TAG = "$"
 
 
 def dumps(value: Any) -> str:
-    """Write what :func:`encode` returned as compact JSON text."""
+    """Write an encoded value as compact JSON text."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 class Caller:
-    """The environment in which a job is enqueued, and what is kept of it.
+    """The environment in which a job is enqueued, and the part of it that the job keeps.
 
     :param names: of context keys to keep, beside the usual ones
     """
@@ -48,11 +48,11 @@ class Caller:
         self._kept = self._keep(env)
 
     def call(self) -> dict[str, Any]:
-        """Return what a stored call has beside records and arguments; :func:`environment` takes it."""
+        """Return the environment's part of a stored call, as :func:`environment` takes it."""
         return {name: value for name, value in self._kept.items() if name != "uid"}
 
     def other(self, env: Any) -> dict[str, Any]:
-        """Return what is kept of the environment of an argument, under ``env``; nothing if it is the caller's."""
+        """Return the kept part of an argument's environment, under ``env``; empty if it is the caller's."""
         if env is self._env:
             return {}
         kept = self._keep(env)
@@ -76,7 +76,7 @@ def environment(cr: Any, user_id: int, call: Mapping[str, Any]) -> Any:
 def encode_call(
     method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], caller: Caller
 ) -> dict[str, Any]:
-    """Return the arguments of a call as what JSON can hold.
+    """Return the arguments of a call as JSON values.
 
     :raises TypeError: as :func:`encode`, naming the parameter
     """
@@ -103,7 +103,7 @@ def parameter_name(method: Callable[..., Any] | None, position: int) -> str:
 
 
 def encode(value: Any, name: str, caller: Caller | None = None) -> Any:
-    """Return ``value`` as what JSON can hold.
+    """Return ``value`` as a JSON value.
 
     :param name: of the argument, for the error
     :param caller: whose environment the job has; None: that of records is not kept
@@ -235,7 +235,7 @@ def _decode_element(stored: Mapping[str, Any], env: Any) -> Any:
 
 
 class _Codec(NamedTuple):
-    """How values of one type are stored: an object with the tag and what ``encode`` returns."""
+    """The stored form of one type: an object with the tag and the keys that ``encode`` returns."""
 
     tag: str
     kind: Any
@@ -273,7 +273,7 @@ _BY_TYPE = {codec.kind: codec for codec in _CODECS}
 
 
 def masked(text: str, parameter: Callable[[int], str]) -> str:
-    """Return a stored call for people to read: indented, the values of what is named like a secret replaced.
+    """Return a stored call for people to read: indented, values with the name of a secret replaced.
 
     :param parameter: gives the name of the method's parameter at a position
     """

@@ -56,7 +56,7 @@ class Completeness:
 
 
 def _without_code(addons: list[str]) -> list[str]:
-    """Return those addons that are not in the addons path, looking again for what was not there before."""
+    """Return those addons that are not in the addons path, without the cache of earlier lookups."""
     if addons:
         Manifest._get_manifest_from_addons.cache_clear()
     return [name for name in addons if Manifest.for_addon(name, display_warning=False) is None]

@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterable
+from typing import Any
 
 import psycopg2
 from odoo.modules.registry import Registry
@@ -64,11 +65,12 @@ class Dispatcher:
         self._wake_in, self._wake_out = socket.socketpair()
         for end in (self._wake_in, self._wake_out):
             end.setblocking(False)
+        self._registry: Any = None
         self._modules_since: float | None = None
         self._patient = False
 
     def run(self) -> None:
-        """Serve until there is nothing to serve; survives whatever happens to the database."""
+        """Serve until the database or the addon is gone; survives restarts and lost connections."""
         threading.current_thread().dbname = self.dbname  # type: ignore[attr-defined]
         pause_s = RECONNECT_S
         while not self._stopping.is_set():
@@ -89,13 +91,13 @@ class Dispatcher:
             pause_s = min(RECONNECT_MAX_S, pause_s * 2)
 
     def retire(self) -> None:
-        """Claim no more; :meth:`run` returns when what runs has ended, however long that takes."""
+        """Claim no more; :meth:`run` returns when the running jobs have ended, however long that takes."""
         self._patient = True
         self._stopping.set()
         self.wake()
 
     def stop(self) -> None:
-        """Claim no more; :meth:`run` returns when what runs has ended, or was given back."""
+        """Claim no more; :meth:`run` returns when the running jobs have ended or were given back."""
         self._patient = False
         self._stopping.set()
         self.wake()
@@ -111,7 +113,7 @@ class Dispatcher:
     # -- one session ---------------------------------------------------------------------------------------------------
 
     def _serve(self) -> bool:
-        """Work on one session until it ends; False: there is nothing to serve any more."""
+        """Work on one session until it ends; False: the database needs no worker any more."""
         session = DatabaseSession(self.dbname, on_notify=self.wake)
         try:
             installed, oid = session.execute(addon_installed())[0]
@@ -132,7 +134,7 @@ class Dispatcher:
         heartbeat = Heartbeat(
             worker,
             pool,
-            dbname=self.dbname,
+            registry=lambda: self._registry,
             lease_s=self.settings.lease_s,
             known_ids=lambda: [*pool.known_ids(), *quarantine.ids],
             changed=self.wake,
@@ -151,7 +153,7 @@ class Dispatcher:
             worker.close()
 
     def _forget_another(self, oid: int) -> None:
-        """Forget what this process knows of another database that had the name: it was dropped and made anew."""
+        """Drop registry and connections of a database that was dropped and created again under the same name."""
         if _seen.setdefault(self.dbname, oid) != oid:
             _logger.info("database %s is another one than before", self.dbname)
             _seen[self.dbname] = oid
@@ -191,12 +193,12 @@ class Dispatcher:
     def _claim(
         self, worker: Worker, pool: Pool, quarantine: Quarantine, completeness: Completeness, state: Poll
     ) -> bool:
-        """Claim what can start, hand it over, and tell whether to poll again at once."""
+        """Claim as many jobs as can start, hand them over, and tell whether to poll again at once."""
         due = state.next_eta_s is not None and state.next_eta_s <= 0
         if not (state.claimable or due):
             worker.release()
             return False
-        registry = Registry(self.dbname).check_signaling()
+        self._registry = registry = Registry(self.dbname).check_signaling()
         if not registry.ready or not completeness.check(registry, state.installed):
             return False
         limit, prefetch = pool.room
@@ -205,7 +207,7 @@ class Dispatcher:
 
     def _group_size(self, job: Claimed) -> int:
         """Return how many jobs of this job's method may share a transaction."""
-        registry = Registry(self.dbname)
+        registry = self._registry
         if job.model_name not in registry:
             return 1
         return method_options(registry[job.model_name], job.method_name).group_commit or 1
@@ -237,7 +239,7 @@ class Dispatcher:
                 pass
 
     def _leave(self, worker: Worker, pool: Pool, quarantine: Quarantine, heartbeat: Heartbeat) -> None:
-        """Give back what has not begun, wait for what runs, give the rest back too."""
+        """Give prefetched jobs back, and wait for the running ones; past the time limit end their sessions."""
         pool.close()
         try:
             worker.give_back([*pool.withdraw(), *quarantine.withdraw()])
@@ -251,7 +253,7 @@ class Dispatcher:
             _logger.debug("worker %s leaves without its session: %s", worker.id, error)
 
     def _join(self, pool: Pool, heartbeat: Heartbeat) -> bool:
-        """Wait for what runs; False: it takes too long."""
+        """Wait for the running jobs; False: they take too long."""
         limit_s = self.settings.stop_timeout_s if self._stopping.is_set() else self.settings.lease_s
         began = time.monotonic()
         while not pool.join(min(1.0, limit_s)):

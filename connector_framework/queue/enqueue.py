@@ -1,10 +1,11 @@
-"""Storing jobs: what ``records.as_job(...)`` returns."""
+"""Storing jobs: the proxy that ``records.as_job(...)`` returns."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from odoo.exceptions import AccessError, MissingError
@@ -110,7 +111,7 @@ class Enqueuer:
         return channel_path(options.channel or self.records._job_channel() or DEFAULT_CHANNEL)
 
     def rows(self, method_name: str, calls: list[_Call], options: JobOptions) -> list[JobRow]:
-        """Return what each job has of its own."""
+        """Return the row of each job: call, keys, description."""
         method = getattr(type(self.records), method_name)
         caller = Caller(self.records.env, options.keep_context or ())
         kept = caller.call()
@@ -155,7 +156,7 @@ class Enqueuer:
             max_attempts=options.max_attempts,
             timeout_s=options.timeout_s,
         )
-        # The statements read what the caller may have changed of the channel.
+        # The statements read channels, which the caller may have changed.
         env["connector.job.channel"].flush_model()
         ids: list[int] = []
         new_ids: list[int] = []
@@ -243,7 +244,8 @@ def _describe(line: str, records: Any) -> str:
     """Return the first line of a method's docstring with the names of the records, as many as fit."""
     if not records:
         return line
-    first = records[:NAMED_RECORDS]
+    # Not a slice, which would read the names apart from those of the other records.
+    first = list(islice(records, NAMED_RECORDS))
     try:
         names = [clean(record.display_name)[:NAME_LENGTH] for record in first]
     except (AccessError, MissingError):

@@ -1,4 +1,4 @@
-"""The heartbeat of a worker: what is due each second, whatever its threads do."""
+"""The heartbeat of a worker: its duties of each second, however long its jobs take."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import psycopg2
-from odoo.modules.registry import Registry
 
 from .claimed import Claimed
 from .retry import retry_delay
@@ -29,7 +28,7 @@ STALE_AFTER_S = 2.0
 
 @dataclass(eq=False)
 class Slot:
-    """What a thread runs now: a job, or several that share a transaction."""
+    """A running job and its thread, or several jobs that share a transaction."""
 
     worker: Worker
     jobs: list[Claimed]
@@ -43,18 +42,19 @@ class Runs(Protocol):
     """The jobs that a worker has."""
 
     def slots(self) -> list[Slot]:
-        """Return what runs now."""
+        """Return the running jobs."""
 
     def withdraw(self, older_than_s: float = 0.0) -> list[Claimed]:
-        """Take back what no thread has begun for so long."""
+        """Take prefetched jobs back that have waited for so long."""
 
     def retire(self, slot: Slot) -> None:
         """Give up on a thread whose job was taken from it."""
 
 
 class Heartbeat:
-    """Reports that a worker is alive, gives back stale jobs, ends what takes too long, takes over from dead workers.
+    """Reports that a worker is alive, gives stale jobs back, enforces timeouts, takes over from dead workers.
 
+    :param registry: returns the registry, or None, without waiting for one that is being loaded
     :param known_ids: returns the ids of all jobs that the worker has claimed and not ended
     :param changed: called when jobs may be claimable, and when the session is lost
     """
@@ -64,24 +64,24 @@ class Heartbeat:
         worker: Worker,
         runs: Runs,
         *,
-        dbname: str,
+        registry: Callable[[], Any],
         lease_s: float,
         known_ids: Callable[[], Iterable[int]],
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._worker = worker
         self._runs = runs
-        self._dbname = dbname
+        self._registry = registry
         self._lease_s = lease_s
         self._known_ids = known_ids
         self._changed = changed
         self._ended = threading.Event()
         self._last = time.monotonic()
         self._next_check = self._last + ABANDONED_CHECK_S
-        self._thread = threading.Thread(target=self._run, name=f"connector heartbeat {dbname}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"connector heartbeat {worker.id}", daemon=True)
         #: The worker claims no more.
         self.stopping = False
-        #: The worker was declared dead, or its session is gone: what it claims now is not its own.
+        #: The worker was declared dead, or its session is gone: it must not claim any more.
         self.lost = False
 
     def __enter__(self) -> Heartbeat:
@@ -120,7 +120,7 @@ class Heartbeat:
         for slot in slots:
             job = slot.jobs[0]
             if job.timeout_s and now - slot.began > job.timeout_s:
-                worker.time_out(job, delay_s=retry_delay(job, Registry(self._dbname)))
+                worker.time_out(job, delay_s=retry_delay(job, self._registry()))
                 runs.retire(slot)
         freed = worker.reap(self._lease_s)
         if now >= self._next_check:

@@ -1,4 +1,4 @@
-"""Running what is due in the caller's own thread: for the cron, scripts and tests."""
+"""Running due jobs in the caller's own thread: for the cron, scripts and tests."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def run_pending(
 ) -> int:
     """Claim and run jobs until none is due, and return how many were run; none in a neutralized database.
 
-    A quarantined job needs no care: it runs alone in this thread, and what is claimed ahead loses nothing by a crash.
+    A quarantined job needs no care: it runs alone in this thread, and prefetched jobs lose nothing by a crash.
 
     :param limit: how many at most
     :param channels: only these and those below
@@ -61,7 +61,9 @@ def run_pending(
             return run.all_due(runner, limit, until)
         lease_s = load_settings().lease_s
         worker.reap(lease_s)
-        with Heartbeat(worker, run, dbname=registry.db_name, lease_s=lease_s, known_ids=run.known_ids) as run.heartbeat:
+        with Heartbeat(
+            worker, run, registry=lambda: registry, lease_s=lease_s, known_ids=run.known_ids
+        ) as run.heartbeat:
             return run.all_due(runner, limit, until)
     finally:
         runner.close()
@@ -79,7 +81,7 @@ class _Run:
         self._running: Slot | None = None
 
     def all_due(self, runner: Runner, limit: int | None, until: float | None) -> int:
-        """Run what is due, what a job's end makes free included; return how many were run."""
+        """Run due jobs, those that a job's end releases included; return how many were run."""
         count, maintained = 0, False
         while limit is None or count < limit:
             if (until is not None and time.monotonic() >= until) or (self.heartbeat and self.heartbeat.lost):
@@ -107,7 +109,7 @@ class _Run:
             self._running = Slot(self.worker, [self._ahead.popleft()], threading.current_thread(), time.monotonic())
             return self._running
 
-    # -- what the heartbeat asks ---------------------------------------------------------------------------------------
+    # -- for the heartbeat -------------------------------------------------------------------------------------------
 
     def slots(self) -> list[Slot]:
         running = self._running
@@ -118,7 +120,7 @@ class _Run:
             return [job.id for job in [*self._ahead, *(self._running.jobs if self._running else [])]]
 
     def withdraw(self, older_than_s: float = 0.0) -> list[Claimed]:
-        """Take back what was claimed ahead, if the job that runs takes longer than that."""
+        """Take prefetched jobs back, if the running job takes longer than that."""
         with self._lock:
             if older_than_s and (self._running is None or time.monotonic() - self._running.began < older_than_s):
                 return []

@@ -25,7 +25,7 @@ _Check = Callable[[Any], bool]
 
 
 def _rule(*types: Any, check: _Check = lambda value: True, says: str = "", of_method: bool = False) -> dict[str, Any]:
-    """Return what an option accepts.
+    """Return the metadata of an option.
 
     :param types: accepted types; None always means "not given"
     :param check: False for a value out of range
@@ -169,7 +169,7 @@ def job_options(**options: Any) -> Callable[[Method], Method]:
     - ``group_commit=N``: up to N claimed jobs of the method share one transaction
     - ``async_commit=True``: the job's transaction commits with ``synchronous_commit=off``
 
-    An override of the method keeps what its base declares, and may declare anew option by option.
+    An override of the method keeps its base's declarations, and may replace them option by option.
 
     :raises TypeError: for an unknown option or a value of the wrong type
     :raises ValueError: for a value out of range

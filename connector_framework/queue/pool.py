@@ -48,11 +48,11 @@ class Pool:
         self._closed = False
         self._average_s = AHEAD_S
 
-    # -- what the dispatcher asks --------------------------------------------------------------------------------------
+    # -- for the dispatcher and the heartbeat --------------------------------------------------------------------------
 
     @property
     def room(self) -> tuple[int, int]:
-        """How many jobs could start at once, and how many more may be claimed ahead, if that is worth a claim."""
+        """How many jobs could start at once, and how many more to prefetch, 0 while enough are prefetched."""
         with self._condition:
             free = max(0, self.size - self._busy() - len(self._queue))
             ahead = self._window() - len(self._queue) - free if self._is_low() else 0
@@ -116,7 +116,7 @@ class Pool:
                 return
             slot.retired = True
             self._threads.discard(slot.thread)
-            # Ends a loop in Python code; what sleeps or calls C code ends when that returns.
+            # Ends a loop in Python code; a sleep or a call of C code ends when it returns.
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(slot.thread.ident or 0), ctypes.py_object(JobLostError)
             )
@@ -159,7 +159,7 @@ class Pool:
                 self._condition.notify_all()
 
     def _run_slot(self, runner: Runner, slot: Slot) -> None:
-        """Run a slot's jobs; an error of the runner itself leaves them to the heartbeat, not to nobody."""
+        """Run a slot's jobs; after an error of the runner itself the heartbeat puts them back."""
         try:
             runner.run(slot.worker, slot.jobs)
         except JobLostError:
@@ -169,12 +169,12 @@ class Pool:
             runner.close()
 
     def _rest(self, runner: Runner) -> Slot | None:
-        """Wait for work; None: there was none for long, or there will be none any more."""
+        """Wait for work; None: the thread was idle for long, or the pool is closed."""
         runner.rest()
         return self._next(IDLE_S)
 
     def _next(self, timeout_s: float) -> Slot | None:
-        """Return what to run now, None if there is nothing for so long; the last time, the thread is not counted."""
+        """Return the next job or group; None: none came in time. A thread that then ends is not counted any more."""
         with self._condition:
             deadline = time.monotonic() + timeout_s
             while not self._queue:

@@ -30,8 +30,8 @@ _logger = logging.getLogger(__name__)
 MAX_TRIES = 5
 RETRY_BASE_S, RETRY_MAX_S, RETRY_JITTER = 10, 3600, 0.2
 
-#: Endings of the names of unique indexes: of two jobs that meet in one, the second is run again at once and finds what
-#: the first has stored.
+#: Endings of the names of unique indexes: of two jobs that meet in one, the second is run again at once and finds the
+#: first one's record.
 retried_constraints: list[str] = []
 
 
@@ -41,7 +41,7 @@ def is_retried_constraint(error: psycopg2.errors.UniqueViolation) -> bool:
 
 
 def is_shortage(error: BaseException) -> bool:
-    """Tell whether a database error says that there is no connection for the moment.
+    """Tell whether a database error is a momentary lack of connections.
 
     A full pool; an error of the client, which has no code; classes 08 (connection), 53 (resources) and 57P (shutdown,
     start) of PostgreSQL manual, Appendix A.

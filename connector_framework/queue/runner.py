@@ -40,7 +40,7 @@ NO_RECORDS = "the records no longer exist"
 
 
 def current_job(cr: Any) -> RunningJob | None:
-    """Return what runs on this cursor; it is never taken from the context, which clients can set."""
+    """Return the job that runs on this cursor; never taken from the context, which clients can set."""
     return cr.__dict__.get(_ATTRIBUTE)
 
 
@@ -63,12 +63,12 @@ class RunningJob:
         try:
             text = json.dumps(state, allow_nan=False)
         except (TypeError, ValueError) as error:
-            raise TypeError(f"the state of a checkpoint must be what JSON can hold: {error}") from error
+            raise TypeError(f"the state of a checkpoint must be a JSON value: {error}") from error
         if self._grouped:
             raise _NotInAGroup
         self._cr.flush()
         self._cr.execute(statements.save_checkpoint(self.id, text))
-        self._cr.commit()  # pylint: disable=invalid-commit  # a checkpoint is what stays when the job fails
+        self._cr.commit()  # pylint: disable=invalid-commit  # a checkpoint outlives the job's failure
         # The row's lock ended with the transaction: take it again, or learn that the job was taken over.
         execute_prepared(self._cr, statements.lock(self._worker.id, [self.claimed]))
         if not self._cr.fetchall():
@@ -81,7 +81,7 @@ class RunningJob:
 
 
 class _Locked(NamedTuple):
-    """What the work transaction reads of a job; as :func:`~.sql.attempt.lock` returns it."""
+    """A row of :func:`~.sql.attempt.lock`."""
 
     id: int
     call: str
@@ -216,7 +216,7 @@ class Runner:
         began, attempt = time.monotonic(), _Attempt(worker, jobs)
         try:
             self._attempt(attempt)
-        except (Exception, JobLostError) as error:  # each says for itself what went wrong, when it is run alone
+        except (Exception, JobLostError) as error:  # each fails by itself when it is run alone
             if attempt.committed:
                 _logger.warning("%s and %s more are done, but what was to follow failed", jobs[0], len(jobs) - 1)
             _logger.debug("%s and %s more: %r", jobs[0], len(jobs) - 1, error, exc_info=True)
@@ -229,7 +229,7 @@ class Runner:
         return attempt.committed
 
     def rest(self) -> None:
-        """Leave no transaction open while there is nothing to run."""
+        """Leave no transaction open while the thread is idle."""
         if self._cr is not None and not self._cr.closed:
             try:
                 self._cr.connection.rollback()
@@ -280,7 +280,7 @@ class Runner:
     # -- how it ended otherwise ----------------------------------------------------------------------------------------
 
     def _failed(self, attempt: _Attempt, job: Claimed, error: BaseException) -> str:
-        """Write a skip, a retry or a failure after the rollback, and return what it is."""
+        """Write a skip, a retry or a failure after the rollback, and return the outcome for the log."""
         try:
             return self._write_failure(attempt, job, error)
         except psycopg2.Error as lost:
@@ -359,7 +359,7 @@ class Runner:
 
 
 def _failure(error: BaseException, lang: str) -> Failure:
-    """Return what is kept of an error, whatever it is."""
+    """Return the stored form of an error."""
     kind = type(error)
     try:
         trace = "".join(traceback.format_exception(error))
@@ -374,7 +374,7 @@ def _failure(error: BaseException, lang: str) -> Failure:
 
 
 def _user_message(error: BaseException, lang: str) -> str | None:
-    """Return what a person can do."""
+    """Return the advice for a person, if the error has any."""
     if isinstance(error, ConnectorError):
         text = error.user_message
         return clean(text._translate(lang) if isinstance(text, LazyGettext) else text)

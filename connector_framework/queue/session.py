@@ -35,7 +35,7 @@ _NO_LIMITS = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; "
 
 
 class Session(Protocol):
-    """What the queue needs of a session."""
+    """A session on which the statements of a worker run."""
 
     def execute(
         self, query: SQL, *, before: SQL | None = None, durable: bool = False, prepared: bool = False
@@ -93,7 +93,7 @@ class DatabaseSession:
             cursor.execute(f"LISTEN {NOTIFY_CHANNEL}")
 
     def poll(self) -> None:
-        """Read what has come in; called when :meth:`fileno` is readable."""
+        """Read notifications; called when :meth:`fileno` is readable."""
         with self._lock:
             self._connection.poll()
         self._deliver()
@@ -135,7 +135,7 @@ def work_cursor(dbname: str) -> Any:
     if connection.server_version >= 140_000:
         settings += ["idle_session_timeout = 0", "client_connection_check_interval = 500"]
     text = "; ".join(f"SET {setting}" for setting in settings)
-    # What a job leaves on the session must not meet the next one. 20 microseconds of PostgreSQL's time.
+    # The state that a job leaves on the session must not reach the next job. Takes 20 microseconds of PostgreSQL.
     connection.__dict__[_CLEANING] = (
         "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all();"
         f" DISCARD TEMP; {text}"
@@ -147,7 +147,7 @@ def work_cursor(dbname: str) -> Any:
 
 
 def clean_session(cr: Any) -> None:
-    """Undo what a job has left on its session, after the rollback: settings, locks, temporary tables, LISTEN."""
+    """Clean the session after a rollback: settings, session locks, temporary tables, LISTEN."""
     cleaning = cr.connection.__dict__.get(_CLEANING)
     if cleaning and isinstance(cr, Cursor):
         cr.execute(cleaning, log_exceptions=False)

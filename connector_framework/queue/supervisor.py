@@ -112,7 +112,7 @@ class Supervisor:
                 thread.start()
 
     def retire(self) -> None:
-        """Claim no more; every dispatcher ends when what it runs has ended, however long that takes."""
+        """Claim no more; every dispatcher ends when its running jobs have ended, however long that takes."""
         with self._lock:
             self._stopping.set()
         for dispatcher, _thread in list(self._dispatchers.values()):
@@ -124,7 +124,7 @@ class Supervisor:
         return not any(thread.is_alive() for _dispatcher, thread in list(self._dispatchers.values()))
 
     def stop(self) -> None:
-        """Stop every dispatcher; returns when what ran has ended or was given back."""
+        """Stop every dispatcher; returns when the running jobs have ended or were given back."""
         with self._lock:
             self._stopping.set()
         dispatchers = list(self._dispatchers.values())

@@ -46,7 +46,7 @@ class Poll(NamedTuple):
 
 
 def poll(session: Session) -> Poll:
-    """Return what a worker has to know before it claims."""
+    """Return the state of the database that decides about a claim."""
     return Poll(*session.execute(claim.poll(), prepared=True)[0])
 
 
@@ -85,7 +85,7 @@ class Worker:
     # -- claim ---------------------------------------------------------------------------------------------------------
 
     def poll(self) -> Poll:
-        """Return whether there is anything to claim, and whether that may be."""
+        """Return the state of the database that decides about a claim."""
         return poll(self._session)
 
     def installed_addons(self) -> set[str]:
@@ -126,7 +126,7 @@ class Worker:
             query = claim.claim_limited(self.id, limit - len(jobs), channel_ids)
             result = ClaimResult.from_rows(self._repeat(query, before=claim.lock_claims(), prepared=True))
             jobs += result.jobs
-            # What is claimed now takes no place any more from what is to be claimed next.
+            # Jobs claimed now do not compete with those of the next round any more.
             if not result.jobs or not result.limited or len(jobs) >= limit:
                 return ClaimResult(jobs, result.limited, result.passed_by)
 
@@ -141,10 +141,10 @@ class Worker:
         if ids:
             self._repeat(attempt.give_back(self.id, ids))
 
-    # -- what waits for others -----------------------------------------------------------------------------------------
+    # -- release of waiting jobs ---------------------------------------------------------------------------------------
 
     def ended(self, job: Claimed, *, done: bool = False) -> None:
-        """Note what may be free now that the job's transaction is committed; :meth:`release` frees it."""
+        """Note whose waiting jobs :meth:`release` is to free, now that the job's transaction is committed."""
         with self._lock:
             if done:
                 self._parents.add(job.id)
@@ -152,7 +152,7 @@ class Worker:
                 self._keys.add(job.exclusive_key)
 
     def release(self) -> None:
-        """Free what waits for jobs that have ended; now and then run :meth:`maintain`."""
+        """Free jobs that wait for jobs that have ended; every 10 s run :meth:`maintain`."""
         with self._lock:
             parents, self._parents = self._parents, set()
             keys, self._keys = self._keys, set()
@@ -164,7 +164,7 @@ class Worker:
             self.maintain()
 
     def maintain(self) -> None:
-        """Check everything that waits for a job that has ended."""
+        """Free all jobs that wait for a job that has ended, those that a crash left behind included."""
         self._next_maintenance = time.monotonic() + MAINTENANCE_S
         self._session.execute(attempt.release_dependents())
         self._session.execute(attempt.cancel_dependents())
@@ -245,7 +245,7 @@ class Worker:
         return self._take_from(workers.abandoned_by(self.id, known_ids), _ABANDONED)
 
     def _take_from(self, condition: SQL, failure: Failure, *, crashed: bool = False, stopped: bool = False) -> int:
-        """Take running jobs from their worker: what had not begun loses nothing, what had loses the attempt.
+        """Take running jobs from their worker: those that had begun lose the attempt, the others nothing.
 
         :param crashed: the worker died while it ran them
         :param stopped: the worker stops: what goes back has not failed

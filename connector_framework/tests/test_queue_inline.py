@@ -25,7 +25,7 @@ class TestRunPending(ProcessCase):
         self.sql("UPDATE connector_job SET state = 'running', attempt = 1, worker_id = -1")
         with mute_logger(_WORKER):
             self.assertEqual(self.run_pending(), 1)
-        self.assertEqual(self.sql("SELECT state, attempt, crashes FROM connector_job"), [("done", 1, 0)])
+        self.assertEqual(self.sql("SELECT state, attempt, crashes FROM connector_job"), [("done", 2, 1)])
 
     def test_timeout(self):
         """An attempt past its timeout fails here too, its SQL is cancelled, and the next job runs."""

@@ -1,4 +1,4 @@
-"""What people do with jobs, in the caller's transaction, and what the lists show."""
+"""Actions of people on jobs, in the caller's transaction, and reading for the lists."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def wait_again(job_ids: Sequence[int]) -> SQL:
 
 
 def cancel(job_ids: Sequence[int], reason: str | None) -> SQL:
-    """Cancel jobs, and what waits for them at any distance; returns (id, exclusive key)."""
+    """Cancel jobs, and their waiting dependents at any distance; returns (id, exclusive key)."""
     return statement(
         """
         WITH RECURSIVE gone AS (
@@ -65,7 +65,7 @@ def set_done(job_ids: Sequence[int], reason: str | None) -> SQL:
 
 
 def forget(job_ids: Sequence[int]) -> SQL:
-    """Delete what deleted jobs leave in the tables beside theirs."""
+    """Delete the rows of deleted jobs in the other tables."""
     return statement(
         """DELETE FROM connector_job_progress WHERE job_id = ANY(%(ids)s);
            DELETE FROM connector_job_checkpoint WHERE job_id = ANY(%(ids)s);
@@ -111,7 +111,7 @@ def read_calls(job_ids: Sequence[int]) -> SQL:
 
 
 def read_dependencies(job_ids: Sequence[int]) -> SQL:
-    """Return (child, parent) of what these jobs wait for and what waits for them."""
+    """Return the (child, parent) pairs in which these jobs take part."""
     return statement(
         """SELECT child_id, parent_id FROM connector_job_dependency
             WHERE child_id = ANY(%(ids)s) OR parent_id = ANY(%(ids)s)""",

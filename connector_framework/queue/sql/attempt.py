@@ -1,4 +1,4 @@
-"""A running job: its lock, its end, and what its end sets free."""
+"""A running job: its lock, its end, and the jobs that its end releases."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def lock(worker_id: int, jobs: Sequence[Claimed]) -> SQL:
     )
 
 
-#: Whether a running job has begun: its row was locked after the claim. ``xmax`` of a row version is the transaction
-#: that locked it last; the version that a claim wrote has the claim's own there. No statement but :func:`lock` and
-#: :func:`finish` touches a running row, and nothing but a freeze by VACUUM empties ``xmax``, which would save the job
-#: an attempt. PostgreSQL manual, 5.5 System Columns.
-BEGUN = SQL("(xmax <> '0'::xid AND xmax <> xmin)")
+#: Whether a running job has begun. ``xmax`` of a row version is the transaction that locked it last. A claim locks and
+#: writes the row in one transaction, so that both are the same until :func:`lock` comes; no other statement touches a
+#: running row. Where the lock is not known any more (VACUUM FREEZE, a restored dump) the job counts as begun.
+#: PostgreSQL manual, 5.5 System Columns.
+BEGUN = SQL("xmax <> xmin")
 
 #: What the error says that :func:`finish` raises.
 TAKEN_OVER = "connector: taken over"
@@ -128,7 +128,7 @@ def back_to_pending(
     Of several that have one key, the most urgent goes back. Returns (id, state, exclusive key). A duplicate that
     appears meanwhile is a 23505: run the statement again.
 
-    :param condition: on ``connector_job``, with what is to become of locked rows if not waiting
+    :param condition: on ``connector_job``, with a locking clause if locked rows are not to be waited for
     :param attempt: the number of attempts from now on
     :param crashed: the attempt ended with the worker's death
     """
@@ -167,7 +167,7 @@ def _owned(worker_id: int, job: Claimed) -> SQL:
 
 
 def retry(worker_id: int, job: Claimed, *, delay_s: float, count_attempt: bool, failure: Failure) -> SQL:
-    """Put one's own job back for a later attempt, with what went wrong."""
+    """Put one's own job back for a later attempt, with its failure."""
     return back_to_pending(
         _owned(worker_id, job),
         SQL("j.attempt") if count_attempt else SQL("j.attempt - 1"),
@@ -249,7 +249,7 @@ def put_back_lost(
     )
 
 
-# -- what waits for a job that has ended -------------------------------------------------------------------------------
+# -- dependents of a job that has ended --------------------------------------------------------------------------------
 
 
 def release_dependents(parent_ids: Sequence[int] | None = None) -> SQL:

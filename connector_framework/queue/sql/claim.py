@@ -1,4 +1,4 @@
-"""Taking jobs: polling, claims, and what makes jobs claimable: time, keys."""
+"""Taking jobs: polling, claims, parking by key, release by time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BUSY = statement("""c.exclusive_key IS NOT NULL AND (
     OR EXISTS (SELECT 1 FROM connector_job x WHERE %(parked)s
                   AND x.exclusive_key = c.exclusive_key AND (x.priority, x.id) < (c.priority, c.id)))""")
 
-# The end of both claims. ``xmax`` of the new row version is that of this transaction, until the work locks it.
+# The end of both claims; see ``attempt.BEGUN`` for what the lock of the candidates leaves in the row.
 _CLAIMED = """claimed AS (
             UPDATE connector_job j
                SET state = 'running', worker_id = %(worker)s, attempt = attempt + 1, date_started = %(now)s
@@ -30,8 +30,7 @@ def poll() -> SQL:
     """Return the row of a ``Poll``.
 
     One trip that an idle worker makes each poll interval, and the only one. ORDER BY keeps the planner on the small
-    indexes: it takes what is pending for a quarter of the table and would read all of history to find the first such
-    row.
+    indexes: it estimates the pending jobs at a quarter of the table and would read all of history to find the first.
     """
     return statement(
         """SELECT coalesce((SELECT value FROM ir_config_parameter WHERE key = 'database.is_neutralized'), '') <> '',
@@ -57,7 +56,7 @@ def channels_by_name(names: Sequence[str]) -> SQL:
 
 
 def _in_channels(channel_ids: Sequence[int] | None) -> SQL:
-    """Restrict ``c`` to channels and what is below them."""
+    """Restrict ``c`` to channels and those below them."""
     if channel_ids is None:
         return SQL("true")
     return statement("%(ancestors)s && %(ids)s::int[]", ids=list(channel_ids))

@@ -72,7 +72,7 @@ def find_identical(keys: Sequence[str], values: JobValues) -> SQL:
     """Find the waiting and pending jobs with these identity keys, and keep them from being claimed.
 
     FOR SHARE holds them until the caller's transaction ends: claimed earlier, such a job would read the records without
-    what the caller changed, and the change would never be seen. Returns (id, key, whether it is less urgent than the
+    the caller's changes, which would never be seen. Returns (id, key, whether it is less urgent than the
     call that it absorbs). Index: ``_identity``.
     """
     return statement(
