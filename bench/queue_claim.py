@@ -21,8 +21,8 @@ import odoo.addons
 
 odoo.addons.__path__.append(str(_servers.ROOT))
 
-from odoo.addons.connector_framework.queue import sql as statements
 from odoo.addons.connector_framework.queue.session import DatabaseSession
+from odoo.addons.connector_framework.queue.sql import attempt
 from odoo.addons.connector_framework.queue.worker import Worker
 
 DATABASE = "bench_claim"
@@ -43,15 +43,15 @@ def main() -> None:
             _servers.sql(DATABASE, "UPDATE connector_job SET state = 'done', date_done = now()")
         _servers.store(DATABASE, "res.lang", "exists", waiting)
         _servers.sql(DATABASE, "VACUUM (ANALYZE) connector_job")
-        worker = Worker(DatabaseSession(DATABASE))
+        session = DatabaseSession(DATABASE)
+        worker = Worker(session)
         took = []
         for _ in range(CLAIMS):
             began = time.perf_counter()
             jobs = worker.claim(10)
             took.append((time.perf_counter() - began) * 1000)
-            ids, attempts = [job.id for job in jobs], [job.attempt for job in jobs]
-            none = [None] * len(ids)
-            worker.session.execute(statements.FINISH.query(ids, attempts, none, none, worker.id, ids))
+            none = [None] * len(jobs)
+            session.execute(attempt.finish(worker.id, jobs, none, none))
         worker.close()
         median = statistics.median(took)
         smallest = smallest or median

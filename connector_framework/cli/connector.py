@@ -42,7 +42,7 @@ class Connector(Command):
 
         # Odoo loads this file as odoo.cli.connector, from where a relative import does not lead to the addon.
         # pylint: disable-next=odoo-addons-relative-import
-        from odoo.addons.connector_framework.queue import limits
+        from odoo.addons.connector_framework.queue import memory
 
         # pylint: disable-next=odoo-addons-relative-import
         from odoo.addons.connector_framework.queue.supervisor import Supervisor
@@ -51,7 +51,7 @@ class Connector(Command):
         from odoo.addons.connector_framework.settings import load_settings
 
         server.load_server_wide_modules()
-        limits.prepare_process()
+        memory.prepare_process()
         try:
             settings = load_settings()
         except ValueError as error:
@@ -80,10 +80,10 @@ class Connector(Command):
             elif not thread.is_alive():
                 break
             elif time.monotonic() >= next_look:
-                replace, next_look = limits.uses_too_much(os.getpid()), time.monotonic() + MEMORY_S
+                replace, next_look = memory.uses_too_much(os.getpid()), time.monotonic() + MEMORY_S
         supervisor.stop()
         if replace and not done.is_set():
-            # The same command again, in a process without what has piled up in this one.
+            # The same command again, in a fresh process.
             os.execv(sys.executable, [sys.executable, *sys.argv])
         if options.drain and not done.is_set():
             for name, why in supervisor.unserved.items():

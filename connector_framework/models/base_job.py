@@ -24,3 +24,7 @@ class Base(models.AbstractModel):
         :raises AttributeError: for a method that the model does not have
         """
         return JobProxy(self, options)
+
+    def _job_channel(self):
+        """Return the channel of jobs that name none, a dotted path; None: ``root``. To be overridden."""
+        return None

@@ -14,6 +14,7 @@ from ..binders import Binder
 from ..events import origin_of
 from ..exceptions import NoUnitError, SkipError
 from ..queue import job_options
+from ..queue.retry import retried_constraints
 from ..synchronizers import BatchImporter, DelayedBatchImporter, Deleter, Exporter, Importer, Outcomes
 from ..synchronizers.agreement import clear_conflict
 from ..synchronizers.keys import batch_key, delete_key, export_key, import_key
@@ -21,6 +22,7 @@ from .backend import MANAGER_GROUP
 
 #: A unique violation of an index with this ending means that another process has bound the same record meanwhile.
 KEY_SUFFIX = "connector_key"
+retried_constraints.append(f"_{KEY_SUFFIX}")
 _MAX_IDENTIFIER = 63
 _DETAIL = re.compile(r"\(([^()]*)\)=\((.*)\)", re.DOTALL)
 

@@ -70,6 +70,7 @@ class ConnectorExchange(models.Model):
     @api.autovacuum
     def _gc_exchanges(self):
         before = fields.Datetime.now() - timedelta(days=self.keep_days())
+        self.flush_model()
         self.env.cr.execute(
             SQL(
                 "DELETE FROM connector_exchange WHERE id IN"
@@ -79,10 +80,12 @@ class ConnectorExchange(models.Model):
             )
         )
         done = self.env.cr.rowcount
+        self.invalidate_model()
         return done, int(done == VACUUM_ROWS)
 
     def _forget_models(self, names):
         """Delete the exchanges of backends and records whose models are gone; there may be very many."""
+        self.flush_model()
         self.env.cr.execute(
             SQL(
                 "DELETE FROM connector_exchange WHERE backend_model = ANY(%(names)s) OR model_name = ANY(%(names)s)",

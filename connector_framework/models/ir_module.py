@@ -8,7 +8,7 @@ from odoo import models
 from odoo.exceptions import UserError
 from psycopg2 import IntegrityError
 
-from ..queue import sql
+from ..queue.sql import schema
 
 _logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ class IrModuleModule(models.Model):
     def module_uninstall(self):
         if FRAMEWORK in self.mapped("name"):
             result = super().module_uninstall()
-            self.env.cr.execute(sql.DROP_TABLES)
+            self.env.cr.execute(schema.DROP_TABLES)
             return result
         names = self._connector_models()
         self._connector_forget(names)

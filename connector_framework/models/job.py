@@ -1,6 +1,6 @@
-"""The jobs of the queue: what people see of them, and what they can do with them.
+"""The jobs of the queue, as people see them, and their actions.
 
-The rows are written by the statements of ``queue/sql.py`` alone; the ORM reads them.
+The rows are written by the statements of ``queue/sql`` alone; the ORM reads them.
 """
 
 from __future__ import annotations
@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 import time
 from datetime import timedelta
+from functools import partial
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import config
+from psycopg2.errors import SerializationFailure, UniqueViolation
 
-from ..queue import STATES, arguments, current_job, run_pending, sql, wake
-from ..queue.enqueue import Parameters
+from ..queue import STATES, arguments, current_job, run_pending, wake
+from ..queue.sql import actions, schema, workers
 
 
 class _Many2one(fields.Many2one):
@@ -68,43 +70,37 @@ class ConnectorJob(models.Model):
     parent_ids = fields.Many2many("connector.job", string="Waits For", compute="_compute_dependencies")
     child_ids = fields.Many2many("connector.job", string="Waited For By", compute="_compute_dependencies")
 
-    # Live rows only: history grows in none of them. What each is for: queue/sql.py.
-    _claim = models.Index("(channel_id, priority, id) WHERE state = 'pending' AND hold IS NULL")
-    _eta = models.Index("(eta) WHERE state = 'pending' AND hold = 'eta'")
-    _parked = models.Index("(exclusive_key, priority, id) WHERE state = 'pending' AND hold = 'key'")
-    _key = models.Index(
-        "(exclusive_key, priority, id) WHERE state = 'pending' AND hold IS NULL AND exclusive_key IS NOT NULL"
-    )
-    _running = models.Index("(worker_id, channel_id) WHERE state = 'running'")
-    _waiting = models.Index("(id) WHERE state = 'waiting'")
-    _failed = models.Index("(date_done) WHERE state = 'failed'")
-    _finished = models.Index("(channel_id, date_done) WHERE state IN ('done', 'cancelled')")
-    _exclusive = models.UniqueIndex("(exclusive_key) WHERE state = 'running' AND exclusive_key IS NOT NULL")
-    _identity = models.UniqueIndex("(identity_key) WHERE state IN ('waiting', 'pending') AND identity_key IS NOT NULL")
-    _identity_done = models.UniqueIndex(
-        "(identity_key) WHERE state IN ('waiting', 'pending', 'running') AND identity_until_done"
-    )
+    # Live rows only: history grows in none of them. The predicates are those of the statements in ``queue/sql``.
+    _claim = models.Index(f"(channel_id, priority, id) WHERE {schema.CLAIMABLE}")
+    _eta = models.Index(f"(eta) WHERE {schema.SCHEDULED}")
+    _parked = models.Index(f"(exclusive_key, priority, id) WHERE {schema.PARKED}")
+    _key = models.Index(f"(exclusive_key, priority, id) WHERE {schema.CLAIMABLE} AND exclusive_key IS NOT NULL")
+    _running = models.Index(f"(worker_id, channel_id) WHERE {schema.RUNNING}")
+    _waiting = models.Index(f"(id) WHERE {schema.WAITING}")
+    _failed = models.Index(f"(date_done) WHERE {schema.FAILED}")
+    _finished = models.Index(f"(channel_id, date_done) WHERE {schema.FINISHED}")
+    _exclusive = models.UniqueIndex(f"(exclusive_key) WHERE {schema.RUNNING} AND exclusive_key IS NOT NULL")
+    _identity = models.UniqueIndex(f"(identity_key) WHERE {schema.ENQUEUED} AND identity_key IS NOT NULL")
+    _identity_done = models.UniqueIndex(f"(identity_key) WHERE {schema.UNFINISHED} AND identity_until_done")
 
     def init(self):
-        self.env.cr.execute(sql.TABLES)
+        self.env.cr.execute(schema.TABLES)
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def _compute_progress(self):
-        self.env.cr.execute(sql.read_progress(self.ids))
-        done = dict(self.env.cr.fetchall())
+        done = dict(self._query(actions.read_progress(self.ids)))
         for job in self:
             job.progress = 100.0 if job.state == "done" else done.get(job.id, 0.0)
 
     def _compute_call(self):
-        self.env.cr.execute(sql.read_calls(self.ids))
-        calls = dict(self.env.cr.fetchall())
+        calls = dict(self._query(actions.read_calls(self.ids)))
         for job in self:
             method = getattr(self.env.registry.get(job.model_name), job.method_name or "", None)
-            job.call = arguments.masked(calls.get(job.id, ""), Parameters(method).name)
+            job.call = arguments.masked(calls.get(job.id, ""), partial(arguments.parameter_name, method))
 
     def _compute_dependencies(self):
-        pairs = self._query(sql.read_dependencies(self.ids))
+        pairs = self._query(actions.read_dependencies(self.ids))
         visible = self.search([("id", "in", list({job_id for pair in pairs for job_id in pair}))])
         for job in self:
             job.parent_ids = visible & self.browse(parent_id for child_id, parent_id in pairs if child_id == job.id)
@@ -128,12 +124,12 @@ class ConnectorJob(models.Model):
 
     def unlink(self):
         self.check_access("unlink")
-        self.env.cr.execute(sql.lock_jobs(self.ids))
-        children = [child_id for (child_id,) in self._query(sql.children_of(self.ids))]
+        self.env.cr.execute(actions.lock_jobs(self.ids))
+        children = [child_id for (child_id,) in self._query(actions.children_of(self.ids))]
         result = super().unlink()
-        self.env.cr.execute(sql.forget(self.ids))
+        self.env.cr.execute(actions.forget(self.ids))
         if children:
-            wake.after_commit(self.env.cr, sweep=True)
+            wake.after_commit(self.env.cr, maintenance=True)
         return result
 
     # -- actions -------------------------------------------------------------------------------------------------------
@@ -148,14 +144,14 @@ class ConnectorJob(models.Model):
         :raises UserError: when a job is in another state; nothing is changed
         """
         self._check_action("failed", "cancelled", "done")
-        self.env.cr.execute(sql.forget_checkpoints(self.filtered(lambda job: job.state == "done").ids))
-        self._transition(sql.requeue(self.ids))
-        waiting = self._query(sql.wait_again(self.ids))
-        wake.after_commit(self.env.cr, sweep=bool(waiting))
+        self.env.cr.execute(actions.forget_checkpoints(self.filtered(lambda job: job.state == "done").ids))
+        self._transition(actions.requeue(self.ids))
+        waiting = self._query(actions.wait_again(self.ids))
+        wake.after_commit(self.env.cr, maintenance=bool(waiting))
         return True
 
     def action_cancel(self, reason=None):
-        """Cancel waiting, pending, failed and running jobs, and what waits for them.
+        """Cancel waiting, pending, failed and running jobs, and their waiting dependents.
 
         A running job's database session is cut: its work is rolled back and cannot be committed any more.
 
@@ -164,26 +160,26 @@ class ConnectorJob(models.Model):
         self._check_action("waiting", "pending", "failed", "running")
         running = self.filtered(lambda job: job.state == "running")
         if running:
-            self.env.cr.execute(sql.end_session_of(running.ids))
-        self._transition(sql.cancel(self.ids, reason or self.env._("cancelled by %s", self.env.user.name)))
-        wake.after_commit(self.env.cr, sweep=True)
+            self.env.cr.execute(workers.end_sessions(running.ids))
+        self._transition(actions.cancel(self.ids, reason or self.env._("cancelled by %s", self.env.user.name)))
+        wake.after_commit(self.env.cr, maintenance=True)
         return True
 
     def action_done(self, reason=None):
-        """End waiting, pending and failed jobs without running them, and release what waits for them.
+        """End waiting, pending and failed jobs without running them, and release their dependents.
 
         :raises UserError: when a job is in another state; nothing is changed
         """
         self._check_action("waiting", "pending", "failed")
-        self._transition(sql.set_done(self.ids, reason or self.env._("set to done by %s", self.env.user.name)))
-        wake.after_commit(self.env.cr, sweep=True)
+        self._transition(actions.set_done(self.ids, reason or self.env._("set to done by %s", self.env.user.name)))
+        wake.after_commit(self.env.cr, maintenance=True)
         return True
 
     def action_open_record(self):
         """Open the records that the job is about."""
         self.ensure_one()
         self.check_access("read")
-        self.env.cr.execute(sql.read_calls(self.ids))
+        self.env.cr.execute(actions.read_calls(self.ids))
         try:
             ids = json.loads(self.env.cr.fetchone()[1])["ids"]
         except ValueError as error:
@@ -207,7 +203,7 @@ class ConnectorJob(models.Model):
         if not self.env.su and not self.env.user.has_group("connector_framework.group_connector_manager"):
             raise AccessError(self.env._("Only a Connector Manager can change jobs."))
         self.check_access("read")
-        self.env.cr.execute(sql.lock_jobs(self.ids))
+        self.env.cr.execute(actions.lock_jobs(self.ids))
         self.invalidate_recordset()
         self._check_states(*states)
 
@@ -229,7 +225,11 @@ class ConnectorJob(models.Model):
         return self.env.cr.fetchall()
 
     def _transition(self, query):
-        self.env.cr.execute(query)
+        try:
+            self.env.cr.execute(query)
+        except UniqueViolation as error:
+            # A job of the same identity key was stored meanwhile: this snapshot does not see it, a new one does.
+            raise SerializationFailure("a job of the same identity key was stored meanwhile") from error
         self.env["connector.job"].invalidate_model()
 
     # -- inside a job --------------------------------------------------------------------------------------------------
@@ -258,7 +258,7 @@ class ConnectorJob(models.Model):
         After it caches are empty, recordsets are valid, row locks are gone; the job, its place in the channel and its
         exclusive key are kept.
 
-        :param state: what JSON can hold
+        :param state: a JSON value
         :raises JobLostError: when the job is another worker's now; nothing was committed since the last checkpoint
         :raises RuntimeError: outside of a job
         """
@@ -286,7 +286,7 @@ class ConnectorJob(models.Model):
     @api.model
     @api.private
     def run_pending(self, limit=None, channel=None):
-        """Claim and run what is due, in this process and thread, until nothing is; return how many were run.
+        """Claim and run due jobs, in this process and thread, until none is; return how many were run.
 
         The jobs run in transactions of their own, by the worker's own code. What this transaction has enqueued and not
         committed is not seen.
@@ -299,12 +299,10 @@ class ConnectorJob(models.Model):
     @api.model
     @api.private
     def _cron_run_pending(self):
-        """Run what is due where no worker was seen for a minute, until most of the cron's time is used up."""
-        if (
-            self.env["connector.worker"]
-            .sudo()
-            .search_count([("last_seen", ">", self.env.cr.now() - timedelta(seconds=60))], limit=1)
-        ):
+        """Run due jobs if no complete worker was seen for a minute, until most of the cron's time is used up."""
+        last_minute = self.env.cr.now() - timedelta(seconds=60)
+        complete = [("last_seen", ">", last_minute), ("missing_addons", "=", False)]
+        if self.env["connector.worker"].sudo().search_count(complete, limit=1):
             return
         limit_s = config["limit_time_real_cron"]
         if limit_s is None or limit_s < 0:
@@ -313,8 +311,8 @@ class ConnectorJob(models.Model):
 
     @api.autovacuum
     def _gc_jobs(self, limit=10_000):
-        """Delete what the channels no longer keep."""
-        self.env.cr.execute(sql.prune(limit))
-        ids = [row[0] for row in self.env.cr.fetchall()]
-        self.env.cr.execute(sql.forget(ids))
+        """Delete the jobs that their channels no longer keep."""
+        ids = [row[0] for row in self._query(actions.prune(limit))]
+        self.env.cr.execute(actions.forget(ids))
+        self.invalidate_model()
         return len(ids), len(ids) == limit

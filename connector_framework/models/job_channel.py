@@ -7,8 +7,12 @@ import re
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
-from ..queue import sql
+from ..queue.enqueue import channel_path
+from ..queue.options import DEFAULT_KEEP_DAYS, DEFAULT_MAX_ATTEMPTS
+from ..queue.sql.enqueue import insert_channel
 
+#: Characters of a path.
+MAX_PATH = 200
 _PATH = re.compile(r"[\w-]+(\.[\w-]+)*")
 
 
@@ -32,9 +36,13 @@ class ConnectorJobChannel(models.Model):
     )
     paused = fields.Boolean(help="No job of this channel and those below is started.")
     timeout_s = fields.Float("Timeout (s)", help="Seconds that an attempt may take; 0: no limit.", aggregator=None)
-    max_attempts = fields.Integer(default=5, help="Tries in all, crashes included; 0: no limit.", aggregator=None)
+    max_attempts = fields.Integer(
+        default=DEFAULT_MAX_ATTEMPTS, help="Tries in all, crashes included; 0: no limit.", aggregator=None
+    )
     keep_days = fields.Integer(
-        default=30, help="Days that done and cancelled jobs are kept; failed ones stay until handled.", aggregator=None
+        default=DEFAULT_KEEP_DAYS,
+        help="Days that done and cancelled jobs are kept; failed ones stay until handled.",
+        aggregator=None,
     )
     pending_count = fields.Integer("Pending", compute="_compute_counts")
     running_count = fields.Integer("Running", compute="_compute_counts")
@@ -66,6 +74,7 @@ class ConnectorJobChannel(models.Model):
     def create(self, vals_list):
         for vals in vals_list:
             self._check_path(vals.get("name"))
+            vals["name"] = channel_path(vals["name"])
             parent = vals["name"].rpartition(".")[0]
             if parent:
                 self._ensure(parent)
@@ -74,6 +83,7 @@ class ConnectorJobChannel(models.Model):
 
     def _load_records_create(self, vals_list):
         """Create the channels of an addon's data; those that code has made on use before become the addon's."""
+        vals_list = [{**vals, "name": channel_path(vals["name"])} if vals.get("name") else vals for vals in vals_list]
         names = [vals.get("name") for vals in vals_list]
         known = {channel.name: channel for channel in self.search([("name", "in", names)])}
         records = self.browse()
@@ -85,6 +95,8 @@ class ConnectorJobChannel(models.Model):
         return records
 
     def write(self, vals):
+        if vals.get("name"):
+            vals = {**vals, "name": channel_path(vals["name"])}
         if "name" in vals and any(channel.name != vals["name"] for channel in self):
             raise UserError(
                 self.env._("The name of a channel cannot be changed, as code refers to it; create another one.")
@@ -112,20 +124,22 @@ class ConnectorJobChannel(models.Model):
     @api.private
     def _check_path(self, path):
         """:raises ValidationError: when the path is none"""
-        if not path or not _PATH.fullmatch(path):
+        if not path or len(path) > MAX_PATH or not _PATH.fullmatch(path):
             raise ValidationError(
                 self.env._(
                     "%(path)r is no channel: a channel is a path of words with dots between them, such as root.import.",
-                    path=path,
+                    path=path and path[:MAX_PATH],
                 )
             )
 
     @api.private
     def _ensure(self, path):
-        """Make the channel of this path, and those above, where they are not there yet."""
+        """Create the channel of this path, and those above, unless they exist."""
         self._check_path(path)
         parent = ""
+        # The statement goes by names and paths that the caller may have written.
+        self.flush_model(["name", "parent_path"])
         for word in path.split("."):
             name = f"{parent}.{word}" if parent else word
-            self.env.cr.execute(sql.insert_channel(name, parent or None))
+            self.env.cr.execute(insert_channel(name, parent or None))
             parent = name

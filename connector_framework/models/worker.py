@@ -1,4 +1,4 @@
-"""The live workers of this database, as they report themselves."""
+"""The live workers of this database, as their heartbeats report them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ class ConnectorWorker(models.Model):
     stopping = fields.Boolean(readonly=True)
     date_started = fields.Datetime(readonly=True)
     last_seen = fields.Datetime(readonly=True)
+    missing_addons = fields.Char(
+        readonly=True, help="Installed addons that the worker's process lacks: it runs no job until it has them."
+    )
 
     def init(self):
         # Written each second by each worker: room on the page for the next version, and no index on what changes.

@@ -7,12 +7,13 @@ key ``$`` itself is written as pairs. Nothing is ever pickled.
 from __future__ import annotations
 
 import base64
+import inspect
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import pytz
@@ -22,7 +23,7 @@ from odoo.models import BaseModel
 
 from ..masking import MASK, is_secret_name
 
-__all__ = ["Caller", "decode", "dumps", "encode", "environment"]
+__all__ = ["Caller", "decode", "dumps", "encode", "encode_call", "environment", "parameter_name"]
 
 #: Context keys that a job keeps of its caller's, beside the allowed companies.
 KEPT_CONTEXT = ("lang", "tz", "active_test")
@@ -31,12 +32,12 @@ _TAG = "$"
 
 
 def dumps(value: Any) -> str:
-    """Write what :func:`encode` returned as compact JSON text."""
+    """Write an encoded value as compact JSON text."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 class Caller:
-    """The environment in which a job is enqueued, and what is kept of it.
+    """The environment in which a job is enqueued, and the part of it that the job keeps.
 
     :param names: of context keys to keep, beside the usual ones
     """
@@ -47,11 +48,11 @@ class Caller:
         self._kept = self._keep(env)
 
     def call(self) -> dict[str, Any]:
-        """Return what a stored call has beside records and arguments; :func:`environment` takes it."""
+        """Return the environment's part of a stored call, as :func:`environment` takes it."""
         return {name: value for name, value in self._kept.items() if name != "uid"}
 
     def other(self, env: Any) -> dict[str, Any]:
-        """Return what is kept of the environment of an argument, under ``env``; nothing if it is the caller's."""
+        """Return the kept part of an argument's environment, under ``env``; empty if it is the caller's."""
         if env is self._env:
             return {}
         kept = self._keep(env)
@@ -72,77 +73,46 @@ def environment(cr: Any, user_id: int, call: Mapping[str, Any]) -> Any:
     return env(context={**env.context, **decode(call["named"], env)}) if "named" in call else env
 
 
-def encode(value: Any, name: object, caller: Caller | None = None) -> Any:
-    """Return ``value`` as what JSON can hold.
+def encode_call(
+    method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], caller: Caller
+) -> dict[str, Any]:
+    """Return the arguments of a call as JSON values.
 
-    :param name: of the argument, as the error is to print it
-    :param caller: whose environment records have on the other side; None: that is not kept
+    :raises TypeError: as :func:`encode`, naming the parameter
+    """
+    encoded = []
+    for position, value in enumerate(args):
+        try:
+            encoded.append(_encode(value, caller))
+        except _RefusedError as error:
+            raise error.of(parameter_name(method, position)) from None
+    return {"args": encoded, "kwargs": {name: encode(value, name, caller) for name, value in kwargs.items()}}
+
+
+def parameter_name(method: Callable[..., Any] | None, position: int) -> str:
+    """Return a positional parameter's name, "number 1" where the method has none or is gone."""
+    try:
+        parameters = list(inspect.signature(method).parameters.values())[1:]  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        parameters = []
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if position < len(names):
+        return names[position]
+    rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
+    return f"{rest}[{position - len(names)}]" if rest else f"number {position + 1}"
+
+
+def encode(value: Any, name: str, caller: Caller | None = None) -> Any:
+    """Return ``value`` as a JSON value.
+
+    :param name: of the argument, for the error
+    :param caller: whose environment the job has; None: that of records is not kept
     :raises TypeError: for a type that would not come back exactly as it is, and for records that are not saved
     """
-    kind = type(value)
-    if value is None or kind in (bool, int, str):
-        return value
-    if kind is float:
-        return value if math.isfinite(value) else {_TAG: "float", "v": repr(value)}
-    if kind is list:
-        return [encode(item, f"{name}[{i}]", caller) for i, item in enumerate(value)]
-    if kind is tuple:
-        return {_TAG: "tuple", "v": [encode(item, f"{name}[{i}]", caller) for i, item in enumerate(value)]}
-    if kind is dict:
-        for key in value:
-            if type(key) is not str:
-                raise TypeError(f"job argument {name}: the keys of a dict must be str, not {key!r}")
-        items = {key: encode(item, f"{name}[{key!r}]", caller) for key, item in value.items()}
-        return {_TAG: "dict", "v": list(items.items())} if _TAG in items else items
-    if isinstance(value, BaseModel):
-        if not all(value._ids):
-            raise TypeError(f"job argument {name}: {value} is not saved, save it first")
-        other = caller.other(value.env) if caller else {}
-        return {_TAG: "records", "model": value._name, "v": list(value._ids), **other}
-    if kind is datetime:
-        return _encode_datetime(value, name)
-    if kind is date:
-        return {_TAG: "date", "v": value.isoformat()}
-    if kind is timedelta:
-        return {_TAG: "timedelta", "v": [value.days, value.seconds, value.microseconds]}
-    if kind is Decimal:
-        return {_TAG: "decimal", "v": str(value)}
-    if kind is Command:
-        return {_TAG: "command", "v": int(value)}
-    if kind is bytes:
-        return {_TAG: "bytes", "v": base64.b64encode(value).decode()}
-    if kind is etree._Element:
-        if next(value.iter(etree.Entity), None) is not None:
-            raise TypeError(f"job argument {name}: the element has an entity that is not resolved, resolve it first")
-        text = etree.tostring(value, encoding="unicode", with_tail=False)
-        return {_TAG: "xml", "v": text, "tail": value.tail}
-    raise TypeError(
-        f"job argument {name}: {kind.__module__}.{kind.__qualname__} cannot be stored; a job takes None, bool, int, "
-        "float, str, list, tuple, dict, records, date, datetime, timedelta, Decimal, bytes and lxml elements"
-    )
-
-
-def _encode_datetime(value: datetime, name: object) -> dict[str, Any]:
-    fold = {"fold": 1} if value.fold else {}
-    zone = value.tzinfo
-    if zone is None or (type(zone) is timezone and value.tzname() == timezone(zone.utcoffset(None)).tzname(None)):
-        return {_TAG: "datetime", "v": value.isoformat(), **fold}
-    if type(zone) is ZoneInfo and zone.key:
-        return {_TAG: "datetime", "v": value.replace(tzinfo=None).isoformat(), "zone": zone.key, **fold}
-    if isinstance(zone, pytz.tzinfo.BaseTzInfo) and zone.zone and not fold:
-        stored = {_TAG: "datetime", "v": value.astimezone(pytz.utc).replace(tzinfo=None).isoformat(), "pytz": zone.zone}
-        if decode(stored, None).tzinfo is zone:
-            return stored
-    raise TypeError(f"job argument {name}: {value!r} has a time zone that has no text form, pass naive UTC")
-
-
-def _decode_datetime(value: Mapping[str, Any]) -> datetime:
-    when = datetime.fromisoformat(value["v"])
-    if "pytz" in value:
-        return pytz.utc.localize(when).astimezone(pytz.timezone(value["pytz"]))
-    if "zone" in value:
-        when = when.replace(tzinfo=ZoneInfo(value["zone"]))
-    return when.replace(fold=1) if "fold" in value else when
+    try:
+        return _encode(value, caller)
+    except _RefusedError as error:
+        raise error.of(name) from None
 
 
 def decode(value: Any, env: Any) -> Any:
@@ -153,45 +123,157 @@ def decode(value: Any, env: Any) -> Any:
         return value
     if _TAG not in value:
         return {key: decode(item, env) for key, item in value.items()}
-    inner = value["v"]
-    match value[_TAG]:
-        case "float":
-            return float(inner)
-        case "tuple":
-            return tuple(decode(inner, env))
-        case "dict":
-            return {key: decode(item, env) for key, item in inner}
-        case "records":
-            if "env" in value:
-                env = environment(env.cr, value["env"]["uid"], value["env"])
-            return env[value["model"]].browse(_ids(inner))
-        case "datetime":
-            return _decode_datetime(value)
-        case "date":
-            return date.fromisoformat(inner)
-        case "timedelta":
-            return timedelta(*inner)
-        case "decimal":
-            return Decimal(inner)
-        case "command":
-            return Command(inner)
-        case "bytes":
-            return base64.b64decode(inner)
-        case "xml":
-            # Written by ourselves, so its size is no attack.
-            parser = etree.XMLParser(resolve_entities=False, no_network=True, strip_cdata=False, huge_tree=True)
-            element = etree.fromstring(inner, parser)
-            element.tail = value["tail"]
-            return element
-    raise ValueError(f"unknown type {value[_TAG]!r} in a job's arguments: it was written by a newer version")
+    codec = _BY_TAG.get(value[_TAG])
+    if codec is None:
+        raise ValueError(f"unknown type {value[_TAG]!r} in a job's arguments: it was written by a newer version")
+    return codec.decode(value, env)
 
 
-def _ids(ids: Iterable[int]) -> tuple[int, ...]:
-    return tuple(ids)
+class _RefusedError(Exception):
+    """A value that cannot be stored, and where in the argument it is."""
+
+    def __init__(self, problem: str, path: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.path = path
+
+    def within(self, step: object) -> _RefusedError:
+        return _RefusedError(self.problem, f"[{step!r}]{self.path}")
+
+    def of(self, name: str) -> TypeError:
+        return TypeError(f"job argument {name}{self.path}: {self.problem}")
+
+
+def _encode(value: Any, caller: Caller | None) -> Any:
+    kind = type(value)
+    if value is None or kind in (bool, int, str):
+        return value
+    if kind is float and math.isfinite(value):
+        return value
+    if kind is list:
+        return _encode_items(value, caller)
+    codec = _BY_TYPE.get(BaseModel if isinstance(value, BaseModel) else kind)
+    if codec is None:
+        raise _RefusedError(
+            f"{kind.__module__}.{kind.__qualname__} cannot be stored; a job takes None, bool, int, "
+            "float, str, list, tuple, dict, records, date, datetime, timedelta, Decimal, bytes and lxml elements"
+        )
+    stored = codec.encode(value, caller)
+    return {_TAG: codec.tag, **stored} if codec.tag != "dict" or _TAG in value else stored
+
+
+def _encode_items(values: Iterable[Any], caller: Caller | None) -> list[Any]:
+    encoded = []
+    for position, item in enumerate(values):
+        try:
+            encoded.append(_encode(item, caller))
+        except _RefusedError as error:
+            raise error.within(position) from None
+    return encoded
+
+
+def _encode_dict(value: dict[Any, Any], caller: Caller | None) -> dict[str, Any]:
+    items = {}
+    for key, item in value.items():
+        if type(key) is not str:
+            raise _RefusedError(f"the keys of a dict must be str, not {key!r}")
+        try:
+            items[key] = _encode(item, caller)
+        except _RefusedError as error:
+            raise error.within(key) from None
+    return {"v": list(items.items())} if _TAG in items else items
+
+
+def _encode_records(value: BaseModel, caller: Caller | None) -> dict[str, Any]:
+    if not all(value._ids):
+        raise _RefusedError(f"{value} is not saved, save it first")
+    other = caller.other(value.env) if caller else {}
+    return {"model": value._name, "v": list(value._ids), **other}
+
+
+def _decode_records(stored: Mapping[str, Any], env: Any) -> Any:
+    if "env" in stored:
+        env = environment(env.cr, stored["env"]["uid"], stored["env"])
+    return env[stored["model"]].browse(stored["v"])
+
+
+def _encode_datetime(value: datetime, caller: Caller | None) -> dict[str, Any]:
+    fold = {"fold": 1} if value.fold else {}
+    zone = value.tzinfo
+    if zone is None or (type(zone) is timezone and value.tzname() == timezone(zone.utcoffset(None)).tzname(None)):
+        return {"v": value.isoformat(), **fold}
+    if type(zone) is ZoneInfo and zone.key:
+        return {"v": value.replace(tzinfo=None).isoformat(), "zone": zone.key, **fold}
+    if isinstance(zone, pytz.tzinfo.BaseTzInfo) and zone.zone and not fold:
+        stored = {"v": value.astimezone(pytz.utc).replace(tzinfo=None).isoformat(), "pytz": zone.zone}
+        if _decode_datetime(stored, None).tzinfo is zone:
+            return stored
+    raise _RefusedError(f"{value!r} has a time zone that has no text form, pass naive UTC")
+
+
+def _decode_datetime(stored: Mapping[str, Any], env: Any) -> datetime:
+    when = datetime.fromisoformat(stored["v"])
+    if "pytz" in stored:
+        return pytz.utc.localize(when).astimezone(pytz.timezone(stored["pytz"]))
+    if "zone" in stored:
+        when = when.replace(tzinfo=ZoneInfo(stored["zone"]))
+    return when.replace(fold=1) if "fold" in stored else when
+
+
+def _encode_element(value: Any, caller: Caller | None) -> dict[str, Any]:
+    if next(value.iter(etree.Entity), None) is not None:
+        raise _RefusedError("the element has an entity that is not resolved, resolve it first")
+    return {"v": etree.tostring(value, encoding="unicode", with_tail=False), "tail": value.tail}
+
+
+def _decode_element(stored: Mapping[str, Any], env: Any) -> Any:
+    # Written by encode, so its size is no attack.
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, strip_cdata=False, huge_tree=True)
+    element = etree.fromstring(stored["v"], parser)
+    element.tail = stored["tail"]
+    return element
+
+
+class _Codec(NamedTuple):
+    """The stored form of one type: an object with the tag and the keys that ``encode`` returns."""
+
+    tag: str
+    kind: Any
+    encode: Callable[[Any, Caller | None], dict[str, Any]]
+    decode: Callable[[Mapping[str, Any], Any], Any]
+
+
+def _plain(tag: str, kind: Any, to_json: Callable[[Any], Any], from_json: Callable[[Any], Any]) -> _Codec:
+    """Return the codec of a type that one JSON value stands for."""
+    return _Codec(tag, kind, lambda value, caller: {"v": to_json(value)}, lambda stored, env: from_json(stored["v"]))
+
+
+_CODECS = (
+    _plain("float", float, repr, float),  # those that JSON has no number for
+    _Codec(
+        "tuple",
+        tuple,
+        lambda value, caller: {"v": _encode_items(value, caller)},
+        lambda stored, env: tuple(decode(stored["v"], env)),
+    ),
+    _Codec("dict", dict, _encode_dict, lambda stored, env: {key: decode(item, env) for key, item in stored["v"]}),
+    _Codec("records", BaseModel, _encode_records, _decode_records),
+    _Codec("datetime", datetime, _encode_datetime, _decode_datetime),
+    _plain("date", date, date.isoformat, date.fromisoformat),
+    _plain(
+        "timedelta", timedelta, lambda value: [value.days, value.seconds, value.microseconds], lambda v: timedelta(*v)
+    ),
+    _plain("decimal", Decimal, str, Decimal),
+    _plain("command", Command, int, Command),
+    _plain("bytes", bytes, lambda value: base64.b64encode(value).decode(), base64.b64decode),
+    _Codec("xml", etree._Element, _encode_element, _decode_element),
+)
+_BY_TAG = {codec.tag: codec for codec in _CODECS}
+_BY_TYPE = {codec.kind: codec for codec in _CODECS}
 
 
 def masked(text: str, parameter: Callable[[int], str]) -> str:
-    """Return a stored call for people to read: indented, the values of what is named like a secret replaced.
+    """Return a stored call for people to read: indented, values with the name of a secret replaced.
 
     :param parameter: gives the name of the method's parameter at a position
     """

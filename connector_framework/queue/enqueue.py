@@ -1,24 +1,37 @@
-"""Storing jobs: what ``records.as_job(...)`` returns."""
+"""Storing jobs: the proxy that ``records.as_job(...)`` returns."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
+from odoo.exceptions import AccessError, MissingError
 from odoo.tools import split_every
 
-from . import sql, wake
-from .arguments import Caller, dumps, encode
-from .options import OPTIONS, check_options, method_options
+from ..text import as_key, clean
+from . import wake
+from .arguments import Caller, dumps, encode_call
+from .options import DEFAULT_CHANNEL, DEFAULT_PRIORITY, JobOptions, JobRow, JobValues, check_options, merged_options
+from .sql import enqueue as statements
 
-__all__ = ["JobProxy", "Parameters"]
+__all__ = ["JobProxy", "channel_path"]
 
 #: Jobs in one INSERT.
 BATCH = 1000
-DEFAULT_PRIORITY = 10
-DEFAULT_CHANNEL = "root"
+#: Records that a description names, and characters of each.
+NAMED_RECORDS, NAME_LENGTH = 3, 60
+DESCRIPTION_LENGTH = 500
+
+# Records, positional arguments and named ones.
+_Call = tuple[Any, tuple[Any, ...], dict[str, Any]]
+
+
+def channel_path(name: str) -> str:
+    """Return the full path of a channel: one that does not begin with ``root`` is below it."""
+    return name if name.partition(".")[0] == DEFAULT_CHANNEL else f"{DEFAULT_CHANNEL}.{name}"
 
 
 class JobProxy:
@@ -26,13 +39,13 @@ class JobProxy:
 
     Has no names of its own beside :meth:`map`: every other name is a method of the records.
 
-    :param options: see :data:`~.options.OPTIONS`
+    :param options: see :class:`~.options.JobOptions`
     """
 
     __slots__ = ("__enqueuer",)
 
     def __init__(self, records: Any, options: Mapping[str, Any]) -> None:
-        self.__enqueuer = _Enqueuer(records, options)
+        self.__enqueuer = Enqueuer(records, options)
 
     def __repr__(self) -> str:
         return f"<jobs of {self.__enqueuer.records!r}>"
@@ -52,13 +65,13 @@ class JobProxy:
         return self.__enqueuer.map(method_name, args_list)
 
 
-class _Enqueuer:
+class Enqueuer:
     """Stores calls of methods of ``records``."""
 
     def __init__(self, records: Any, options: Mapping[str, Any]) -> None:
-        check_options(options, OPTIONS)
+        check_options(options)
         self.records = records
-        self.options = options
+        self.given = options
 
     def check_method(self, name: str) -> None:
         """:raises AttributeError: when it is no method that a job can run"""
@@ -70,13 +83,15 @@ class _Enqueuer:
 
     def enqueue(self, method_name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Store one call, or one for each part of the records with ``split``; return the job records."""
-        split = self.options.get("split")
-        parts = [self.records] if split is None else _parts(self.records, split)
-        return self._store(method_name, [(part, args, kwargs) for part in parts])
+        split = self.given.get("split")
+        parts = [self.records]
+        if split is not None:
+            parts = [self.records.browse(ids) for ids in split_every(split, self.records._ids)]
+        return self.store(method_name, [(part, args, kwargs) for part in parts])
 
     def map(self, method_name: str, args_list: Iterable[Sequence[Any]]) -> Any:
         """Store one call for each tuple of arguments; return the job records."""
-        if self.options.get("split") is not None:
+        if self.given.get("split") is not None:
             raise ValueError(
                 "as_job(split=...) and map() do not go together: map() stores a job for each tuple already"
             )
@@ -85,181 +100,155 @@ class _Enqueuer:
             if not isinstance(args, tuple | list):
                 raise TypeError(f"map() takes a tuple of arguments for each job, not {args!r}: write ({args!r},)")
             calls.append((self.records, tuple(args), {}))
-        return self._store(method_name, calls)
+        return self.store(method_name, calls)
 
-    def _store(self, method_name: str, calls: list[_Call]) -> Any:
-        cr, env = self.records.env.cr, self.records.env
+    def options(self, method_name: str) -> JobOptions:
+        """Return the options of the call and of the method."""
+        return merged_options(type(self.records), method_name, self.given)
+
+    def channel(self, options: JobOptions) -> str:
+        """Return the channel of the call, of the method, or of the records."""
+        return channel_path(options.channel or self.records._job_channel() or DEFAULT_CHANNEL)
+
+    def rows(self, method_name: str, calls: list[_Call], options: JobOptions) -> list[JobRow]:
+        """Return the row of each job: call, keys, description."""
         method = getattr(type(self.records), method_name)
-        declared = method_options(type(self.records), method_name)
-        options = {**declared, **{name: value for name, value in self.options.items() if value is not None}}
-        rows = self._rows(method, calls, options)
-        parent_ids = sorted(set(options["after"].ids)) if options.get("after") is not None else []
-        waiting = False
-        if parent_ids:
-            cr.execute(sql.any_unfinished(parent_ids))
-            waiting = cr.fetchone()[0]
-        eta = options.get("eta")
-        values = {
-            "common": {
-                "state": "waiting" if waiting else "pending",
-                "model_name": self.records._name,
-                "method_name": method_name,
-                "priority": options.get("priority", DEFAULT_PRIORITY),
-                "user_id": env.uid,
-                "company_id": env.company.id,
-                "identity_until_done": options.get("identity_until") == "done" and bool(options.get("identity_key")),
-            },
-            "channel": options.get("channel") or DEFAULT_CHANNEL,
-            "eta": eta if isinstance(eta, datetime) else None,
-            "eta_s": eta.total_seconds()
-            if isinstance(eta, timedelta)
-            else (None if isinstance(eta, datetime) else eta),
-            "max_attempts": options.get("max_attempts"),
-            "timeout_s": options.get("timeout_s"),
-        }
+        caller = Caller(self.records.env, options.keep_context or ())
+        kept = caller.call()
+        line = (inspect.getdoc(method) or "").partition("\n")[0].strip().rstrip(".") or method_name
+        rows: list[JobRow] = []
+        for records, args, kwargs in calls:
+            if not all(records._ids):
+                raise TypeError(f"{records} is not saved: save it before you enqueue a job on it")
+            call = {"ids": list(records._ids), **encode_call(method, args, kwargs, caller), **kept}
+            description = _call_option(options, "description", records, args, kwargs) or _describe(line, records)
+            identity_key = _call_option(options, "identity_key", records, args, kwargs)
+            exclusive_key = _call_option(options, "exclusive_key", records, args, kwargs)
+            rows.append(
+                JobRow(
+                    dumps(call),
+                    as_key(identity_key) if identity_key else None,
+                    as_key(exclusive_key) if exclusive_key else None,
+                    clean(description)[:DESCRIPTION_LENGTH],
+                )
+            )
+        return rows
+
+    def store(self, method_name: str, calls: list[_Call]) -> Any:
+        """Store calls of one method; return a job record for each, in order."""
+        env = self.records.env
+        options = self.options(method_name)
+        rows = self.rows(method_name, calls, options)
+        parent_ids = sorted(set(options.after.ids)) if options.after is not None else []
+        waiting = bool(parent_ids) and self._execute(statements.any_unfinished(parent_ids))[0][0]
+        eta = options.eta.total_seconds() if isinstance(options.eta, timedelta) else options.eta
+        values = JobValues(
+            model_name=self.records._name,
+            method_name=method_name,
+            priority=DEFAULT_PRIORITY if options.priority is None else options.priority,
+            user_id=env.uid,
+            company_id=env.company.id,
+            identity_until_done=options.identity_until == "done" and bool(options.identity_key),
+            state="waiting" if waiting else "pending",
+            channel=self.channel(options),
+            eta=eta if isinstance(eta, datetime) else None,
+            eta_s=None if isinstance(eta, datetime) else eta,
+            max_attempts=options.max_attempts,
+            timeout_s=options.timeout_s,
+        )
+        # The statements read channels, which the caller may have changed.
+        env["connector.job.channel"].flush_model()
         ids: list[int] = []
         new_ids: list[int] = []
         for batch in split_every(BATCH, rows, list):
-            found, new = self._insert(batch, values)
-            ids += found
-            new_ids += new
+            plain_ids = self._insert_plain([row for row in batch if not row.identity_key], values)
+            by_key, keyed_ids = self._insert_keyed(batch, values)
+            others = iter(plain_ids)
+            ids += [by_key[row.identity_key] if row.identity_key else next(others) for row in batch]
+            new_ids += plain_ids + keyed_ids
         if waiting and new_ids:
             # Only new jobs wait, for older ones: so there can be no cycle.
-            cr.execute(sql.insert_dependencies(new_ids, parent_ids))
-        wake.after_commit(cr, sweep=waiting)
+            env.cr.execute(statements.insert_dependencies(new_ids, parent_ids))
+        wake.after_commit(env.cr, maintenance=waiting)
         return env["connector.job"].browse(ids)
 
-    def _rows(self, method: Callable[..., Any], calls: list[_Call], options: Mapping[str, Any]) -> list[_Row]:
-        """Return (call, identity key, exclusive key, description) of each call."""
-        caller = Caller(self.records.env, options.get("keep_context") or ())
-        kept = caller.call()
-        names = Parameters(method)
-        default_description = _first_line(method) or method.__name__
-        rows: list[_Row] = []
-        for records, args, kwargs in calls:
-            call = {
-                "ids": _saved_ids(records),
-                "args": [encode(value, names.of(i), caller) for i, value in enumerate(args)],
-                "kwargs": {name: encode(value, name, caller) for name, value in kwargs.items()},
-                **kept,
-            }
-            identity_key = _key(options.get("identity_key"), records, args, kwargs)
-            exclusive_key = _key(options.get("exclusive_key"), records, args, kwargs)
-            description = _key(options.get("description"), records, args, kwargs) or default_description
-            rows.append((dumps(call), identity_key, exclusive_key, description))
-        return rows
-
-    def _insert(self, rows: list[_Row], values: dict[str, Any]) -> tuple[list[int], list[int]]:
-        """Insert up to a batch of rows.
-
-        :return: an id for each row, its own or that of the job which has its identity key; and the ids of new jobs
-        """
-        cr = self.records.env.cr
-        plain = [row for row in rows if not row[1]]
-        plain_ids = [job_id for job_id, _key in self._insert_new(plain, values)]
-        if len(plain) == len(rows):
-            return plain_ids, plain_ids
-        # In the order of the keys, so that two bulk enqueuers of the same ones do not lock each other out.
-        keyed = {row[1]: row for row in reversed(rows) if row[1]}
-        found: dict[str | None, int] = {}
-        if values["common"]["identity_until_done"]:
-            cr.execute(sql.find_identical_running(list(keyed)))
-            found.update((key, job_id) for job_id, key in cr.fetchall())
-        stored = self._insert_new([keyed[key] for key in sorted(keyed) if key not in found], values, found)
-        new_ids = [job_id for job_id, _key in stored]
-        others = iter(plain_ids)
-        return [found[row[1]] if row[1] else next(others) for row in rows], plain_ids + new_ids
-
-    def _insert_new(
-        self, rows: list[_Row], values: dict[str, Any], found: dict[str | None, int] | None = None
-    ) -> list[tuple[int, str]]:
-        """Insert rows and return (id, identity key) of the new jobs.
-
-        :param found: job id by identity key, to be completed; None: the rows have no such keys
-        """
-        cr = self.records.env.cr
+    def _insert_plain(self, rows: list[JobRow], values: JobValues) -> list[int]:
+        """Insert rows without an identity key and return their ids, in order."""
         if not rows:
             return []
-        query = sql.insert_jobs(rows=rows, **values)
-        cr.execute(query)
-        stored = cr.fetchall()
-        if found is not None:
-            found.update((key, job_id) for job_id, key in stored)
-            missing = [row[1] for row in rows if row[1] and row[1] not in found]
-            if missing:
-                cr.execute(sql.find_identical(missing))
-                found.update((key, job_id) for job_id, key in cr.fetchall())
-                missing = [key for key in missing if key not in found]
-            if not missing:
-                return stored
-        elif stored:
-            return stored
-        # Nothing else keeps a job from being stored than a channel that is not there yet.
-        self.records.env["connector.job.channel"]._ensure(values["channel"])
-        cr.execute(query)
-        stored = cr.fetchall()
-        if found is not None:
-            found.update((key, job_id) for job_id, key in stored)
-        return stored
+        query = statements.insert_jobs(values, rows)
+        stored = self._execute(query)
+        if not stored:
+            self._ensure_channel(values)
+            stored = self._execute(query)
+        return [job_id for job_id, _key in stored]
+
+    def _insert_keyed(self, rows: list[JobRow], values: JobValues) -> tuple[dict[str, int], list[int]]:
+        """Insert the rows that have an identity key; return a job by key, found or new, and the ids of new ones.
+
+        In the order of the keys, so that two bulk enqueuers of the same ones do not lock each other out.
+        """
+        first: dict[str, JobRow] = {}
+        for row in rows:
+            if row.identity_key:
+                first.setdefault(row.identity_key, row)
+        wanted = dict(sorted(first.items()))
+        if not wanted:
+            return {}, []
+        found: dict[str, int] = {}
+        if values.identity_until_done:
+            found = {key: job_id for job_id, key in self._execute(statements.find_identical_running(list(wanted)))}
+        new = self._insert_new(wanted, found, values)
+        absorbing = [key for key in wanted if key not in found and key not in new]
+        if absorbing:
+            jobs = self._execute(statements.find_identical(absorbing, values))
+            found |= {key: job_id for job_id, key, _less_urgent in jobs}
+            less_urgent = [job_id for job_id, _key, less_urgent in jobs if less_urgent]
+            if less_urgent:
+                self._execute(statements.hasten(less_urgent, values))
+                self.records.env["connector.job"].browse(less_urgent).invalidate_recordset(["priority", "eta", "hold"])
+            if len(found) + len(new) < len(wanted):
+                self._ensure_channel(values)
+                new |= self._insert_new(wanted, found, values)
+        return found | new, list(new.values())
+
+    def _insert_new(self, wanted: Mapping[str, JobRow], found: Mapping[str, int], values: JobValues) -> dict[str, int]:
+        rows = [row for key, row in wanted.items() if key not in found]
+        query = statements.insert_jobs(values, rows)
+        return {key: job_id for job_id, key in self._execute(query)} if rows else {}
+
+    def _ensure_channel(self, values: JobValues) -> None:
+        """Make the channel: nothing else keeps a job from being stored."""
+        self.records.env["connector.job.channel"]._ensure(values.channel)
+
+    def _execute(self, query: Any) -> list[Any]:
+        self.records.env.cr.execute(query)
+        return self.records.env.cr.fetchall()
 
 
-# Records, positional arguments and named ones.
-_Call = tuple[Any, tuple[Any, ...], dict[str, Any]]
-_Row = tuple[str, "str | None", "str | None", str]
+def _call_option(
+    options: JobOptions, name: str, records: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> str | None:
+    """Return a text option, worked out from the call where it is a function.
+
+    :raises TypeError: when the function returns something else
+    """
+    option = getattr(options, name)
+    value = option(records, *args, **kwargs) if callable(option) else option
+    if value is not None and not isinstance(value, str) and value is not False:
+        raise TypeError(f"job option {name} is a function that returns {value!r}: it has to return a str or None")
+    return value or None
 
 
-class Parameters:
-    """The names of a method's positional parameters, looked up when one is needed."""
-
-    def __init__(self, method: Callable[..., Any] | None) -> None:
-        self._method = method
-        self._names: list[str] | None = None
-        self._rest: str | None = None
-
-    def of(self, position: int) -> _Name:
-        return _Name(self, position)
-
-    def name(self, position: int) -> str:
-        """Return a parameter's name, "number 1" where the method has no such parameter or is not there."""
-        if self._names is None:
-            try:
-                parameters = list(inspect.signature(self._method).parameters.values())[1:]  # type: ignore[arg-type]
-            except (TypeError, ValueError):
-                parameters = []
-            self._names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-            self._rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
-        if position < len(self._names):
-            return self._names[position]
-        return f"{self._rest}[{position - len(self._names)}]" if self._rest else f"number {position + 1}"
-
-
-class _Name:
-    """A parameter's name that is worked out when it is printed."""
-
-    __slots__ = ("_parameters", "_position")
-
-    def __init__(self, parameters: Parameters, position: int) -> None:
-        self._parameters = parameters
-        self._position = position
-
-    def __str__(self) -> str:
-        return self._parameters.name(self._position)
-
-
-def _parts(records: Any, size: int) -> Iterator[Any]:
-    for ids in split_every(size, records._ids):
-        yield records.browse(ids)
-
-
-def _saved_ids(records: Any) -> list[int]:
-    if not all(records._ids):
-        raise TypeError(f"{records} is not saved: save it before you enqueue a job on it")
-    return list(records._ids)
-
-
-def _key(option: Any, records: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
-    return option(records, *args, **kwargs) if callable(option) else option
-
-
-def _first_line(method: Callable[..., Any]) -> str:
-    return (inspect.getdoc(method) or "").partition("\n")[0].strip()
+def _describe(line: str, records: Any) -> str:
+    """Return the first line of a method's docstring with the names of the records, as many as fit."""
+    if not records:
+        return line
+    # Not a slice, which would read the names apart from those of the other records.
+    first = list(islice(records, NAMED_RECORDS))
+    try:
+        names = [clean(record.display_name)[:NAME_LENGTH] for record in first]
+    except (AccessError, MissingError):
+        names = [f"{record._name} {record.id}" for record in first]
+    more = len(records) - len(names)
+    return f"{line}: {', '.join(names)}{f' and {more} more' if more else ''}"

@@ -21,7 +21,7 @@ from odoo.service import server
 from odoo.tools import config
 
 from ..settings import load_settings
-from .limits import prepare_process, uses_too_much
+from .memory import prepare_process, uses_too_much
 from .supervisor import Supervisor
 
 __all__ = ["install"]
@@ -30,7 +30,7 @@ _logger = logging.getLogger(__name__)
 
 _installed = False
 
-#: Seconds between two looks whether what runs in a process that is to leave has ended.
+#: Seconds between two checks whether the running jobs of a retiring process have ended.
 RETIRING_BEAT_S = 0.2
 
 
@@ -81,7 +81,7 @@ class WorkerJobs(server.Worker):
         super().__init__(multi)
         # A job may take long and says itself for how long: none of the limits of a request.
         self.watchdog_timeout = None
-        #: It claims no more and leaves when what runs has ended.
+        #: It claims no more and exits when its running jobs have ended.
         self.retiring = False
 
     def start(self) -> None:
@@ -101,7 +101,7 @@ class WorkerJobs(server.Worker):
         server.empty_pipe(self.wakeup_fd_r)
 
     def check_limits(self) -> None:
-        """Leave with the parent, which looks at the memory; there is no limit on requests or processor time."""
+        """Exit with the parent, which checks the memory; there is no limit on requests or processor time."""
         if self.ppid != os.getppid():
             _logger.info("%s (%s): the parent changed", type(self).__name__, self.pid)
             self.alive = False

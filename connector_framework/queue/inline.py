@@ -1,4 +1,4 @@
-"""Running what is due in the caller's own thread: for the cron, scripts and tests."""
+"""Running due jobs in the caller's own thread: for the cron, scripts and tests."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable
 from typing import Any
 
-import psycopg2
-
 from ..settings import load_settings
-from . import sql
-from .pool import STALE_AFTER_S
-from .runner import Runner, retry_delay
+from .claimed import Claimed
+from .completeness import Completeness
+from .enqueue import channel_path
+from .heartbeat import Heartbeat, Slot
+from .runner import Runner
 from .session import DatabaseSession, Session
-from .worker import Claimed, Worker
+from .worker import Worker
 
 __all__ = ["run_pending"]
 
@@ -25,7 +24,6 @@ _logger = logging.getLogger(__name__)
 
 #: Jobs claimed at once.
 BATCH = 10
-BEAT_S = 1.0
 
 
 def run_pending(
@@ -38,117 +36,98 @@ def run_pending(
 ) -> int:
     """Claim and run jobs until none is due, and return how many were run; none in a neutralized database.
 
+    A quarantined job needs no care: it runs alone in this thread, and prefetched jobs lose nothing by a crash.
+
     :param limit: how many at most
     :param channels: only these and those below
     :param until: claim nothing after this value of ``time.monotonic()``
-    :param session: claim on this one, whose worker nobody but the caller can take for dead; None: a new one, with a
-        sign of life each second, that also takes over from dead workers
+    :param session: claim on this one, whose worker only the caller can take for dead; None: a new one, with a
+        heartbeat, which also takes over from dead workers
     """
     alone = session is not None
     session = session or DatabaseSession(registry.db_name)
-    if session.execute(sql.look())[0][0]:
-        _logger.info("database %s is neutralized, no job is run", registry.db_name)
-        session.close()
-        return 0
-    turn = _Turn(Worker(session, channels=channels), registry)
+    worker = Worker(session, channels=None if channels is None else map(channel_path, channels))
     runner = Runner(registry.db_name)
-    count = 0
     try:
-        with nullcontext() if alone else turn.beating():
-            for job in turn.due(limit, until):
-                runner.run(turn.worker, [job])
-                count += 1
+        poll = worker.poll()
+        if poll.neutralized:
+            _logger.info("database %s is neutralized, no job is run", registry.db_name)
+            return 0
+        # While a registry is being loaded, addons are missing that are about to come.
+        if registry.ready and not Completeness(worker, registry.db_name).check(registry, poll.installed):
+            return 0
+        run = _Run(worker)
+        if alone:
+            return run.all_due(runner, limit, until)
+        lease_s = load_settings().lease_s
+        worker.reap(lease_s)
+        with Heartbeat(
+            worker, run, registry=lambda: registry, lease_s=lease_s, known_ids=run.known_ids
+        ) as run.heartbeat:
+            return run.all_due(runner, limit, until)
     finally:
         runner.close()
-        turn.worker.close()
-    return count
+        worker.close()
 
 
-class _Turn:
+class _Run:
     """The job that runs in the caller's thread, and those claimed ahead of it."""
 
-    def __init__(self, worker: Worker, registry: Any) -> None:
+    def __init__(self, worker: Worker) -> None:
         self.worker = worker
-        self._registry = registry
+        self.heartbeat: Heartbeat | None = None
         self._lock = threading.Lock()
         self._ahead: deque[Claimed] = deque()
-        self._running: Claimed | None = None
-        self._began = 0.0
-        #: Others took this worker for dead: what it claims now is theirs.
-        self._lost = False
+        self._running: Slot | None = None
 
-    def due(self, limit: int | None, until: float | None) -> Iterator[Claimed]:
-        """Yield claimed jobs one by one, what a job's end makes free included."""
-        swept = False
-        while (limit is None or limit > 0) and not self._lost:
-            if until is not None and time.monotonic() >= until:
-                return
-            jobs = self.worker.claim(1, prefetch=min(BATCH, limit or BATCH) - 1)
-            if not jobs:
-                if swept:
-                    return
-                self.worker.sweep()
-                swept = True
-                continue
-            swept = False
-            if any(job.crashes for job in jobs):
-                # What a worker died with runs alone: it takes no other along if it is what killed the worker.
-                self.worker.give_back(jobs[1:])
-                jobs = jobs[:1]
-            self._ahead.extend(jobs)
+    def all_due(self, runner: Runner, limit: int | None, until: float | None) -> int:
+        """Run due jobs, those that a job's end releases included; return how many were run."""
+        count, maintained = 0, False
+        while limit is None or count < limit:
+            if (until is not None and time.monotonic() >= until) or (self.heartbeat and self.heartbeat.lost):
+                break
+            ahead = BATCH if limit is None else min(BATCH, limit - count)
+            self._ahead.extend(self.worker.claim(1, prefetch=ahead - 1))
+            if not self._ahead:
+                if maintained:
+                    break
+                self.worker.maintain()
+            maintained = not self._ahead
             try:
-                while job := self._next():
-                    limit = None if limit is None else limit - 1
-                    yield job
+                while slot := self._next():
+                    runner.run(slot.worker, slot.jobs)
+                    count += 1
             finally:
                 self._running = None
-                self.worker.give_back(self._withdraw())
+                self.worker.give_back(self.withdraw())
+        return count
 
-    def _next(self) -> Claimed | None:
+    def _next(self) -> Slot | None:
         with self._lock:
-            self._running, self._began = (self._ahead.popleft() if self._ahead else None), time.monotonic()
+            if not self._ahead:
+                return None
+            self._running = Slot(self.worker, [self._ahead.popleft()], threading.current_thread(), time.monotonic())
             return self._running
 
-    def _withdraw(self) -> list[Claimed]:
+    # -- for the heartbeat -------------------------------------------------------------------------------------------
+
+    def slots(self) -> list[Slot]:
+        running = self._running
+        return [running] if running and not running.retired else []
+
+    def known_ids(self) -> list[int]:
         with self._lock:
+            return [job.id for job in [*self._ahead, *(self._running.jobs if self._running else [])]]
+
+    def withdraw(self, older_than_s: float = 0.0) -> list[Claimed]:
+        """Take prefetched jobs back, if the running job takes longer than that."""
+        with self._lock:
+            if older_than_s and (self._running is None or time.monotonic() - self._running.began < older_than_s):
+                return []
             jobs = list(self._ahead)
             self._ahead.clear()
             return jobs
 
-    @contextmanager
-    def beating(self) -> Iterator[None]:
-        """Do each second what a dispatcher does: see :meth:`_beat`."""
-        stop = threading.Event()
-        lease_s = load_settings().lease_s
-        self.worker.reap(lease_s)
-
-        def beat() -> None:
-            while not stop.wait(BEAT_S):
-                try:
-                    self._beat(lease_s)
-                except psycopg2.Error as error:
-                    _logger.warning("worker %s has lost its session: %s", self.worker.id, str(error).strip())
-                    self._lost = True
-                if self._lost:
-                    return
-
-        thread = threading.Thread(target=beat, name=f"connector beat {self.worker.id}", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
-
-    def _beat(self, lease_s: float) -> None:
-        """Say that the worker lives, give back what others can begin earlier, end what takes too long, take over."""
-        self._lost = not self.worker.beat(running=1)
-        with self._lock:
-            job, took_s = self._running, time.monotonic() - self._began
-        if job is None:
-            return
-        if took_s > STALE_AFTER_S:
-            self.worker.give_back(self._withdraw())
-        if job.timeout_s and took_s > job.timeout_s:
-            self.worker.time_out(job, retry_delay(job, self._registry))
-        self.worker.reap(lease_s)
+    def retire(self, slot: Slot) -> None:
+        """Let the thread go on: it is the caller's, and its session is cut."""
+        slot.retired = True

@@ -1,72 +1,163 @@
-"""The options of a job and the defaults that a method declares for its jobs."""
+"""The options of a job, their defaults, and those that a method declares for its jobs."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-__all__ = ["METHOD_OPTIONS", "OPTIONS", "check_options", "job_options", "method_options"]
+__all__ = ["JobOptions", "JobRow", "JobValues", "check_options", "job_options", "method_options"]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
-_NUMBER = (int, float)
+DEFAULT_PRIORITY = 10
+DEFAULT_CHANNEL = "root"
+DEFAULT_MAX_ATTEMPTS = 5
+#: Days that done and cancelled jobs are kept.
+DEFAULT_KEEP_DAYS = 30
 
-# Any, as Callable, Iterable and Mapping are no types to a type checker, though isinstance takes them.
-_Types = tuple[Any, ...]
-
-#: What a call may say: option -> accepted types. None always means "not said".
-OPTIONS: dict[str, _Types] = {
-    "priority": (int,),
-    "eta": (int, float, timedelta, datetime),
-    "channel": (str,),
-    "max_attempts": (int,),
-    "identity_key": (str, Callable),
-    "identity_until": (str,),
-    "exclusive_key": (str, Callable),
-    "after": (object,),
-    "timeout_s": _NUMBER,
-    "description": (str, Callable),
-    "keep_context": (Iterable,),
-    "split": (int,),
-}
-
-#: What a method alone may say, beside the above.
-METHOD_OPTIONS: dict[str, _Types] = {
-    "retry_pattern": (Mapping,),
-    "group_commit": (int,),
-    "async_commit": (bool,),
-}
-
-_ATTRIBUTE = "_connector_job_options"
+#: Longest wait in seconds, a hundred years: beyond, PostgreSQL's times end somewhere.
+MAX_WAIT_S = 100 * 365.25 * 86_400
+_INT4 = 2**31 - 1
+_Check = Callable[[Any], bool]
 
 
-def check_options(options: Mapping[str, Any], allowed: Mapping[str, _Types]) -> None:
+def _rule(*types: Any, check: _Check = lambda value: True, says: str = "", of_method: bool = False) -> dict[str, Any]:
+    """Return the metadata of an option.
+
+    :param types: accepted types; None always means "not given"
+    :param check: False for a value out of range
+    :param says: the range, for the error
+    :param of_method: for ``@job_options`` alone
+    """
+    return {"types": types, "check": check, "says": says, "of_method": of_method}
+
+
+def _is_time(value: Any) -> bool:
+    if isinstance(value, datetime):
+        return value.tzinfo is None
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    return math.isfinite(seconds) and abs(seconds) <= MAX_WAIT_S
+
+
+def _is_int4(value: int) -> bool:
+    return abs(value) <= _INT4
+
+
+_KEY = _rule(str, Callable)
+_COUNT = _rule(int, check=lambda value: 1 <= value <= _INT4, says="at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobOptions:
+    """What a call of ``as_job`` and the method's ``@job_options`` say; None: not given."""
+
+    priority: int | None = field(default=None, metadata=_rule(int, check=_is_int4, says="within 32 bits"))
+    eta: float | timedelta | datetime | None = field(
+        default=None,
+        metadata=_rule(
+            int,
+            float,
+            timedelta,
+            datetime,
+            check=_is_time,
+            says="a naive UTC datetime or a time within a hundred years",
+        ),
+    )
+    channel: str | None = field(default=None, metadata=_rule(str))
+    max_attempts: int | None = field(
+        default=None,
+        metadata=_rule(int, check=lambda value: 0 <= value <= _INT4, says="0 or more, within 32 bits"),
+    )
+    identity_key: str | Callable[..., Any] | None = field(default=None, metadata=_KEY)
+    identity_until: str | None = field(
+        default=None, metadata=_rule(str, check=lambda value: value in ("start", "done"), says="'start' or 'done'")
+    )
+    exclusive_key: str | Callable[..., Any] | None = field(default=None, metadata=_KEY)
+    after: Any = field(default=None, metadata=_rule(object))
+    timeout_s: float | None = field(
+        default=None,
+        metadata=_rule(
+            int, float, check=lambda value: value >= 0 and _is_time(value), says="0 or more, at most a hundred years"
+        ),
+    )
+    description: str | Callable[..., Any] | None = field(default=None, metadata=_KEY)
+    keep_context: Iterable[str] | None = field(default=None, metadata=_rule(Iterable))
+    split: int | None = field(default=None, metadata=_COUNT)
+    retry_pattern: Mapping[int, float] | None = field(default=None, metadata=_rule(Mapping, of_method=True))
+    group_commit: int | None = field(default=None, metadata={**_COUNT, "of_method": True})
+    async_commit: bool | None = field(default=None, metadata=_rule(bool, of_method=True))
+
+
+_OPTIONS = {option.name: option.metadata for option in fields(JobOptions)}
+
+
+class JobRow(NamedTuple):
+    """What the jobs that one call stores differ in."""
+
+    call: str
+    identity_key: str | None
+    exclusive_key: str | None
+    description: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobValues:
+    """What the jobs that one call stores have in common."""
+
+    model_name: str
+    method_name: str
+    priority: int
+    user_id: int
+    company_id: int
+    identity_until_done: bool
+    state: str
+    channel: str
+    eta: datetime | None
+    eta_s: float | None
+    max_attempts: int | None
+    timeout_s: float | None
+
+    def columns(self) -> dict[str, Any]:
+        """Return the columns that are stored as they are; the channel and the time complete the others."""
+        names = ("model_name", "method_name", "priority", "user_id", "company_id", "identity_until_done", "state")
+        return {name: getattr(self, name) for name in names}
+
+
+def check_options(options: Mapping[str, Any], *, of_method: bool = False) -> None:
     """Check names, types and ranges of options.
 
+    :param of_method: accept those that a method alone may declare, too
     :raises TypeError: for an unknown option or a value of the wrong type
     :raises ValueError: for a value out of range
     """
     for name, value in options.items():
-        if name not in allowed:
+        declared = _OPTIONS.get(name)
+        if declared is None or (declared["of_method"] and not of_method):
+            allowed = [key for key, option in _OPTIONS.items() if of_method or not option["of_method"]]
             raise TypeError(f"unknown job option {name!r}; the options are: {', '.join(allowed)}")
         if value is None:
             continue
-        if not isinstance(value, allowed[name]) or (isinstance(value, bool) and bool not in allowed[name]):
-            expected = " or ".join(getattr(kind, "__name__", str(kind)) for kind in allowed[name])
+        types = declared["types"]
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+            expected = " or ".join(getattr(kind, "__name__", str(kind)) for kind in types)
             raise TypeError(f"job option {name} takes {expected}, not {value!r}")
         if name == "after" and getattr(value, "_name", None) != "connector.job":
             raise TypeError(f"job option after takes records of connector.job, not {value!r}")
         if name == "keep_context" and isinstance(value, str):
             raise TypeError(f"job option keep_context takes a list of context keys, not the text {value!r}")
-        if name in ("max_attempts", "timeout_s") and value < 0:
-            raise ValueError(f"job option {name} cannot be negative: {value!r}")
-        if name in ("split", "group_commit") and value < 1:
-            raise ValueError(f"job option {name} is at least 1, not {value!r}")
-        if name == "identity_until" and value not in ("start", "done"):
-            raise ValueError(f"job option identity_until is 'start' or 'done', not {value!r}")
-        if name == "eta" and isinstance(value, datetime) and value.tzinfo is not None:
-            raise ValueError(f"job option eta takes a naive UTC datetime, not {value!r}")
+        if not declared["check"](value):
+            raise ValueError(f"job option {name} is {declared['says']}, not {value!r}")
+    for attempt, seconds in (options.get("retry_pattern") or {}).items():
+        if not isinstance(attempt, int) or attempt < 1:
+            raise ValueError(f"retry_pattern takes attempt >= 1 -> seconds >= 0, not {attempt!r}: {seconds!r}")
+        if not isinstance(seconds, int | float) or not 0 <= seconds <= MAX_WAIT_S:
+            raise ValueError(f"retry_pattern takes attempt >= 1 -> seconds >= 0, not {attempt!r}: {seconds!r}")
+
+
+_ATTRIBUTE = "_connector_job_options"
 
 
 def job_options(**options: Any) -> Callable[[Method], Method]:
@@ -78,15 +169,12 @@ def job_options(**options: Any) -> Callable[[Method], Method]:
     - ``group_commit=N``: up to N claimed jobs of the method share one transaction
     - ``async_commit=True``: the job's transaction commits with ``synchronous_commit=off``
 
-    An override of the method keeps what its base declares, and may declare anew option by option.
+    An override of the method keeps its base's declarations, and may replace them option by option.
 
     :raises TypeError: for an unknown option or a value of the wrong type
     :raises ValueError: for a value out of range
     """
-    check_options(options, {**OPTIONS, **METHOD_OPTIONS})
-    for attempt, seconds in (options.get("retry_pattern") or {}).items():
-        if not isinstance(attempt, int) or attempt < 1 or not isinstance(seconds, int | float) or seconds < 0:
-            raise ValueError(f"retry_pattern takes attempt >= 1 -> seconds >= 0, not {attempt!r}: {seconds!r}")
+    check_options(options, of_method=True)
 
     def decorate(method: Method) -> Method:
         setattr(method, _ATTRIBUTE, {**getattr(method, _ATTRIBUTE, {}), **options})
@@ -95,14 +183,20 @@ def job_options(**options: Any) -> Callable[[Method], Method]:
     return decorate
 
 
-def method_options(model_class: type, method_name: str) -> Mapping[str, Any]:
+def method_options(model_class: type, method_name: str) -> JobOptions:
     """Return the declared options of a model's method, those of overridden methods included."""
     registry = model_class.pool  # type: ignore[attr-defined]
-    cache: dict[tuple[type, str], dict[str, Any]] = registry.__dict__.setdefault("_connector_job_options", {})
+    cache: dict[tuple[type, str], JobOptions] = registry.__dict__.setdefault(_ATTRIBUTE, {})
     key = (model_class, method_name)
     if key not in cache:
         merged: dict[str, Any] = {}
         for cls in reversed(model_class.__mro__):
             merged.update(getattr(cls.__dict__.get(method_name), _ATTRIBUTE, {}))
-        cache[key] = merged
+        cache[key] = JobOptions(**merged)
     return cache[key]
+
+
+def merged_options(model_class: type, method_name: str, given: Mapping[str, Any]) -> JobOptions:
+    """Return the options of a call: those given, else the method's."""
+    declared = vars(method_options(model_class, method_name))
+    return JobOptions(**{**declared, **{name: value for name, value in given.items() if value is not None}})

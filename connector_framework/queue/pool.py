@@ -8,35 +8,22 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from ..exceptions import JobLostError
+from .claimed import Claimed
+from .heartbeat import Slot
 from .runner import Runner
-from .worker import Claimed, Worker
+from .worker import Worker
 
-__all__ = ["Pool", "Slot"]
+__all__ = ["Pool"]
 
 _logger = logging.getLogger(__name__)
 
-#: A claimed job that no thread has begun for so long goes back to the queue: others may be idle.
-STALE_AFTER_S = 2.0
 #: A thread without work for so long ends and gives its database connection back.
 IDLE_S = 60.0
 #: Jobs are claimed ahead as long as all that is ahead is begun within this time, and at most so many. A claim costs as
 #: much as several tiny jobs, so the next one waits until half of them have begun.
 AHEAD_S, AHEAD_MAX = 0.2, 128
-
-
-@dataclass(eq=False)
-class Slot:
-    """What a thread runs now: a job, or several that share a transaction."""
-
-    worker: Worker
-    jobs: list[Claimed]
-    thread: threading.Thread
-    began: float
-    #: Its job was taken from it, for its time-out: the thread ends when its code returns, if ever.
-    retired: bool = False
 
 
 class Pool:
@@ -61,11 +48,11 @@ class Pool:
         self._closed = False
         self._average_s = AHEAD_S
 
-    # -- what the dispatcher asks --------------------------------------------------------------------------------------
+    # -- for the dispatcher and the heartbeat --------------------------------------------------------------------------
 
     @property
     def room(self) -> tuple[int, int]:
-        """How many jobs could start at once, and how many more may be claimed ahead, if that is worth a claim."""
+        """How many jobs could start at once, and how many more to prefetch, 0 while enough are prefetched."""
         with self._condition:
             free = max(0, self.size - self._busy() - len(self._queue))
             ahead = self._window() - len(self._queue) - free if self._is_low() else 0
@@ -84,20 +71,19 @@ class Pool:
         return len(self._queue) <= self._window() // 2
 
     @property
-    def running(self) -> int:
-        with self._condition:
-            return self._busy()
-
-    @property
     def idle(self) -> bool:
         """Whether nothing runs and nothing waits for a thread."""
         with self._condition:
             return not self._busy() and not self._queue
 
-    @property
     def slots(self) -> list[Slot]:
         with self._condition:
             return [slot for slot in self._slots if not slot.retired]
+
+    def known_ids(self) -> list[int]:
+        with self._condition:
+            running = [job.id for slot in self._slots for job in slot.jobs]
+            return running + [job.id for _claimed, _worker, job in self._queue]
 
     def _busy(self) -> int:
         return sum(not slot.retired for slot in self._slots)
@@ -130,7 +116,7 @@ class Pool:
                 return
             slot.retired = True
             self._threads.discard(slot.thread)
-            # Ends a loop in Python code; what sleeps or calls C code ends when that returns.
+            # Ends a loop in Python code; a sleep or a call of C code ends when it returns.
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(slot.thread.ident or 0), ctypes.py_object(JobLostError)
             )
@@ -159,7 +145,7 @@ class Pool:
         runner, slot = Runner(self.dbname), None
         try:
             while (slot := self._next(0.0) or self._rest(runner)) is not None:
-                runner.run(slot.worker, slot.jobs)
+                self._run_slot(runner, slot)
                 if self._ended(slot):
                     return
         except JobLostError:
@@ -172,13 +158,23 @@ class Pool:
                     self._slots.discard(slot)
                 self._condition.notify_all()
 
+    def _run_slot(self, runner: Runner, slot: Slot) -> None:
+        """Run a slot's jobs; after an error of the runner itself the heartbeat puts them back."""
+        try:
+            runner.run(slot.worker, slot.jobs)
+        except JobLostError:
+            raise
+        except BaseException:
+            _logger.exception("%s: unexpected error while it ran, it is put back", slot.jobs[0])
+            runner.close()
+
     def _rest(self, runner: Runner) -> Slot | None:
-        """Wait for work; None: there was none for long, or there will be none any more."""
+        """Wait for work; None: the thread was idle for long, or the pool is closed."""
         runner.rest()
         return self._next(IDLE_S)
 
     def _next(self, timeout_s: float) -> Slot | None:
-        """Return what to run now, None if there is nothing for so long; the last time, the thread is not counted."""
+        """Return the next job or group; None: none came in time. A thread that then ends is not counted any more."""
         with self._condition:
             deadline = time.monotonic() + timeout_s
             while not self._queue:
@@ -206,7 +202,7 @@ class Pool:
             self._average_s += ((time.monotonic() - slot.began) / len(slot.jobs) - self._average_s) * 0.1
             self._condition.notify_all()
             is_low = self._is_low()
-        if is_low or slot.worker.untidy:
+        if is_low or slot.worker.has_releases:
             self._changed()
         return slot.retired
 

@@ -2,55 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from odoo.tools import SQL
 from psycopg2.errors import DuplicatePreparedStatement, InvalidSqlStatementName
 
-__all__ = ["UNPREPARED", "Prepared", "forget"]
+__all__ = ["UNPREPARED", "PreparedStatements"]
 
-#: What a pooler that swaps server sessions makes of prepared statements: the connection does without them from then on.
+#: The errors of a pooler that swaps server sessions: the connection does without prepared statements from then on.
 UNPREPARED = (DuplicatePreparedStatement, InvalidSqlStatementName)
 
-_ATTRIBUTE = "_connector_prepared"
 
+class PreparedStatements:
+    """The statements that one connection has prepared, by their text.
 
-class Prepared:
-    """A statement with a name; ``%s`` stands for each parameter, in order.
-
-    :param text: each parameter with a cast, ``%s::int[]``, or beside a column that gives its type
+    Each parameter of a statement has a cast, ``%s::int[]``, or stands beside a column that gives its type.
     """
 
-    def __init__(self, name: str, text: str) -> None:
-        self.text = text
-        count = text.count("%s")
-        numbered = text % tuple(f"${number}" for number in range(1, count + 1))
-        self.preparation = f"PREPARE {name} AS {numbered}"
-        self.execution = f"EXECUTE {name}" + (f" ({', '.join(['%s'] * count)})" if count else "")
-        self._name = name
+    def __init__(self) -> None:
+        #: False: the connection is not one server session.
+        self.possible = True
+        self._executions: dict[str, str] = {}
 
-    def query(self, *params: Any) -> SQL:
-        """Return the statement for a session on which it is not prepared."""
-        return SQL(self.text, *params)
+    def execution(self, query: SQL, execute: Callable[[str], Any]) -> str:
+        """Return the text that runs a statement; its parameters stay the same.
 
-    def run(self, cr: Any, *params: Any, then: str = "") -> None:
-        """Execute it on a cursor of Odoo's.
-
-        :param then: statements that go with it in one trip, each after the one before has succeeded
-        :raises DuplicatePreparedStatement, InvalidSqlStatementName: where the connection is not one session; roll back
-            and run it again
+        :param execute: runs a text on the connection, when the statement has to be prepared first
         """
-        known = cr.connection.__dict__.setdefault(_ATTRIBUTE, set())
-        try:
-            if None not in known and self._name not in known:
-                cr.execute(self.preparation, log_exceptions=False)
-                known.add(self._name)
-            cr.execute((self.text if None in known else self.execution) + then, params, log_exceptions=False)
-        except UNPREPARED:
-            known.add(None)
-            raise
+        if not self.possible:
+            return query.code
+        execution = self._executions.get(query.code)
+        if execution is None:
+            name = f"connector_{len(self._executions)}"
+            numbers = range(1, len(query.params) + 1)
+            text = query.code % tuple(f"${number}" for number in numbers)
+            execution = f"EXECUTE {name}" + (f" ({', '.join('%s' for _ in numbers)})" if numbers else "")
+            execute(f"PREPARE {name} AS {text}")
+            self._executions[query.code] = execution
+        return execution
 
-
-def forget(cr: Any) -> None:
-    """Forget what is prepared on the connection of a cursor: the pool resets it whenever it is borrowed."""
-    cr.connection.__dict__.pop(_ATTRIBUTE, None)
+    def give_up(self) -> None:
+        """Prepare nothing more, after one of :data:`UNPREPARED`."""
+        self.possible = False

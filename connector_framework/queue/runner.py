@@ -1,99 +1,87 @@
-"""Running one claimed job: its work and its ``done`` in one transaction."""
+"""Running claimed jobs: the work and its ``done`` in one transaction."""
 
 from __future__ import annotations
 
 import json
 import logging
-import random
+import math
 import threading
 import time
 import traceback
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 import psycopg2
 from odoo import SUPERUSER_ID
 from odoo.exceptions import UserError
-from odoo.modules.registry import Registry
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
-from odoo.sql_db import Cursor
 from odoo.tools.translate import LazyGettext
 from psycopg2.errors import UniqueViolation
 
-from ..exceptions import (
-    ConnectorError,
-    JobLostError,
-    PermanentError,
-    RetryableError,
-    SkipError,
-)
-from . import sql
+from ..exceptions import ConnectorError, JobLostError, PermanentError, RetryableError, SkipError
+from ..text import clean
 from .arguments import decode, environment
+from .claimed import Claimed, Failure
 from .options import method_options
-from .prepared import UNPREPARED, forget
-from .worker import Claimed, Worker
+from .prepared import UNPREPARED
+from .retry import MAX_TRIES, is_retried_constraint, is_shortage, retry_delay
+from .session import clean_session, commit_together, execute_prepared, work_cursor
+from .sql import attempt as statements
+from .worker import Worker
 
-__all__ = ["Runner", "RunningJob", "current_job", "retry_delay"]
+__all__ = ["Runner", "RunningJob", "current_job"]
 
 _logger = logging.getLogger(__name__)
-
-#: How often a job is run again at once after a serialization failure or a deadlock.
-MAX_TRIES = 5
-#: Default pause after the n-th attempt: BASE * 2^(n-1) seconds, at most MAX, plus or minus JITTER of it.
-RETRY_BASE_S, RETRY_MAX_S, RETRY_JITTER = 10, 3600, 0.2
-#: Longest text that a job keeps of a result, a message, a traceback; characters.
-MAX_TEXT = 50_000
-
-#: How the index ends that makes a binding's key unique.
-BINDING_KEY = "_connector_key"
 
 _ATTRIBUTE = "_connector_running_job"
 NO_RECORDS = "the records no longer exist"
 
 
 def current_job(cr: Any) -> RunningJob | None:
-    """Return what runs on this cursor; it is never taken from the context, which clients can set."""
+    """Return the job that runs on this cursor; never taken from the context, which clients can set."""
     return cr.__dict__.get(_ATTRIBUTE)
 
 
 class RunningJob:
     """A job while it runs, as its own code sees it."""
 
-    def __init__(self, worker: Worker, claimed: Claimed, cr: Any, started: Any, grouped: bool = False) -> None:
+    def __init__(self, worker: Worker, claimed: Claimed, cr: Any, *, grouped: bool) -> None:
         self.id = claimed.id
         self.claimed = claimed
-        self.started = started
         self._worker = worker
         self._cr = cr
         self._grouped = grouped
 
     def report_progress(self, done: float, total: float) -> None:
-        self._worker.session.execute(sql.save_progress(self.id, done, total))
+        if not (math.isfinite(done) and math.isfinite(total)):
+            raise ValueError(f"progress is two finite numbers, not {done!r} of {total!r}")
+        self._worker.save_progress(self.claimed, float(done), float(total))
 
     def checkpoint(self, state: Any) -> None:
         try:
             text = json.dumps(state, allow_nan=False)
         except (TypeError, ValueError) as error:
-            raise TypeError(f"the state of a checkpoint must be what JSON can hold: {error}") from error
+            raise TypeError(f"the state of a checkpoint must be a JSON value: {error}") from error
         if self._grouped:
             raise _NotInAGroup
         self._cr.flush()
-        self._cr.execute(sql.save_checkpoint(self.id, text))
-        self._cr.commit()  # pylint: disable=invalid-commit  # a checkpoint is what stays when the job fails
-        # The row's lock ended with the transaction: take it again, or learn that somebody else has the job.
-        sql.TAKE.run(self._cr, [self.id], [self.claimed.attempt], self._worker.id)
+        self._cr.execute(statements.save_checkpoint(self.id, text))
+        self._cr.commit()  # pylint: disable=invalid-commit  # a checkpoint outlives the job's failure
+        # The row's lock ended with the transaction: take it again, or learn that the job was taken over.
+        execute_prepared(self._cr, statements.lock(self._worker.id, [self.claimed]))
         if not self._cr.fetchall():
             raise JobLostError(f"{self.claimed} was taken over after its checkpoint")
 
     def checkpoint_state(self) -> Any:
-        self._cr.execute(sql.read_checkpoint(self.id))
+        self._cr.execute(statements.read_checkpoint(self.id))
         row = self._cr.fetchone()
         return json.loads(row[0]) if row else None
 
 
-class _Taken(NamedTuple):
-    """What the work transaction reads of a job."""
+class _Locked(NamedTuple):
+    """A row of :func:`~.sql.attempt.lock`."""
 
     id: int
     call: str
@@ -103,8 +91,25 @@ class _Taken(NamedTuple):
     started: Any
 
 
-class _NotInAGroup(Exception):  # never seen by anybody
-    """What the job does can be done by a job that is alone in its transaction."""
+class _NotInAGroup(Exception):
+    """The job does what only a job that is alone in its transaction can do."""
+
+
+class _NotOwnedError(Exception):
+    """The job was taken over before this attempt began."""
+
+
+@dataclass
+class _Attempt:
+    """One try of a job, or of several that share a transaction."""
+
+    worker: Worker
+    jobs: Sequence[Claimed]
+    #: The environment of the job that runs.
+    env: Any = None
+    #: When each job began, by the database's clock.
+    started: list[Any] = field(default_factory=list)
+    committed: bool = False
 
 
 class Runner:
@@ -121,102 +126,110 @@ class Runner:
             is run by itself, so that no outcome differs but the speed
         """
         threading.current_thread().dbname = self.dbname  # type: ignore[attr-defined]  # Odoo's log format shows it
-        if len(jobs) > 1 and self._run_group(worker, jobs):
+        if len(jobs) > 1 and self._run_together(worker, jobs):
             return
         for job in jobs:
             self._run_one(worker, job)
 
+    def _attempt(self, attempt: _Attempt) -> None:
+        """Lock jobs, make their calls, and commit with their ``done``, in one transaction.
+
+        :raises JobLostError: not all of the jobs are the worker's any more; nothing is committed
+        """
+        worker, jobs, began = attempt.worker, attempt.jobs, time.monotonic()
+        cr = self._cursor()
+        execute_prepared(cr, statements.lock(worker.id, jobs))
+        locked = {row[0]: _Locked(*row) for row in cr.fetchall()}
+        results: list[str | None] = []
+        for job in jobs:
+            if job.id not in locked:
+                raise _NotOwnedError
+            row = locked[job.id]
+            waited_s = time.monotonic() - began if results else 0.0
+            attempt.started.append(row.started + timedelta(seconds=waited_s))
+            call = json.loads(row.call)
+            attempt.env = self._environment(cr, row, call)
+            setattr(cr, _ATTRIBUTE, RunningJob(worker, job, cr, grouped=len(jobs) > 1))
+            result = self._call(attempt.env, job, call)
+            results.append(None if result is None else clean(result))
+            cr.flush()
+
+        def committed() -> None:
+            attempt.committed = True
+            for job in jobs:
+                worker.ended(job, done=True)
+
+        try:
+            commit_together(cr, statements.finish(worker.id, jobs, results, attempt.started), committed)
+        except psycopg2.Error as error:
+            if not statements.is_taken_over(error):
+                raise
+            raise JobLostError(f"{', '.join(map(str, jobs))}: taken over, or its row changed, while it ran") from None
+        attempt.env.registry.signal_changes()
+
     def _run_one(self, worker: Worker, job: Claimed) -> None:
-        began = time.monotonic()
-        outcome, started, env = "lost", None, None
+        began, outcome, attempt = time.monotonic(), "not run", _Attempt(worker, [job])
         try:
             for left in reversed(range(MAX_TRIES)):
-                cr = self._cursor()
+                attempt = _Attempt(worker, [job])
                 try:
-                    sql.TAKE.run(cr, [job.id], [job.attempt], worker.id)
-                    row = cr.fetchone()
-                    if row is None:
-                        _logger.info("%s belongs to another worker now, it is left alone", job)
-                        return
-                    taken = _Taken(*row)
-                    started, call = taken.started, json.loads(taken.call)
-                    env = self._environment(cr, taken, call)
-                    setattr(cr, _ATTRIBUTE, RunningJob(worker, job, cr, started))
-                    result = self._call(env, job, call)
-                    _commit(cr, worker, [job], [_shorten(result)], [started])
+                    self._attempt(attempt)
                     outcome = "done"
-                    env.registry.signal_changes()
-                    worker.ended(job, True)
                     return
-                except UNPREPARED as error:
-                    _logger.debug("%s: statements cannot be prepared on this connection: %s", job, error)
-                except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as error:
-                    if not left:
-                        raise RetryableError(f"{type(error).__name__} {MAX_TRIES} times: {error}") from error
-                    _logger.info("%s: %s, again at once", job, type(error).__name__)
-                except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-                    # Of a session that was lost while nothing ran on it, no attempt knows.
-                    if not left or started is not None:
+                except BaseException as error:
+                    if attempt.committed or not left or not self._is_run_again(job, error, begun=bool(attempt.started)):
                         raise
-                    _logger.info("%s: %s, again on another session", job, str(error).strip())
-                except UniqueViolation as error:
-                    # Another process has bound the same record meanwhile; run again, this one finds the binding.
-                    if not left or not (error.diag.constraint_name or "").endswith(BINDING_KEY):
-                        raise
-                    _logger.info("%s: %s was bound by another process, again at once", job, error.diag.table_name)
                 finally:
-                    if outcome != "done":
+                    if not attempt.committed:
                         self._rollback()
-        except JobLostError as error:
-            _logger.warning("%s: nothing of it was committed: %s", job, error)
+        except _NotOwnedError:
+            outcome = "left alone, it belongs to another worker now"
         except BaseException as error:  # whatever a job raises must not end the worker
-            if outcome == "done":
-                _logger.warning("%s is done, but what was to follow its commit failed: %s", job, error, exc_info=True)
+            if attempt.committed:
+                outcome = "done"
+                _logger.warning("%s is done, but what was to follow its commit failed", job, exc_info=True)
             else:
-                outcome = self._failed(worker, job, error, env, started)
+                outcome = self._failed(attempt, job, error)
         finally:
             self._reset()
-            level = logging.INFO if outcome.startswith(("done", "skipped")) else logging.WARNING
+            level = logging.INFO if outcome.startswith(("done", "skipped", "left alone")) else logging.WARNING
             _logger.log(level, "%s: %s in %.3f s", job, outcome, time.monotonic() - began)
 
-    def _run_group(self, worker: Worker, jobs: Sequence[Claimed]) -> bool:
+    def _is_run_again(self, job: Claimed, error: BaseException, *, begun: bool) -> bool:
+        """Tell whether an attempt that has ended with an error is made again at once."""
+        match error:
+            case psycopg2.Error() if isinstance(error, UNPREPARED):
+                why = "statements cannot be prepared on this connection"
+            case UniqueViolation() if is_retried_constraint(error):
+                why = f"another process has stored the same in {error.diag.table_name}"
+            case psycopg2.Error() if isinstance(error, PG_CONCURRENCY_EXCEPTIONS_TO_RETRY):
+                why = type(error).__name__
+            case psycopg2.OperationalError() | psycopg2.InterfaceError() if not begun and self._lost_session():
+                why = "its session was lost before it began"
+            case _:
+                return False
+        _logger.info("%s: %s, again at once", job, why)
+        return True
+
+    def _run_together(self, worker: Worker, jobs: Sequence[Claimed]) -> bool:
         """Run jobs in one transaction; False: something went wrong and nothing was committed."""
-        began = time.monotonic()
-        ids, attempts = [job.id for job in jobs], [job.attempt for job in jobs]
-        committed = False
+        began, attempt = time.monotonic(), _Attempt(worker, jobs)
         try:
-            cr = self._cursor()
-            sql.TAKE.run(cr, ids, attempts, worker.id)
-            rows = {row[0]: _Taken(*row) for row in cr.fetchall()}
-            results, started = [], []
-            for job in jobs:
-                taken = rows[job.id]
-                started.append(taken.started + timedelta(seconds=time.monotonic() - began))
-                call = json.loads(taken.call)
-                env = self._environment(cr, taken, call)
-                setattr(cr, _ATTRIBUTE, RunningJob(worker, job, cr, started[-1], grouped=True))
-                results.append(_shorten(self._call(env, job, call)))
-                cr.flush()
-            _commit(cr, worker, jobs, results, started)
-            committed = True
-            env.registry.signal_changes()
-            for job in jobs:
-                worker.ended(job, True)
-        except (Exception, JobLostError) as error:  # each job says for itself what went wrong, when it is run alone
-            if committed:
-                _logger.warning("jobs %s are done, but what was to follow failed: %s", ids, error, exc_info=True)
-            else:
-                _logger.debug("jobs %s do not go together, they are run one by one: %s", ids, error)
+            self._attempt(attempt)
+        except (Exception, JobLostError) as error:  # each fails by itself when it is run alone
+            if attempt.committed:
+                _logger.warning("%s and %s more are done, but what was to follow failed", jobs[0], len(jobs) - 1)
+            _logger.debug("%s and %s more: %r", jobs[0], len(jobs) - 1, error, exc_info=True)
         finally:
-            if not committed:
+            if not attempt.committed:
                 self._rollback()
             self._reset()
-        if committed:
+        if attempt.committed:
             _logger.info("%s and %s more: done in %.3f s", jobs[0], len(jobs) - 1, time.monotonic() - began)
-        return committed
+        return attempt.committed
 
     def rest(self) -> None:
-        """Leave no transaction open while there is nothing to run."""
+        """Leave no transaction open while the thread is idle."""
         if self._cr is not None and not self._cr.closed:
             try:
                 self._cr.connection.rollback()
@@ -234,14 +247,14 @@ class Runner:
 
     # -- the work ------------------------------------------------------------------------------------------------------
 
-    def _environment(self, cr: Any, taken: _Taken, call: Mapping[str, Any]) -> Any:
-        if taken.login is None:
-            raise PermanentError(f"user {taken.user_id} of the job does not exist any more; cancel the job")
-        env = environment(cr, taken.user_id, call)
+    def _environment(self, cr: Any, row: _Locked, call: Mapping[str, Any]) -> Any:
+        if row.login is None:
+            raise PermanentError(f"user {row.user_id} of the job does not exist any more; cancel the job")
+        env = environment(cr, row.user_id, call)
         # The user of a website's visitors is archived from the start.
-        if not taken.user_active and taken.user_id != SUPERUSER_ID and not env.user._is_public():
+        if not row.user_active and row.user_id != SUPERUSER_ID and not env.user._is_public():
             raise PermanentError(
-                f"user {taken.login} of the job is archived; unarchive the user and requeue the job, or cancel it"
+                f"user {row.login} of the job is archived; unarchive the user and requeue the job, or cancel it"
             )
         return env
 
@@ -258,7 +271,7 @@ class Runner:
         method = getattr(records, job.method_name, None)
         if method is None:
             raise PermanentError(f"{job.model_name} has no method {job.method_name} any more; cancel the job")
-        if method_options(type(records), job.method_name).get("async_commit"):
+        if method_options(type(records), job.method_name).async_commit:
             env.cr.execute("SET LOCAL synchronous_commit = off")
         args = decode(call["args"], env)
         kwargs = {name: decode(value, env) for name, value in call["kwargs"].items()}
@@ -266,28 +279,38 @@ class Runner:
 
     # -- how it ended otherwise ----------------------------------------------------------------------------------------
 
-    def _failed(self, worker: Worker, job: Claimed, error: BaseException, env: Any, started: Any) -> str:
-        """Write a skip, a retry or a failure after the rollback, and return what it is."""
+    def _failed(self, attempt: _Attempt, job: Claimed, error: BaseException) -> str:
+        """Write a skip, a retry or a failure after the rollback, and return the outcome for the log."""
         try:
-            return self._write_failure(worker, job, error, env, started)
+            return self._write_failure(attempt, job, error)
         except psycopg2.Error as lost:
-            # The worker's session is gone too: the job stays with this worker until others take it for dead.
-            return f"left to be taken over, as {error!r} could not be written: {lost}"
+            # The heartbeat finds that no thread has the job, or others find that the worker is dead.
+            return f"put back later, as {clean(error)} could not be written: {lost}"
 
-    def _write_failure(self, worker: Worker, job: Claimed, error: BaseException, env: Any, started: Any) -> str:
+    def _write_failure(self, attempt: _Attempt, job: Claimed, error: BaseException) -> str:
+        worker = attempt.worker
+        started = attempt.started[0] if attempt.started else None
         if isinstance(error, SkipError):
-            return "skipped" if worker.skip(job, _shorten(error.reason), started) else "lost"
+            written = worker.skip(job, clean(error.reason), started=started)
+            return "skipped" if written else "not its worker's any more"
         if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) and self._lost_session():
-            error = _chained(RetryableError(f"the job's database session was lost: {error}"), error)
-        what = self._describe(error, self._language(worker, env))
+            error = _chained(RetryableError(f"the job's database session was lost: {clean(error)}"), error)
+        elif isinstance(error, PG_CONCURRENCY_EXCEPTIONS_TO_RETRY):
+            error = _chained(RetryableError(f"{type(error).__name__} {MAX_TRIES} times: {clean(error)}"), error)
+        elif is_shortage(error):
+            # What had not begun has used nothing up.
+            text = f"no database connection for the moment: {clean(error)}"
+            error = _chained(RetryableError(text, count_attempt=bool(attempt.started)), error)
+        failure = _failure(error, self._language(worker, attempt.env))
         if isinstance(error, RetryableError) and not (error.count_attempt and job.exhausted):
-            delay = error.retry_after_s
-            if delay is None:
-                delay = retry_delay(job, None if env is None else env.registry)
-            written, outcome = worker.retry(job, delay, error.count_attempt, what), f"tried again in {delay:.0f} s"
+            registry = None if attempt.env is None else attempt.env.registry
+            delay_s = retry_delay(job, registry, error)
+            written = worker.retry(job, failure, delay_s=delay_s, count_attempt=bool(error.count_attempt))
+            outcome = f"tried again in {delay_s:.0f} s"
         else:
-            written, outcome = worker.fail(job, what, started), "failed"
-        return f"{outcome}: {what['exc_type']}: {what['exc_message']}" if written else "lost"
+            written, outcome = worker.fail(job, failure, started=started), "failed"
+        text = f"{failure.exc_type}: {failure.exc_message}"
+        return f"{outcome}: {text}" if written else f"not its worker's any more: {text}"
 
     def _lost_session(self) -> bool:
         return self._cr is None or self._cr.closed
@@ -296,29 +319,14 @@ class Runner:
         """Return the language of the job: its caller's, else its user's."""
         if env is None:
             return "en_US"
-        if env.context.get("lang"):
-            return env.context["lang"]
-        rows = worker.session.execute(sql.user_language(env.uid))
-        return (rows and rows[0][0]) or "en_US"
-
-    def _describe(self, error: BaseException, lang: str) -> dict[str, Any]:
-        kind = type(error)
-        return {
-            "exc_type": kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}",
-            "exc_message": _shorten(str(error) or kind.__name__),
-            "exc_info": _shorten("".join(traceback.format_exception(error))),
-            "user_message": _shorten(_user_message(error, lang)),
-        }
+        return env.context.get("lang") or worker.language_of(env.uid) or "en_US"
 
     # -- the cursor ----------------------------------------------------------------------------------------------------
 
     def _cursor(self) -> Any:
         if self._cr is None or self._cr.closed:
             self.close()
-            self._cr = Registry(self.dbname).cursor()
-            forget(self._cr)
-            self._cr.execute(sql.work_session(self._cr.connection.server_version))
-            self._cr.commit()  # pylint: disable=invalid-commit  # settings of the session, on the runner's own cursor
+            self._cr = work_cursor(self.dbname)
         return self._cr
 
     def _rollback(self) -> None:
@@ -327,12 +335,14 @@ class Runner:
             return
         try:
             cr.rollback()
+            clean_session(cr)
             if cr.transaction is not None:
                 registry = cr.transaction.registry
                 cr.transaction.reset()
                 registry.reset_changes()
-        except (psycopg2.OperationalError, psycopg2.InterfaceError):
-            _logger.debug("the work session of %s is gone", self.dbname)
+        except Exception as error:
+            # A session that is gone, or hooks of the job that failed: another session for the next one.
+            _logger.debug("the work session of %s is given up: %s", self.dbname, clean(error))
             self.close()
 
     def _reset(self) -> None:
@@ -348,70 +358,29 @@ class Runner:
         cr.transaction = None
 
 
-def retry_delay(job: Claimed, registry: Any) -> float:
-    """Return the seconds to wait after this attempt, by the method's pattern, else the default."""
-    pattern: Mapping[int, float] = {}
-    if registry is not None and job.model_name in registry:
-        pattern = method_options(registry[job.model_name], job.method_name).get("retry_pattern") or {}
-    steps = [attempt for attempt in pattern if attempt <= job.attempt]
-    if steps:
-        return float(pattern[max(steps)])
-    delay = min(RETRY_MAX_S, RETRY_BASE_S * 2 ** (min(job.attempt, 30) - 1))
-    return delay * random.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER)
-
-
-def _commit(cr: Any, worker: Worker, jobs: Sequence[Claimed], results: list[str | None], started: list[Any]) -> None:
-    """Write ``done`` and commit, in one trip; the connection is in a new transaction then, without a snapshot yet.
-
-    :raises JobLostError: not all of the jobs are the worker's any more; nothing is committed
-    """
-    ids, attempts = [job.id for job in jobs], [job.attempt for job in jobs]
-
-    def finish(then: str = "") -> None:
-        try:
-            sql.FINISH.run(cr, ids, attempts, results, started, worker.id, ids, then=then)
-        except psycopg2.Error as error:
-            if not sql.is_taken_over(error):
-                raise
-            raise JobLostError(f"{', '.join(map(str, jobs))}: taken over while it ran") from None
-
-    cr.flush()
-    if not isinstance(cr, Cursor):  # one that shares a connection, in which a commit is a savepoint
-        finish()
-        cr.commit()  # pylint: disable=invalid-commit  # the job's end
-        return
-    transaction = cr.transaction
-    if not cr.postcommit:
-        # Nobody reads the caches any more: to drop them is cheaper than to empty them.
-        cr.transaction = None
-    # Everything that Odoo does around its COMMIT stays; psycopg2 knows of the new transaction's BEGIN as of its own.
-    connection = cr.connection
-    connection.commit = lambda: finish("; COMMIT; BEGIN ISOLATION LEVEL REPEATABLE READ")
+def _failure(error: BaseException, lang: str) -> Failure:
+    """Return the stored form of an error."""
+    kind = type(error)
     try:
-        cr.commit()  # pylint: disable=invalid-commit  # the job's end
-    except BaseException:
-        cr.transaction = transaction
-        raise
-    finally:
-        del connection.commit
+        trace = "".join(traceback.format_exception(error))
+    except Exception as unprintable:
+        trace = f"no traceback: {clean(unprintable)}"
+    return Failure(
+        exc_type=clean(kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"),
+        exc_message=clean(error) or kind.__name__,
+        exc_info=clean(trace),
+        user_message=_user_message(error, lang),
+    )
 
 
 def _user_message(error: BaseException, lang: str) -> str | None:
-    """Return what a person can do."""
+    """Return the advice for a person, if the error has any."""
     if isinstance(error, ConnectorError):
         text = error.user_message
-        return text._translate(lang) if isinstance(text, LazyGettext) else str(text)
-    return str(error) if isinstance(error, UserError) else None
+        return clean(text._translate(lang) if isinstance(text, LazyGettext) else text)
+    return clean(error) if isinstance(error, UserError) else None
 
 
-def _chained(error: BaseException, cause: BaseException) -> BaseException:
+def _chained(error: RetryableError, cause: BaseException) -> RetryableError:
     error.__cause__ = cause
     return error
-
-
-def _shorten(value: Any) -> str | None:
-    """Return text that PostgreSQL takes, of bounded length; None for None."""
-    if value is None:
-        return None
-    text = str(value).replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "\n... (cut)"

@@ -12,9 +12,10 @@ from odoo.service.db import list_dbs
 from odoo.tools import config
 
 from ..settings import Settings
-from . import sql, wake
 from .dispatcher import Dispatcher
 from .session import DatabaseSession
+from .sql.schema import addon_installed
+from .worker import poll
 
 __all__ = ["Supervisor"]
 
@@ -66,7 +67,6 @@ class Supervisor:
         self._drain = drain
         self._dispatchers: dict[str, tuple[Dispatcher, threading.Thread]] = {}
         self._stopping = threading.Event()
-        self._look = threading.Event()
         self._lock = threading.Lock()
         #: Why databases that were named to this process are not served.
         self.unserved: dict[str, str] = {}
@@ -79,17 +79,18 @@ class Supervisor:
 
     def run(self) -> None:
         """Serve until stopped; with ``drain`` until every dispatcher has ended."""
-        wake.local[""] = lambda payload: self._look.set()
         while not self._stopping.is_set():
-            self._look.clear()
-            self.look()
+            try:
+                self.discover()
+            except Exception:
+                _logger.exception("unexpected error while databases were looked for, looking again")
             if self._drain:
                 for _dispatcher, thread in list(self._dispatchers.values()):
                     thread.join()
                 return
-            self._look.wait(self.settings.discover_interval_s)
+            self._stopping.wait(self.settings.discover_interval_s)
 
-    def look(self) -> None:
+    def discover(self) -> None:
         """Start a dispatcher for each database that has the addon and none yet."""
         try:
             names = list(self._databases())
@@ -105,16 +106,15 @@ class Supervisor:
         dispatcher = Dispatcher(name, self.settings, channels=self._channels, drain=self._drain)
         thread = threading.Thread(target=dispatcher.run, name=f"connector worker {name}", daemon=True)
         with self._lock:
-            # None may begin that whoever stops this has not seen.
+            # None may begin that :meth:`stop` has not seen.
             if not self._stopping.is_set():
                 self._dispatchers[name] = (dispatcher, thread)
                 thread.start()
 
     def retire(self) -> None:
-        """Claim no more; every dispatcher ends when what it runs has ended, however long that takes."""
+        """Claim no more; every dispatcher ends when its running jobs have ended, however long that takes."""
         with self._lock:
             self._stopping.set()
-        self._look.set()
         for dispatcher, _thread in list(self._dispatchers.values()):
             dispatcher.retire()
 
@@ -124,11 +124,9 @@ class Supervisor:
         return not any(thread.is_alive() for _dispatcher, thread in list(self._dispatchers.values()))
 
     def stop(self) -> None:
-        """Stop every dispatcher; returns when what ran has ended or was given back."""
+        """Stop every dispatcher; returns when the running jobs have ended or were given back."""
         with self._lock:
             self._stopping.set()
-        self._look.set()
-        wake.local.pop("", None)
         dispatchers = list(self._dispatchers.values())
         for dispatcher, _thread in dispatchers:
             dispatcher.stop()
@@ -141,17 +139,17 @@ class Supervisor:
         except psycopg2.Error as error:
             return self._not_served(name, f"it is out of reach: {str(error).strip()}")
         try:
-            if not session.execute(sql.addon_installed())[0][0]:
+            if not session.execute(addon_installed())[0][0]:
                 return self._not_served(name, "it does not have the addon connector_framework")
             self.unserved.pop(name, None)
-            return not session.execute(sql.look())[0][0]
+            return not poll(session).neutralized
         except psycopg2.Error as error:
             return self._not_served(name, str(error).strip())
         finally:
             session.close()
 
     def _not_served(self, name: str, why: str) -> bool:
-        """Say why, once, where the database was named; of many that happen to be there nobody expects it."""
+        """Log why, once, where the database was named; of all those on a server it is not expected."""
         if name in config["db_name"] and self.unserved.get(name) != why:
             self.unserved[name] = why
             _logger.info("database %s is not served: %s", name, why)

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg2
 from odoo.sql_db import db_connect
 
-from . import sql
+from .sql.schema import NOTIFY_CHANNEL
 
 __all__ = ["after_commit", "local"]
 
@@ -22,19 +22,19 @@ _logger = logging.getLogger(__name__)
 #: The dispatchers of this process, by database: woken directly, without the database.
 local: dict[str, Callable[[str], None]] = {}
 
-SWEEP = "sweep"
+MAINTENANCE = "maintenance"
 
 
-def after_commit(cr: Any, sweep: bool = False) -> None:
+def after_commit(cr: Any, maintenance: bool = False) -> None:
     """Wake the workers once the transaction of ``cr`` is committed, however often it is called in it.
 
-    :param sweep: jobs may be free that waited for others
+    :param maintenance: jobs may be free that waited for others
     """
-    key = "connector_job_sweep" if sweep else "connector_job_wake"
+    key = "connector_job_maintenance" if maintenance else "connector_job_wake"
     if key not in cr.postcommit.data:
         cr.postcommit.data[key] = True
         dbname = cr.dbname
-        cr.postcommit.add(lambda: _wake(dbname, SWEEP if sweep else ""))
+        cr.postcommit.add(lambda: _wake(dbname, MAINTENANCE if maintenance else ""))
 
 
 def _wake(dbname: str, payload: str) -> None:
@@ -44,6 +44,6 @@ def _wake(dbname: str, payload: str) -> None:
         return
     try:
         with db_connect(dbname).cursor() as cr:
-            cr.execute("SELECT pg_notify(%s, %s)", [sql.NOTIFY_CHANNEL, payload])
+            cr.execute("SELECT pg_notify(%s, %s)", [NOTIFY_CHANNEL, payload])
     except psycopg2.Error as error:
-        _logger.debug("%s: the workers could not be woken, they will look by themselves: %s", dbname, error)
+        _logger.debug("%s: the workers could not be woken, they will find the jobs by polling: %s", dbname, error)

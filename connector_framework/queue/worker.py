@@ -7,93 +7,96 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import psycopg2
 from odoo.tools import SQL
 from psycopg2.errors import UniqueViolation
 
-from . import sql
+from ..text import clean
+from .claimed import NO_FAILURE, Claimed, ClaimResult, Failure
 from .session import Session
+from .sql import attempt, claim, workers
 
-__all__ = ["WORKER_DIED", "Claimed", "Worker"]
+__all__ = ["Poll", "Worker", "poll"]
 
 _logger = logging.getLogger(__name__)
 
 #: How often a statement is run again that met another one in a unique index.
 _TRIES = 10
-#: Seconds between two looks at what a crash may have left behind: waiting jobs, parked keys.
-SWEEP_S = 10.0
+#: Seconds between two runs of maintenance: waiting jobs and parked keys that a crash may have left behind.
+MAINTENANCE_S = 10.0
 
-#: What is known of the attempt of a job whose worker died.
-WORKER_DIED = {"exc_type": "WorkerDied", "exc_message": "worker died", "exc_info": None, "user_message": None}
+_DIED = Failure("WorkerDied", "worker died")
+_ABANDONED = Failure("JobAbandoned", "its worker does not run it any more, and wrote no outcome")
+_STOPPED = Failure("WorkerStopped", "the worker was stopped before this last attempt had ended")
 
 
-@dataclass(frozen=True)
-class Claimed:
-    """A claimed job; (``id``, worker, ``attempt``) is the fencing token."""
+class Poll(NamedTuple):
+    """The state of a database, as :func:`poll` reads it."""
 
-    id: int
-    attempt: int
-    max_attempts: int
-    priority: int
-    model_name: str
-    method_name: str
-    timeout_s: float | None
-    crashes: int
-    exclusive_key: str | None
-    channel: str
+    neutralized: bool
+    #: Addons are being installed, upgraded or removed.
+    changing: bool
+    #: How many addons are installed.
+    installed: int
+    claimable: bool
+    next_eta_s: float | None
 
-    def __str__(self) -> str:
-        return f"job {self.id} {self.model_name}.{self.method_name} (attempt {self.attempt})"
 
-    @property
-    def exhausted(self) -> bool:
-        """Whether this attempt is the last one."""
-        return 0 < self.max_attempts <= self.attempt
+def poll(session: Session) -> Poll:
+    """Return the state of the database that decides about a claim."""
+    return Poll(*session.execute(claim.poll(), prepared=True)[0])
 
 
 class Worker:
-    """Claims jobs of one database and writes how they ended, on a session of its own.
+    """Claims jobs of one database and writes how they ended: the only way to the statements of a worker.
 
-    :param session: not shared with the jobs' work
+    :param session: not shared with the jobs' work; closed with the worker
     :param threads: how many jobs it may run at a time, for people to see
     :param channels: only these channels and those below; None: all
     """
 
     def __init__(self, session: Session, *, threads: int = 1, channels: Iterable[str] | None = None) -> None:
-        self.session = session
-        self.id: int = session.execute(sql.next_worker_id())[0][0]
+        self._session = session
+        self.id: int = session.execute(workers.next_worker_id())[0][0]
         # In this order: a row without its lock would look like a dead worker's.
-        session.execute(sql.lock_worker(self.id))
-        session.execute(sql.register_worker(self.id, socket.gethostname(), os.getpid(), threads))
+        session.execute(workers.lock_worker(self.id))
+        session.execute(workers.register_worker(self.id, socket.gethostname(), os.getpid(), threads))
         self._channels = None if channels is None else list(channels)
         self._lock = threading.Lock()
         self._parents: set[int] = set()
         self._keys: set[str] = set()
-        self._next_sweep = 0.0
+        self._next_maintenance = 0.0
+        #: Installed addons that this process lacks, for people to see: nothing is claimed until it is empty.
+        self.missing_addons: list[str] = []
 
     def close(self) -> None:
-        """Give everything back and leave."""
+        """Give everything back and unregister."""
         try:
-            self._execute(sql.fail_interrupted(self.id), durable=True)
-            self._repeat(sql.give_back(self.id, started=True))
-            self.session.execute(sql.unregister_worker(self.id))
+            self._take_from(workers.jobs_of([self.id]), _STOPPED, stopped=True)
+            self._session.execute(workers.unregister_worker(self.id))
         except psycopg2.Error as error:
-            _logger.warning("worker %s could not say goodbye, others will notice: %s", self.id, error)
+            _logger.warning("worker %s could not unregister; its jobs are rescued after the lease: %s", self.id, error)
         finally:
-            self.session.close()
+            self._session.close()
 
     # -- claim ---------------------------------------------------------------------------------------------------------
 
+    def poll(self) -> Poll:
+        """Return the state of the database that decides about a claim."""
+        return poll(self._session)
+
+    def installed_addons(self) -> set[str]:
+        return {row[0] for row in self._session.execute(claim.installed_addons())}
+
     @property
-    def untidy(self) -> bool:
-        """Whether a job has ended since the last look that others of its key may have waited for."""
+    def has_releases(self) -> bool:
+        """Whether a job has ended since the last :meth:`release` whose exclusive key others may wait for."""
         return bool(self._keys)
 
-    def claim(self, limit: int, prefetch: int = 0, due: bool = True) -> list[Claimed]:
+    def claim(self, limit: int, *, prefetch: int = 0, due: bool = True) -> list[Claimed]:
         """Claim jobs that are due, most urgent first.
 
         :param limit: how many can start at once
@@ -101,152 +104,185 @@ class Worker:
             one that runs
         :param due: whether the time of a job may have come since the last claim
         """
-        self.tidy()
+        self.release()
         if due:
-            self._execute(sql.release_due())
-        channel_ids = self.channel_ids()
+            self._session.execute(claim.release_due())
+        channel_ids = self._channel_ids()
         if channel_ids == []:
             return []
-        claimed, busy = self._claim(limit, prefetch, channel_ids)
-        if busy and len(claimed) < limit and self._execute(sql.park()):
-            # Jobs of keys that run were in the way of others; they are set aside now.
-            more, _busy = self._claim(limit - len(claimed), 0, channel_ids)
-            claimed += more
-        return claimed
+        result = self._claim(limit, prefetch, channel_ids)
+        if result.passed_by and len(result.jobs) < limit and self._session.execute(claim.park()):
+            # Jobs of keys that run were in the way of others; they are parked now.
+            return result.jobs + self._claim(limit - len(result.jobs), 0, channel_ids).jobs
+        return result.jobs
 
-    def _claim(self, limit: int, prefetch: int, channel_ids: list[int] | None) -> tuple[list[Claimed], int]:
-        """Claim, and return what was claimed and how many were passed by for their exclusive key."""
-        rows = self._repeat(sql.claim(self.id, limit + prefetch, channel_ids), often=True)
-        if rows[0][-2] and limit:
-            return self._claim_limited(limit, channel_ids)
-        return [Claimed(*row[:-2]) for row in rows if row[0] is not None], rows[0][-1]
-
-    def _claim_limited(self, limit: int, channel_ids: list[int] | None) -> tuple[list[Claimed], int]:
-        claimed: list[Claimed] = []
+    def _claim(self, limit: int, prefetch: int, channel_ids: list[int] | None) -> ClaimResult:
+        query = claim.claim(self.id, limit + prefetch, channel_ids)
+        result = ClaimResult.from_rows(self._repeat(query, prepared=True))
+        if not (result.limited and limit):
+            return result
+        jobs: list[Claimed] = []
         while True:
-            query = sql.claim_limited(self.id, limit - len(claimed), channel_ids)
-            rows = self._repeat(query, first=sql.lock_claims(), often=True)
-            claimed += [Claimed(*row[:-2]) for row in rows if row[0] is not None]
-            # What is claimed now takes no place any more from what is to be claimed next.
-            if rows[0][0] is None or not rows[0][-2] or len(claimed) >= limit:
-                return claimed, rows[0][-1]
+            query = claim.claim_limited(self.id, limit - len(jobs), channel_ids)
+            result = ClaimResult.from_rows(self._repeat(query, before=claim.lock_claims(), prepared=True))
+            jobs += result.jobs
+            # Jobs claimed now do not compete with those of the next round any more.
+            if not result.jobs or not result.limited or len(jobs) >= limit:
+                return ClaimResult(jobs, result.limited, result.passed_by)
 
-    def channel_ids(self) -> list[int] | None:
+    def _channel_ids(self) -> list[int] | None:
         if self._channels is None:
             return None
-        return [row[0] for row in self._execute(sql.channels_by_name(self._channels))]
+        return [row[0] for row in self._session.execute(claim.channels_by_name(self._channels))]
 
-    def tidy(self) -> None:
-        """Free what waits for jobs that have ended, and jobs whose time has come.
-
-        Now and then also what a crash left behind.
-        """
-        with self._lock:
-            parents, self._parents = self._parents, set()
-            keys, self._keys = self._keys, set()
-        if parents:
-            self._execute(sql.release_dependents(sorted(parents)), often=True)
-        if keys:
-            self._execute(sql.unpark(keys))
-        if time.monotonic() >= self._next_sweep:
-            self.sweep()
-
-    def sweep(self) -> None:
-        """Look at everything that waits for a job that has ended."""
-        self._next_sweep = time.monotonic() + SWEEP_S
-        self._execute(sql.release_dependents())
-        self._execute(sql.cancel_dependents())
-        self._execute(sql.unpark())
-
-    def give_back(self, jobs: Iterable[Claimed], started: bool = False) -> None:
-        """Put claimed jobs back; unless they had started, the attempt does not count."""
+    def give_back(self, jobs: Iterable[Claimed]) -> None:
+        """Put back claimed jobs that have not begun: the attempt does not count."""
         ids = [job.id for job in jobs]
         if ids:
-            self._repeat(sql.give_back(self.id, ids, started=started))
+            self._repeat(attempt.give_back(self.id, ids))
 
-    # -- end -----------------------------------------------------------------------------------------------------------
+    # -- release of waiting jobs ---------------------------------------------------------------------------------------
 
-    def ended(self, job: Claimed, done: bool) -> None:
-        """Remember what may be free now that the job's transaction is committed; :meth:`tidy` frees it."""
+    def ended(self, job: Claimed, *, done: bool = False) -> None:
+        """Note whose waiting jobs :meth:`release` is to free, now that the job's transaction is committed."""
         with self._lock:
             if done:
                 self._parents.add(job.id)
             if job.exclusive_key:
                 self._keys.add(job.exclusive_key)
 
-    def retry(self, job: Claimed, retry_after_s: float, count_attempt: bool, error: dict[str, Any]) -> bool:
-        """Put one's own job back for later; False: it is not one's own any more."""
-        rows = self._repeat(
-            sql.retry(
-                job.id, self.id, job.attempt, retry_after_s=retry_after_s, count_attempt=count_attempt, error=error
-            ),
-            durable=True,
-        )
-        self.ended(job, False)
+    def release(self) -> None:
+        """Free jobs that wait for jobs that have ended; every 10 s run :meth:`maintain`."""
+        with self._lock:
+            parents, self._parents = self._parents, set()
+            keys, self._keys = self._keys, set()
+        if parents:
+            self._session.execute(attempt.release_dependents(sorted(parents)), prepared=True)
+        if keys:
+            self._session.execute(claim.unpark(keys))
+        if time.monotonic() >= self._next_maintenance:
+            self.maintain()
+
+    def maintain(self) -> None:
+        """Free all jobs that wait for a job that has ended, those that a crash left behind included."""
+        self._next_maintenance = time.monotonic() + MAINTENANCE_S
+        self._session.execute(attempt.release_dependents())
+        self._session.execute(attempt.cancel_dependents())
+        self._session.execute(claim.unpark())
+
+    def is_drained(self) -> bool:
+        """Tell whether nothing is due or running."""
+        self.maintain()
+        return not self._session.execute(claim.unfinished(self._channel_ids()))[0][0]
+
+    # -- end -----------------------------------------------------------------------------------------------------------
+
+    def retry(self, job: Claimed, failure: Failure, *, delay_s: float, count_attempt: bool = True) -> bool:
+        """Put one's own job back for later; False: it was taken over."""
+        query = attempt.retry(self.id, job, delay_s=delay_s, count_attempt=count_attempt, failure=failure)
+        rows = self._repeat(query, durable=True)
+        self.ended(job)
         return bool(rows)
 
-    def fail(self, job: Claimed, error: dict[str, Any], started: Any = None) -> bool:
-        """End one's own job ``failed``; False: it is not one's own any more."""
-        rows = self._execute(sql.fail(job.id, self.id, job.attempt, error=error, started=started), durable=True)
-        self.ended(job, False)
+    def fail(self, job: Claimed, failure: Failure, *, started: Any = None) -> bool:
+        """End one's own job ``failed``; False: it was taken over."""
+        rows = self._session.execute(attempt.fail(self.id, job, failure=failure, started=started), durable=True)
+        self.ended(job)
         return bool(rows)
 
-    def skip(self, job: Claimed, reason: str | None, started: Any) -> bool:
-        """End one's own job ``done`` without work; False: it is not one's own any more."""
-        query = sql.FINISH.query([job.id], [job.attempt], [reason], [started], self.id, [job.id])
+    def skip(self, job: Claimed, reason: str | None, *, started: Any = None) -> bool:
+        """End one's own job ``done`` without work; False: it was taken over."""
         try:
-            self._execute(query, durable=True)
+            self._session.execute(attempt.finish(self.id, [job], [reason], [started]), durable=True)
         except psycopg2.Error as error:
-            if not sql.is_taken_over(error):
+            if not attempt.is_taken_over(error):
                 raise
             return False
-        self.ended(job, True)
+        self.ended(job, done=True)
         return True
 
-    def time_out(self, job: Claimed, retry_after_s: float) -> None:
+    def time_out(self, job: Claimed, *, delay_s: float) -> None:
         """Fail an attempt that takes too long: its session is cut, so that its work cannot be committed any more."""
         message = f"the attempt took longer than {job.timeout_s:g} s"
         _logger.warning("%s: %s", job, message)
-        self.session.execute(sql.end_session_of([job.id]))
-        error = {"exc_type": "TimeoutError", "exc_message": message, "exc_info": None, "user_message": None}
+        self.end_sessions([job])
+        failure = Failure("TimeoutError", message)
         if job.exhausted:
-            self.fail(job, error)
+            self.fail(job, failure)
         else:
-            self.retry(job, retry_after_s, True, error)
+            self.retry(job, failure, delay_s=delay_s)
+
+    def end_sessions(self, jobs: Iterable[Claimed]) -> None:
+        """Cut the database sessions that run these jobs."""
+        self._session.execute(workers.end_sessions([job.id for job in jobs]))
+
+    def save_progress(self, job: Claimed, done: float, total: float) -> None:
+        self._session.execute(attempt.save_progress(job.id, done, total))
+
+    def language_of(self, user_id: int) -> str | None:
+        rows = self._session.execute(attempt.user_language(user_id))
+        return rows[0][0] if rows else None
 
     # -- liveness ------------------------------------------------------------------------------------------------------
 
-    def beat(self, running: int = 0, stopping: bool = False) -> bool:
-        """Say that the worker lives; False: it was declared dead, its jobs are others' now."""
-        return bool(self._execute(sql.beat(self.id, running, stopping), often=True))
+    def heartbeat(self, running: int, *, stopping: bool = False) -> bool:
+        """Report that the worker is alive; False: it was declared dead, its jobs are those of others now."""
+        missing = clean(", ".join(self.missing_addons), 1000) or None
+        return bool(self._session.execute(workers.heartbeat(self.id, running, stopping, missing), prepared=True))
 
     def reap(self, lease_s: float) -> int:
         """Put back the jobs of dead workers, or fail those without an attempt left; return how many."""
-        dead = [row[0] for row in self._execute(sql.dead_workers(lease_s), often=True)]
+        dead = [row[0] for row in self._session.execute(workers.dead_workers(lease_s), prepared=True)]
         if not dead:
             return 0
-        self._execute(sql.end_silent_sessions(dead, lease_s))
-        rows = self._execute(sql.reap(dead), durable=True)
-        for job_id, state, _key in rows:
+        self._session.execute(workers.end_silent_sessions(dead, lease_s))
+        count = self._take_from(workers.jobs_of(dead), _DIED, crashed=True)
+        self._session.execute(workers.forget_workers(dead))
+        return count
+
+    def rescue_abandoned(self, known_ids: Sequence[int]) -> int:
+        """Put back this worker's own jobs that none of its threads has; return how many."""
+        return self._take_from(workers.abandoned_by(self.id, known_ids), _ABANDONED)
+
+    def _take_from(self, condition: SQL, failure: Failure, *, crashed: bool = False, stopped: bool = False) -> int:
+        """Take running jobs from their worker: those that had begun lose the attempt, the others nothing.
+
+        :param crashed: the worker died while it ran them
+        :param stopped: the worker stops: what goes back has not failed
+        """
+        begun: list[int] = []
+        exhausted: list[int] = []
+        untouched: list[int] = []
+        for job_id, has_begun, is_exhausted in self._session.execute(attempt.lost_jobs(condition)):
+            (untouched if not has_begun else exhausted if is_exhausted else begun).append(job_id)
+        rows: list[tuple[Any, ...]] = []
+        if exhausted:
+            query = attempt.fail_lost(exhausted, failure, crashed=crashed, wait=stopped)
+            rows += self._session.execute(query, durable=True)
+        for job_ids, had_begun in ((begun, True), (untouched, False)):
+            if job_ids:
+                what = failure if had_begun and not stopped else NO_FAILURE
+                query = attempt.put_back_lost(
+                    job_ids, begun=had_begun, failure=what, crashed=crashed and had_begun, wait=stopped
+                )
+                rows += self._repeat(query, durable=True)
+        for job_id, state, _key in rows if not stopped else ():
             _logger.warning(
-                "job %s: its worker died; it is %s", job_id, "failed" if state == "failed" else "run again, alone"
+                "job %s: %s%s; it is %s",
+                job_id,
+                failure.exc_message,
+                " before it had begun" if job_id in untouched else "",
+                state,
             )
-        back = [job_id for job_id, state, _key in rows if state == "running"]
-        if back:
-            self._repeat(sql.give_back_reaped(back), durable=True)
         with self._lock:
             self._keys.update(key for _id, _state, key in rows if key)
-        self._execute(sql.forget_workers(dead))
         return len(rows)
-
-    def _execute(self, query: SQL, **how: Any) -> list[tuple[Any, ...]]:
-        return self.session.execute(query, **how)
 
     def _repeat(self, query: SQL, **how: Any) -> list[tuple[Any, ...]]:
         """Run a statement that may meet another one in a unique index, again until it does not."""
         for left in reversed(range(_TRIES)):
             try:
-                return self.session.execute(query, **how)
+                return self._session.execute(query, **how)
             except UniqueViolation:
                 if not left:
                     raise

@@ -9,14 +9,16 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 from psycopg2.errors import SerializationFailure
 
-from ..queue import sql
-from ..queue.prepared import Prepared
+from ..queue.claimed import Claimed, Failure
+from ..queue.options import JobValues
+from ..queue.prepared import PreparedStatements
 from ..queue.session import DatabaseSession
+from ..queue.sql import actions, attempt, claim, enqueue, workers
 from ..queue.worker import Worker
 from .common import wait_until
 from .process_case import ProcessCase
 
-_ERROR = {"exc_type": "X", "exc_message": "x", "exc_info": None, "user_message": None}
+_ERROR = Failure("X", "x")
 
 
 @tagged("post_install", "-at_install", "concurrency")
@@ -114,7 +116,8 @@ class TestQueueConcurrency(ProcessCase):
             thread.join(30)
         self.assertEqual(len(claimed), 300)
         self.assertEqual(len({job.id for job in claimed}), 300)
-        self.assertEqual({job.priority for job in claimed[:80]}, {1})
+        ids = [job.id for job in claimed[:80]]
+        self.assertEqual(self.sql("SELECT DISTINCT priority FROM connector_job WHERE id = ANY(%s)", ids), [(1,)])
 
     def test_exclusive_claims(self):
         """Of many jobs with one key claims at the same time get one; no error shows."""
@@ -148,17 +151,17 @@ class TestQueueConcurrency(ProcessCase):
     def end(self, worker, job, way):
         match way:
             case "done":
-                worker.skip(job, "x", None)
+                worker.skip(job, "x")
             case "failed":
                 worker.fail(job, _ERROR)
             case "retried":
-                worker.retry(job, 1000, True, _ERROR)
+                worker.retry(job, _ERROR, delay_s=1000)
             case "given back":
                 worker.give_back([job])
-                worker.ended(job, False)
+                worker.ended(job)
             case "cancelled":
                 self.sql("UPDATE connector_job SET state = 'cancelled', worker_id = NULL WHERE id = %s", job.id)
-                worker.sweep()
+                worker.maintain()
             case "reaped":
                 self.sql("UPDATE connector_job SET worker_id = -1 WHERE id = %s", job.id)
                 with mute_logger("odoo.addons.connector_framework.queue.worker"):
@@ -172,7 +175,9 @@ class TestQueueConcurrency(ProcessCase):
         self.sql("UPDATE connector_job_channel SET capacity = 2 WHERE name = 'root'")
         self.sql("UPDATE connector_job_channel SET capacity = 1 WHERE name = 'root.a'")
         self.addCleanup(self.sql, "UPDATE connector_job_channel SET capacity = 0")
-        self.assertEqual([job.channel for job in self.worker().claim(4)], ["root.a.x", "root.b"])
+        ids = [job.id for job in self.worker().claim(4)]
+        channels = self.sql("SELECT channel FROM connector_job WHERE id = ANY(%s) ORDER BY id", ids)
+        self.assertEqual(channels, [("root.a.x",), ("root.b",)])
 
     def test_bulk_enqueuers_do_not_deadlock(self):
         """Two that store the same keys in opposite order: one of them, or both, succeed; none is a deadlock."""
@@ -209,7 +214,7 @@ class TestQueueConcurrency(ProcessCase):
             (job,) = worker.claim(1)
             second = self.enqueue("effect", [("a",)], identity_key="same")[0]
             if way == "retry":
-                worker.retry(job, 0, True, _ERROR)
+                worker.retry(job, _ERROR, delay_s=0)
             elif way == "give_back":
                 worker.give_back([job])
             else:
@@ -222,7 +227,7 @@ class TestQueueConcurrency(ProcessCase):
 
 
 #: Planned once for any values, so that is the plan to look at.
-PREPARED = {"claim", "claim_limited", "look", "dead_workers", "take", "take several", "finish", "finish several"}
+PREPARED = {"claim", "claim_limited", "poll", "dead_workers", "lock", "lock several", "finish", "finish several"}
 
 
 @tagged("post_install", "-at_install", "concurrency")
@@ -250,32 +255,51 @@ class TestQueuePlans(ProcessCase):
 
     def test_plans(self):
         """Every statement on the way of a job goes by an index and reads few rows."""
-        three, ones, nothing = [row[0] for row in self.running], [1] * 3, [None] * 3
-        one = three[:1]
+        three = [Claimed(row[0]) for row in self.running]
+        one, nothing = three[:1], [None] * 3
+        values = JobValues(
+            model_name="res.lang",
+            method_name="exists",
+            priority=1,
+            user_id=1,
+            company_id=1,
+            identity_until_done=False,
+            state="pending",
+            channel="root",
+            eta=None,
+            eta_s=None,
+            max_attempts=None,
+            timeout_s=None,
+        )
         statements = {
-            "claim": sql.claim(1, 10),
-            "claim_limited": sql.claim_limited(1, 10),
-            "park": sql.park(),
-            "unpark": sql.unpark(["key 10"]),
-            "release_due": sql.release_due(),
-            "look": sql.look(),
-            "take": sql.TAKE.query(one, [1], 1),
-            "take several": sql.TAKE.query(three, ones, 1),
-            "finish": sql.FINISH.query(one, [1], ["x"], [None], 1, one),
-            "finish several": sql.FINISH.query(three, ones, nothing, nothing, 1, three),
-            "retry": sql.retry(5, 1, 1, retry_after_s=10, count_attempt=True, error={}),
-            "fail": sql.fail(5, 1, 1, error={"exc_type": "X"}),
-            "give_back": sql.give_back(1),
-            "release_dependents": sql.release_dependents([5]),
-            "sweep": sql.release_dependents(),
-            "cancel_dependents": sql.cancel_dependents(),
-            "dead_workers": sql.dead_workers(30),
-            "reap": sql.reap([1]),
-            "find_identical": sql.find_identical(["id 12"]),
-            "find_identical_running": sql.find_identical_running(["id 12"]),
-            "end_session_of": sql.end_session_of(one),
-            "unfinished": sql.unfinished(),
-            "prune": sql.prune(1000),
+            "claim": claim.claim(1, 10),
+            "claim_limited": claim.claim_limited(1, 10),
+            "park": claim.park(),
+            "unpark": claim.unpark(["key 10"]),
+            "release_due": claim.release_due(),
+            "poll": claim.poll(),
+            "unfinished": claim.unfinished(),
+            "lock": attempt.lock(1, one),
+            "lock several": attempt.lock(1, three),
+            "finish": attempt.finish(1, one, ["x"], [None]),
+            "finish several": attempt.finish(1, three, nothing, nothing),
+            "retry": attempt.retry(1, Claimed(5), delay_s=10, count_attempt=True, failure=_ERROR),
+            "fail": attempt.fail(1, Claimed(5), failure=_ERROR),
+            "give_back": attempt.give_back(1, [5]),
+            "lost jobs of a dead worker": attempt.lost_jobs(workers.jobs_of([1])),
+            "abandoned jobs": attempt.lost_jobs(workers.abandoned_by(1, [5])),
+            "fail_lost": attempt.fail_lost([5], _ERROR, crashed=True),
+            "put_back_lost": attempt.put_back_lost([5], begun=True, failure=_ERROR),
+            "release_dependents": attempt.release_dependents([5]),
+            "maintenance": attempt.release_dependents(),
+            "cancel_dependents": attempt.cancel_dependents(),
+            "dead_workers": workers.dead_workers(30),
+            "end_sessions": workers.end_sessions([5]),
+            "requeue": actions.requeue([5]),
+            "prune": actions.prune(1000),
+            "find_identical": enqueue.find_identical(["id 12"], values),
+            "find_identical_running": enqueue.find_identical_running(["id 12"]),
+            "hasten": enqueue.hasten([12], values),
         }
         for name, statement in statements.items():
             with self.subTest(statement=name):
@@ -287,12 +311,10 @@ class TestQueuePlans(ProcessCase):
         if text.startswith("SELECT pg_advisory"):
             lock, text = text.split(";", 1)
             params = params[lock.count("%s") :]
-        prepared = Prepared("tried", text)
         with self._connection.cursor() as cursor:
             cursor.execute("BEGIN; SET LOCAL plan_cache_mode = force_generic_plan")
             if name in PREPARED:
-                cursor.execute(prepared.preparation)
-                text = prepared.execution
+                text = PreparedStatements().execution(statement, cursor.execute)
             cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {text}", params)
             plan = cursor.fetchone()[0]
             cursor.execute("ROLLBACK; DEALLOCATE ALL")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from datetime import timedelta
+from unittest.mock import patch
 
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from odoo import fields
 from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import TransactionCase, new_test_user, tagged
 
+from ..queue import job_options
 from .common import drain_jobs, trap_jobs
 
 
@@ -50,6 +55,36 @@ class TestEnqueue(TransactionCase):
         jobs = jobs.map("name_create", [("a",), ("b",)])
         self.assertEqual(jobs.sorted("id").mapped("name"), ["Make a", "Make b"])
 
+    def test_description_names_records(self):
+        """A job without a description is called by its method's docstring and the names of its records."""
+        partners = self.env["res.partner"].create([{"name": f"P{i}"} for i in range(5)])
+        line = inspect.getdoc(self.registry["res.partner"].write).partition("\n")[0].rstrip(".")
+        self.assertEqual(partners[0].as_job().write({}).name, f"{line}: P0")
+        self.assertEqual(partners.as_job().write({}).name, f"{line}: P0, P1, P2 and 2 more")
+        self.assertEqual(self.env["res.partner"].as_job().write({}).name, line)
+        jobs = partners.as_job(split=3).write({})
+        self.assertEqual(jobs.mapped("name"), [f"{line}: P0, P1, P2", f"{line}: P3, P4"])
+
+    def test_description_of_odd_records(self):
+        """Names of any length and content fit, and records that cannot be read are called by their ids."""
+        odd = self.env["res.partner"].create({"name": "x" * 5000})
+        self.assertLess(len(odd.as_job().write({}).name), 200)
+        gone = self.env["res.partner"].create({"name": "gone"})
+        gone.unlink()
+        self.assertIn(f"res.partner {gone.id}", gone.as_job().write({}).name)
+        job = self.partner.as_job(description="Ann \ud83d\0").write({})
+        self.assertEqual(job.name, "Ann \N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}")
+
+    def test_description_reads_once(self):
+        """The names of many records are read by one query."""
+        partners = self.env["res.partner"].create([{"name": f"P{i}"} for i in range(30)])
+        self.partner.as_job().write({})
+        self.env.flush_all()
+        self.env.invalidate_all()
+        with self.assertQueryCount(2 + 30):
+            for partner in partners:
+                partner.as_job().write({})
+
     def test_channel_created(self):
         """An unknown channel is made, with those above it."""
         self.partner.as_job(channel="root.new.deep").write({})
@@ -73,6 +108,73 @@ class TestEnqueue(TransactionCase):
         for path in ("a..b", ".a", "a b", "a;b"):
             with self.assertRaises(ValidationError, msg=path):
                 self.partner.as_job(channel=path).write({})
+
+    def test_channel_below_root(self):
+        """A path that does not begin with root is below root, wherever it is said."""
+        job = self.partner.as_job(channel="shop.import").write({})
+        self.assertEqual((job.channel, job.channel_id.parent_id.parent_id.name), ("root.shop.import", "root"))
+        channel = self.env["connector.job.channel"].create({"name": "carrier", "capacity": 2})
+        self.assertEqual((channel.name, channel.parent_id.name), ("root.carrier", "root"))
+        channel.write({"name": "carrier", "capacity": 3})
+        self.assertEqual(self.partner.as_job(channel="carrier").write({"ref": "1"}).channel_id, channel)
+        rooted = self.partner.as_job(channel="rooted").write({})
+        self.assertEqual(rooted.channel, "root.rooted")
+        self.assertEqual(drain_jobs(self, channel="shop"), 1)
+        self.assertFalse(self.env["connector.job.channel"].search([("parent_id", "=", False), ("name", "!=", "root")]))
+
+    def test_channel_too_long(self):
+        """A channel that is too long for an index is refused."""
+        with self.assertRaises(ValidationError):
+            self.partner.as_job(channel="x" * 3000).write({})
+
+    def test_channel_of_the_records(self):
+        """Records may name the channel of their jobs; the call and the method win."""
+        with patch.object(self.registry["res.partner"], "_job_channel", lambda self: "root.partners"):
+            self.assertEqual(self.partner.as_job().write({}).channel, "root.partners")
+            self.assertEqual(self.partner.as_job(channel="root.mine").write({}).channel, "root.mine")
+
+    def test_channel_changed_just_now(self):
+        """What the same transaction has changed of a channel counts for the next job, before anything is flushed."""
+        channel = self.env["connector.job.channel"].create({"name": "root.just"})
+        self.env.flush_all()
+        channel.max_attempts, channel.timeout_s = 9, 60
+        job = self.partner.as_job(channel="root.just").write({})
+        self.assertEqual((job.max_attempts, job.timeout_s), (9, 60))
+        channel.timeout_s = 0
+        self.assertFalse(self.partner.as_job(channel="root.just").write({}).timeout_s)
+        new = self.env["connector.job.channel"].create({"name": "root.just.new", "max_attempts": 2})
+        self.assertEqual(self.partner.as_job(channel="root.just.new").write({}).channel_id, new)
+
+    def test_absurd_options(self):
+        """A number that PostgreSQL cannot hold, or that is none, is refused at the call, naming the option."""
+        absurd = {
+            "priority": (2**31, -(2**31), 10**30),
+            "max_attempts": (2**31, -1),
+            "eta": (10**12, -(10**12), float("nan"), float("inf"), timedelta.max, 1e300),
+            "timeout_s": (10**12, float("nan"), float("inf"), -1),
+            "split": (0, -1),
+        }
+        for name, values in absurd.items():
+            for value in values:
+                with self.subTest(option=name, value=value), self.assertRaisesRegex(ValueError, name):
+                    self.partner.as_job(**{name: value})
+        for pattern in ({0: 1}, {1: -1}, {1: float("nan")}, {1: float("inf")}, {"1": 1}, {1: "soon"}):
+            with self.subTest(pattern=pattern), self.assertRaisesRegex(ValueError, "retry_pattern"):
+                job_options(retry_pattern=pattern)
+
+    @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(
+        st.sampled_from(["priority", "max_attempts", "eta", "timeout_s"]),
+        st.one_of(st.integers(), st.floats(), st.timedeltas(), st.datetimes()),
+    )
+    def test_any_number(self, name, value):
+        """Any value is stored, or refused at the call: never by an error of SQL, which would break the transaction."""
+        try:
+            job = self.partner.as_job(**{name: value}).write({})
+        except (TypeError, ValueError) as error:
+            self.assertIn(name, str(error))
+        else:
+            self.assertEqual(job.state, "pending")
 
     def test_eta(self):
         """eta takes seconds, a timedelta or a naive UTC datetime; such a job is not claimed before."""

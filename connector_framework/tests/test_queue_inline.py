@@ -27,18 +27,6 @@ class TestRunPending(ProcessCase):
             self.assertEqual(self.run_pending(), 1)
         self.assertEqual(self.sql("SELECT state, attempt, crashes FROM connector_job"), [("done", 2, 1)])
 
-    def test_alone(self):
-        """A job that a worker died with is claimed with no other, so that it takes none along."""
-        self.enqueue("claimed", [(), (), ()])
-        self.assertEqual(self.run_pending(), 3)
-        self.assertEqual(self.sql("SELECT max(result) FROM connector_job"), [("3",)])
-        self.sql("UPDATE connector_job SET state = 'pending', attempt = 0")
-        self.sql("UPDATE connector_job SET crashes = 1 WHERE id = (SELECT max(id) - 1 FROM connector_job)")
-        self.assertEqual(self.run_pending(), 3)
-        self.assertEqual(
-            self.sql("SELECT result, attempt FROM connector_job ORDER BY id"), [("1", 1), ("1", 1), ("1", 1)]
-        )
-
     def test_timeout(self):
         """An attempt past its timeout fails here too, its SQL is cancelled, and the next job runs."""
         self.enqueue("query", [("query", 60)], timeout_s=1, max_attempts=1)

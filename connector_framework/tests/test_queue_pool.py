@@ -8,8 +8,8 @@ from unittest.mock import patch
 from odoo.tests import BaseCase, tagged
 
 from ..queue import pool as pool_module
+from ..queue.claimed import Claimed
 from ..queue.pool import AHEAD_MAX, Pool
-from ..queue.worker import Claimed
 from .common import wait_until
 
 
@@ -31,7 +31,7 @@ class _Runner:
 
 
 class _Worker:
-    untidy = False
+    has_releases = False
 
 
 @tagged("post_install", "-at_install", "plain")
@@ -56,9 +56,9 @@ class TestPool(BaseCase):
         self.assertTrue(self.pool.join(10))
 
     def submit(self, count):
-        jobs = [Claimed(n, 1, 5, 10, "res.lang", "exists", None, 0, None, "root") for n in range(count)]
+        jobs = [Claimed(n, model_name="res.lang", method_name="exists") for n in range(count)]
         self.pool.submit(_Worker(), jobs)
-        wait_until(lambda: self.pool.running == min(count, 2))
+        wait_until(lambda: len(self.pool.slots()) == min(count, 2))
 
     def finish(self, count):
         """Let as many jobs end, and the next ones begin."""

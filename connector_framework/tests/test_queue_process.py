@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import subprocess
 import time
 
 from odoo.tests import tagged
 
 from .common import wait_until
-from .process_case import ProcessCase
+from .process_case import PROBE, PROBE_PATH, ProcessCase, odoo_command
 
 
 @tagged("post_install", "-at_install", "process")
@@ -21,13 +22,95 @@ class TestWorkers(ProcessCase):
         worker = self.start_worker()
         wait_until(lambda: self.effects() > 30, 20)
         worker.kill()
-        killed = self.sql("SELECT count(*) FROM connector_job WHERE state = 'running'")[0][0]
+        begun, claimed = self.sql(
+            """SELECT count(*) FILTER (WHERE xmax <> xmin), count(*)
+                 FROM connector_job WHERE state = 'running'"""
+        )[0]
         self.start_worker()
         self.wait_states(60, done=300)
         self.assertEqual(self.effects(), 300)
-        self.assertGreater(killed, 0, "the kill was to come in the middle")
-        again = self.sql("SELECT count(*) FROM connector_job WHERE attempt = 2 AND crashes = 1")[0][0]
-        self.assertEqual(again, killed)
+        self.assertTrue(0 < begun < claimed, "the kill was to come in the middle")
+        attempts = self.sql("SELECT attempt, crashes, count(*) FROM connector_job GROUP BY 1, 2 ORDER BY 1")
+        self.assertEqual(attempts, [(1, 0, 300 - begun), (2, 1, begun)], "what had not begun loses nothing")
+
+    def test_width_after_a_crash(self):
+        """What a killed worker was running runs again at once, side by side: nothing waits for anything else."""
+        first = self.start_worker(lease_s=600)
+        self.enqueue("effect", [(f"k{i}", 5.0) for i in range(4)])
+        self.wait_begun(4)
+        self.start_worker(lease_s=600)
+        first.kill()
+        self.wait_states(40, done=4)
+        runs = self.sql("SELECT min(date_started), max(date_started), count(*) FROM connector_job WHERE attempt = 2")
+        self.assertEqual(runs[0][2], 4)
+        self.assertLess((runs[0][1] - runs[0][0]).total_seconds(), 4, "not one after the other")
+
+    def test_rate_after_a_crash(self):
+        """One of two workers is killed: the other one goes on at its pace."""
+        survivor, victim = self.start_worker(), self.start_worker()
+        self.enqueue("effect", [(f"k{i}", 0.1) for i in range(2500)])
+        rate = """SELECT count(*) FROM queue_probe_effect
+                   WHERE pid = %s AND at > clock_timestamp() AT TIME ZONE 'utc' - %s * interval '1 second'"""
+        wait_until(lambda: self.effects() > 50, 30)
+        time.sleep(6)
+        before = self.sql(rate, survivor.pid, 5)[0][0] / 5
+        victim.kill()
+        time.sleep(10)
+        after = self.sql(rate, survivor.pid, 10)[0][0] / 10
+        self.assertGreater(self.states().get("pending", 0), 0, "there was enough to do")
+        self.assertGreaterEqual(after, 0.8 * before)
+        self.assertEqual(self.sql("SELECT max(attempt) FROM connector_job WHERE crashes = 0"), [(1,)])
+
+    def test_quarantine(self):
+        """A job that was running in two crashes runs alone in its process; it starts when the others have ended."""
+        self.enqueue("span", [(f"k{i}", 1.0) for i in range(8)])
+        alone = self.enqueue("span", [("alone", 1.0)], priority=1)
+        self.sql("UPDATE connector_job SET crashes = 2 WHERE id = ANY(%s)", alone)
+        self.start_worker()
+        self.wait_states(60, done=9)
+        self.assertEqual(
+            self.sql(
+                """SELECT count(*) FROM queue_probe_run a, queue_probe_run b WHERE a.key = 'alone' AND b.key <> 'alone'
+                      AND b.started < a.ended AND a.started < b.ended"""
+            ),
+            [(0,)],
+        )
+
+    def test_incomplete_worker(self):
+        """A worker that lacks an installed addon claims nothing, and says so, once and in its record."""
+        command = self.worker_command()
+        addons = next(word for word in command if word.startswith("--addons-path="))
+        without = addons.replace(f"{PROBE_PATH},", "")
+        self.assertNotEqual(without, addons)
+        incomplete = self.spawn(*[without if word == addons else word for word in command])
+        missing = "SELECT missing_addons FROM connector_worker WHERE pid = %s"
+        self.enqueue("effect", [("a",)])
+        with self.environment() as env:
+            env["res.lang"].as_job().exists()
+        wait_until(lambda: self.sql(missing, incomplete.pid) == [(PROBE,)], 60, self.logs)
+        time.sleep(3)  # several polls
+        self.assertEqual(self.states(), {"pending": 2})
+        self.assertEqual(self.sql("SELECT DISTINCT attempt FROM connector_job"), [(0,)])
+        self.assertEqual(incomplete.log.read_text().count(f"that this process lacks: {PROBE}"), 1)
+        complete = self.start_worker()
+        self.wait_states(30, done=2)
+        self.assertEqual(self.sql(missing, complete.pid), [(None,)])
+        self.assertEqual(self.effects(), 1)
+
+    def test_incomplete_run_pending(self):
+        """run_pending claims nothing either where an installed addon is missing."""
+        self.enqueue("effect", [("a",)])
+        script = "print('RAN', env['connector.job'].run_pending())"
+        command = odoo_command("shell", "-d", self.dbname, "--no-http")
+        addons = next(word for word in command if word.startswith("--addons-path="))
+        command = [addons.replace(f"{PROBE_PATH},", "") if word == addons else word for word in command]
+        done = subprocess.run(command, input=script, capture_output=True, text=True, check=True, timeout=120)
+        self.assertIn("RAN 0", done.stdout)
+        self.assertEqual(self.states(), {"pending": 1})
+
+    def wait_begun(self, count):
+        begun = "SELECT count(*) FROM connector_job WHERE state = 'running' AND xmax <> xmin"
+        wait_until(lambda: self.sql(begun) == [(count,)], 30, self.logs)
 
     def test_takeover(self):
         """The job of a killed worker runs again where another worker lives, long before the lease has passed."""
@@ -84,7 +167,28 @@ class TestWorkers(ProcessCase):
         self.assertEqual(
             self.sql("SELECT exc_message, attempt FROM connector_job WHERE state = 'failed'"), [("worker died", 2)]
         )
-        self.assertEqual(self.sql("SELECT max(attempt) FROM connector_job WHERE state = 'done'"), [(2,)])
+        self.assertLessEqual(self.sql("SELECT max(attempt) FROM connector_job WHERE state = 'done'")[0][0], 3)
+
+    def test_poison_default(self):
+        """With the default attempts it kills two workers beside others, then alone, and ends failed; no other does."""
+        self.enqueue("poison", [()])
+        self.enqueue("effect", [(f"k{i}", 0.3) for i in range(40)])
+        kills, deadline = 0, time.monotonic() + 120
+        worker = self.start_worker()
+        while self.states() != {"done": 40, "failed": 1}:
+            self.assertLess(time.monotonic(), deadline, f"{self.states()}: {self.logs()}")
+            if worker.popen.poll() is not None:
+                kills += 1
+                worker = self.start_worker()
+            time.sleep(0.1)
+        self.assertEqual((self.effects(), kills), (40, 5))
+        self.assertEqual(
+            self.sql("SELECT exc_message, attempt, crashes FROM connector_job WHERE state = 'failed'"),
+            [("worker died", 5, 5)],
+        )
+        attempts = self.sql("SELECT max(attempt), max(crashes) FROM connector_job WHERE state = 'done'")
+        self.assertLessEqual(attempts[0][0], 3, "of each other two attempts at most were lost")
+        self.assertLessEqual(attempts[0][1], 2)
 
     def test_sessions_cut(self):
         """The worker's session or a work session cut by PostgreSQL: everything ends done, once, and no process ends."""

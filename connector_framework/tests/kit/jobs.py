@@ -12,8 +12,8 @@ from unittest.mock import patch
 
 from ...queue import run_pending
 from ...queue.arguments import decode, environment
-from ...queue.enqueue import DEFAULT_CHANNEL, DEFAULT_PRIORITY, _Enqueuer
-from ...queue.options import method_options
+from ...queue.enqueue import Enqueuer
+from ...queue.options import DEFAULT_PRIORITY
 from .exchanges import exchanges_kept
 
 __all__ = ["JobTrap", "TrappedJob", "drain_jobs", "make_due", "trap_jobs", "wait_until"]
@@ -25,10 +25,10 @@ class _TestSession:
     def __init__(self, registry) -> None:
         self._registry = registry
 
-    def execute(self, query, *, first=None, durable=False, often=False):
+    def execute(self, query, *, before=None, durable=False, prepared=False):
         with self._registry.cursor() as cr:
-            if first:
-                cr.execute(first)
+            if before:
+                cr.execute(before)
             cr.execute(query, log_exceptions=False)
             return cr.fetchall() if cr.description else []
 
@@ -147,12 +147,11 @@ def trap_jobs(env) -> Iterator[JobTrap]:
 
     def store(enqueuer, method_name, calls):
         records = enqueuer.records
-        model_class = type(records)
-        declared = method_options(model_class, method_name)
-        options = {**declared, **{name: value for name, value in enqueuer.options.items() if value is not None}}
-        rows = enqueuer._rows(getattr(model_class, method_name), calls, options)
+        options = enqueuer.options(method_name)
+        rows = enqueuer.rows(method_name, calls, options)
         jobs = records.env["connector.job"]
-        options = {"priority": DEFAULT_PRIORITY, "channel": DEFAULT_CHANNEL, **options}
+        given = {name: value for name, value in vars(options).items() if value is not None}
+        given = {"priority": DEFAULT_PRIORITY, **given, "channel": enqueuer.channel(options)}
         for (part, args, kwargs), (call, identity_key, exclusive_key, name) in zip(calls, rows, strict=True):
             twins = [
                 job for job in trap.jobs if identity_key and job.options["identity_key"] == identity_key and not job.ran
@@ -160,14 +159,14 @@ def trap_jobs(env) -> Iterator[JobTrap]:
             if twins:
                 jobs += twins[0].job
                 continue
-            kept = {**options, "identity_key": identity_key, "exclusive_key": exclusive_key}
+            kept = {**given, "identity_key": identity_key, "exclusive_key": exclusive_key}
             values = {"name": name, "model_name": records._name, "method_name": method_name, "state": "pending"}
             job = jobs.new({**values, "priority": kept["priority"], "channel": kept["channel"]})
             trap.jobs.append(TrappedJob(part, method_name, args, kwargs, kept, json.loads(call), job))
             jobs += job
         return jobs
 
-    with patch.object(_Enqueuer, "_store", store):
+    with patch.object(Enqueuer, "store", store):
         yield trap
         env.cr.flush()
 

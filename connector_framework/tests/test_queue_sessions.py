@@ -1,0 +1,379 @@
+"""What a job leaves on its thread's database session, and what others see of a job that has begun."""
+
+from __future__ import annotations
+
+import threading
+from unittest.mock import patch
+
+from odoo import SUPERUSER_ID, api
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+from psycopg2.errors import SerializationFailure
+
+from ..queue.pool import Pool
+from ..queue.runner import Runner
+from ..queue.session import DatabaseSession, work_cursor
+from ..queue.sql import attempt, workers
+from ..queue.worker import Worker
+from .common import wait_until
+from .process_case import ProcessCase
+
+_WORKER = "odoo.addons.connector_framework.queue.worker"
+_RUNNER = "odoo.addons.connector_framework.queue.runner"
+
+
+class WorkerCase(ProcessCase):
+    def worker(self) -> Worker:
+        worker = Worker(DatabaseSession(self.dbname))
+        self.addCleanup(worker.close)
+        return worker
+
+
+@tagged("post_install", "-at_install", "concurrency")
+class TestLeftBehind(ProcessCase):
+    """One job leaves nothing behind for the next of its thread."""
+
+    #: What a job does, and the question whose answer it must not change for the next one.
+    ways = (
+        ("SET statement_timeout = '50ms'", "SHOW statement_timeout"),
+        ("SET search_path = pg_catalog, public", "SHOW search_path"),
+        ("SELECT set_config('connector.secret', 'x', false)", "SELECT current_setting('connector.secret', true)"),
+        ("CREATE TEMP TABLE left_behind (id int)", "SELECT count(*) FROM pg_class WHERE relname = 'left_behind'"),
+        (
+            "SELECT pg_advisory_lock(4711)",
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711",
+        ),
+        ("SET ROLE pg_monitor; RESET ROLE; SET LOCAL ROLE pg_monitor; RESET ROLE", "SELECT current_user"),
+        ("SET ROLE {user}", "SELECT current_setting('role')"),
+        ("LISTEN left_behind", "SELECT count(*) FROM pg_listening_channels()"),
+        ("DECLARE left_behind CURSOR WITH HOLD FOR SELECT 1", "SELECT count(*) FROM pg_cursors WHERE is_holdable"),
+    )
+
+    def ask(self, registry, action, question, *, fails):
+        """Run a job that does something, and another one that answers a question; return the answer."""
+        answers = []
+
+        def leave(records):
+            records.env.cr.execute(action)
+            records.env["connector.job"].checkpoint({})
+            if fails:
+                raise ValueError("broken")
+
+        def look(records):
+            records.env.cr.execute(question)
+            answers.append(records.env.cr.fetchone())
+
+        model = registry["queue.probe"]
+        with (
+            patch.object(model, "leave", leave, create=True),
+            patch.object(model, "look", look, create=True),
+            mute_logger(_RUNNER),
+        ):
+            with registry.cursor() as cr:
+                probe = self.env_of(cr)["queue.probe"]
+                if action:
+                    probe.as_job(priority=1).leave()
+                probe.as_job(priority=2).look()
+            with registry.cursor() as cr:
+                self.env_of(cr)["connector.job"].run_pending()
+        return answers
+
+    def env_of(self, cr):
+        return api.Environment(cr, SUPERUSER_ID, {})
+
+    def test_nothing(self):
+        """Settings, temporary tables, session locks, roles, LISTEN and cursors end with the job, done or failed."""
+        with self.environment() as env:
+            registry = env.registry
+        user = self.sql("SELECT current_user")[0][0]
+        for action, question in self.ways:
+            for fails in (False, True):
+                with self.subTest(action=action, fails=fails):
+                    fresh = self.ask(registry, "", question, fails=False)
+                    self.assertTrue(fresh)
+                    after = self.ask(registry, action.replace("{user}", f'"{user}"'), question, fails=fails)
+                    self.assertEqual(after, fresh)
+
+    def test_own_settings_stay(self):
+        """The settings of the work's session are those that it was set up with, whatever ran on it."""
+        with self.environment() as env:
+            registry = env.registry
+        question = "SELECT current_setting('plan_cache_mode'), current_setting('idle_in_transaction_session_timeout')"
+        cr = work_cursor(self.dbname)
+        cr.execute(question)
+        expected = cr.fetchone()
+        cr.close()
+        self.assertEqual(expected, ("force_generic_plan", "0"))
+        self.assertEqual(self.ask(registry, "RESET ALL", question, fails=False), [expected])
+
+
+@tagged("post_install", "-at_install", "concurrency")
+class TestHooks(ProcessCase):
+    def run_with(self, function):
+        """Run a job that calls a function, and a job after it; return the log of the runner."""
+        with self.environment() as env:
+            registry = env.registry
+        with patch.object(registry["queue.probe"], "probe", function, create=True):
+            with self.environment() as env:
+                job = env["queue.probe"].as_job(exclusive_key="one").probe()
+                env["queue.probe"].as_job(after=job).effect("child")
+                env["queue.probe"].as_job(exclusive_key="one", priority=20).effect("next of the key")
+            with self.assertLogs(_RUNNER, "INFO") as logs, self.environment() as env:
+                env["connector.job"].run_pending()
+        return "\n".join(logs.output)
+
+    def test_after_the_commit(self):
+        """A hook that fails after the commit does not call a done job lost, nor run it again: it is a warning."""
+
+        def probe(records):
+            records.effect("job")
+            records.env.cr.postcommit.add(lambda: 1 / 0)
+
+        log = self.run_with(probe)
+        self.assertEqual(self.states(), {"done": 3})
+        self.assertEqual(self.effects(), 3)
+        self.assertIn("is done, but what was to follow its commit failed", log)
+        self.assertNotIn("failed:", log)
+        self.assertEqual(self.sql("SELECT DISTINCT attempt FROM connector_job"), [(1,)])
+
+    def test_again_after_the_commit(self):
+        """Nor does a serialization failure in such a hook run a done job again."""
+
+        def probe(records):
+            def refuse():
+                raise SerializationFailure
+
+            records.effect("job")
+            records.env.cr.postcommit.add(refuse)
+
+        self.run_with(probe)
+        self.assertEqual(self.effects(), 3)
+
+    def test_before_the_commit(self):
+        """A hook that fails before the commit fails the job; nothing of it is committed."""
+
+        def probe(records):
+            records.effect("job")
+            records.env.cr.precommit.add(lambda: 1 / 0)
+
+        self.run_with(probe)
+        self.assertEqual(self.states(), {"failed": 1, "waiting": 1, "done": 1})
+        self.assertEqual(self.sql("SELECT key FROM queue_probe_effect"), [("next of the key",)])
+
+    def test_in_the_rollback(self):
+        """A hook of the rollback that fails changes nothing about how the job ends, nor about the next one."""
+
+        def probe(records):
+            records.env.cr.prerollback.add(lambda: 1 / 0)
+            raise ValueError("broken")
+
+        self.run_with(probe)
+        self.assertEqual(self.states(), {"failed": 1, "waiting": 1, "done": 1})
+        self.assertEqual(self.sql("SELECT exc_type FROM connector_job WHERE state = 'failed'"), [("ValueError",)])
+
+    def test_closes_its_cursor(self):
+        """A job that closes its cursor, or ends its transaction by itself, has an outcome, and the next one runs."""
+        for end, states in (
+            (lambda cr: cr.close(), {"pending": 1, "waiting": 1, "done": 1}),
+            (lambda cr: cr.commit(), {"done": 3}),
+            (lambda cr: cr.rollback(), {"done": 3}),
+        ):
+            self.sql("TRUNCATE connector_job, queue_probe_effect")
+            self.run_with(lambda records, end=end: end(records.env.cr))
+            self.assertEqual(self.states(), states)
+
+
+@tagged("post_install", "-at_install", "concurrency")
+class TestBegun(WorkerCase):
+    """What had not begun when its worker died loses nothing; what had begun loses the attempt."""
+
+    def claim(self, count=1, **options):
+        """Enqueue jobs and claim them with a worker that dies; return it and them."""
+        self.enqueue("effect", [(f"k{i}",) for i in range(count)], **options)
+        worker = Worker(DatabaseSession(self.dbname))
+        return worker, worker.claim(count)
+
+    def die(self, worker):
+        worker._session.execute(workers.unregister_worker(worker.id))
+        worker._session.close()
+
+    def begin(self, worker, job):
+        """Lock the job's row as its work does, and lose the session."""
+        with self.environment() as env:
+            env.cr.execute(attempt.lock(worker.id, [job]))
+            self.assertEqual(len(env.cr.fetchall()), 1)
+            env.cr.rollback()
+
+    def reap(self):
+        with mute_logger(_WORKER):
+            return self.worker().reap(30)
+
+    def test_not_begun(self):
+        """A job that was claimed and not begun is pending again with its attempt, and without a mark."""
+        worker, _jobs = self.claim(3)
+        self.die(worker)
+        self.assertEqual(self.reap(), 3)
+        self.assertEqual(
+            self.sql("SELECT DISTINCT state, attempt, crashes, exc_type FROM connector_job"), [("pending", 0, 0, None)]
+        )
+
+    def test_begun(self):
+        """A job that had begun loses the attempt, and says why."""
+        worker, jobs = self.claim(2)
+        self.begin(worker, jobs[0])
+        self.die(worker)
+        self.assertEqual(self.reap(), 2)
+        self.assertEqual(
+            self.sql("SELECT state, attempt, crashes, exc_message FROM connector_job ORDER BY id"),
+            [("pending", 1, 1, "worker died"), ("pending", 0, 0, None)],
+        )
+
+    def test_last_attempt(self):
+        """The last attempt fails the job if it had begun, and only then."""
+        worker, jobs = self.claim(2, max_attempts=1)
+        self.begin(worker, jobs[0])
+        self.die(worker)
+        self.reap()
+        self.assertEqual(
+            self.sql("SELECT state, attempt, exc_message FROM connector_job ORDER BY id"),
+            [("failed", 1, "worker died"), ("pending", 0, None)],
+        )
+
+    def test_in_a_limited_channel(self):
+        """The same where limits are counted, by the other claim."""
+        self.sql("UPDATE connector_job_channel SET capacity = 5 WHERE name = 'root'")
+        worker, jobs = self.claim(2)
+        self.begin(worker, jobs[0])
+        self.die(worker)
+        self.reap()
+        self.assertEqual(self.sql("SELECT attempt, crashes FROM connector_job ORDER BY id"), [(1, 1), (0, 0)])
+
+    def test_begun_again(self):
+        """A job that is claimed again has not begun, whatever was before."""
+        worker, jobs = self.claim(1)
+        self.begin(worker, jobs[0])
+        self.die(worker)
+        self.reap()
+        again = Worker(DatabaseSession(self.dbname))
+        self.assertEqual([job.crashes for job in again.claim(1)], [1])
+        self.die(again)
+        self.reap()
+        self.assertEqual(self.sql("SELECT attempt, crashes FROM connector_job"), [(1, 1)])
+
+    def test_found_by_an_enqueuer(self):
+        """A job that an enqueuer has found by its key before the claim has not begun by that."""
+        self.enqueue("effect", [("k",)], identity_key="same")
+        self.enqueue("effect", [("k",)], identity_key="same")
+        worker = Worker(DatabaseSession(self.dbname))
+        self.assertEqual(len(worker.claim(1)), 1)
+        self.die(worker)
+        self.reap()
+        self.assertEqual(self.sql("SELECT attempt, crashes FROM connector_job"), [(0, 0)])
+
+    def test_runs_on(self):
+        """A job whose work session lives is not taken from its worker, though that counts as dead."""
+        worker, jobs = self.claim(1)
+        with self.environment() as env:
+            env.cr.execute(attempt.lock(worker.id, jobs))
+            self.die(worker)
+            self.assertEqual(self.reap(), 0)
+            env.cr.rollback()
+        self.assertEqual(self.reap(), 1)
+
+
+@tagged("post_install", "-at_install", "concurrency")
+class TestAbandoned(WorkerCase):
+    def test_abandoned(self):
+        """A job that its own live worker does not run any more is put back; one that it knows to have is not."""
+        self.enqueue("effect", [("lost",), ("known",), ("fresh",)])
+        worker = self.worker()
+        lost, known, fresh = worker.claim(3)
+        with self.environment() as env:
+            env.cr.execute(attempt.lock(worker.id, [lost]))
+            env.cr.rollback()
+        self.sql("UPDATE connector_job SET date_started = now() - interval '1 minute' WHERE id = %s", known.id)
+        with mute_logger(_WORKER):
+            self.assertEqual(worker.rescue_abandoned([known.id]), 0, "what was claimed just now may be on its way")
+            self.sql(
+                "UPDATE connector_job SET date_started = date_started - interval '1 minute' WHERE id = %s", lost.id
+            )
+            self.assertEqual(worker.rescue_abandoned([known.id]), 1)
+        self.assertEqual(
+            self.sql("SELECT state, attempt, crashes FROM connector_job ORDER BY id"),
+            [("pending", 1, 0), ("running", 1, 0), ("running", 1, 0)],
+        )
+        self.assertEqual(fresh.attempt, 1)
+
+    def test_error_of_the_runner(self):
+        """A thread survives an error of the runner itself, and the job is put back by the heartbeat."""
+        self.enqueue("effect", [("a",), ("b",)])
+        worker = self.worker()
+        failing = [True]
+        run = Runner.run
+
+        def broken(runner, *args):
+            if failing.pop() if failing else False:
+                raise MemoryError
+            run(runner, *args)
+
+        pool = Pool(self.dbname, 1, lambda: None)
+        self.addCleanup(pool.close)
+        with (
+            patch.object(Runner, "run", broken),
+            self.assertLogs("odoo.addons.connector_framework.queue.pool", "ERROR"),
+        ):
+            pool.submit(worker, worker.claim(2))
+            wait_until(lambda: self.effects() == 1)
+        wait_until(lambda: not pool.known_ids())
+        self.sql("UPDATE connector_job SET date_started = now() - interval '1 minute' WHERE state = 'running'")
+        with mute_logger(_WORKER):
+            self.assertEqual(worker.rescue_abandoned(pool.known_ids()), 1)
+        self.assertEqual(self.states(), {"done": 1, "pending": 1})
+
+
+@tagged("post_install", "-at_install", "concurrency")
+class TestRequeueTogether(WorkerCase):
+    def test_two_people(self):
+        """Two people who requeue two failed jobs of one key: the second waits, and is run again by Odoo."""
+        first = self.enqueue("effect", [("a",)], identity_key="same")
+        self.sql("UPDATE connector_job SET state = 'failed'")
+        second = self.enqueue("effect", [("a",)], identity_key="same")
+        self.sql("UPDATE connector_job SET state = 'failed'")
+        outcome = []
+        with self.environment() as env, self.environment() as other:
+            other.cr.execute("SELECT 1")
+            env["connector.job"].browse(first).action_requeue()
+
+            def requeue():
+                try:
+                    with mute_logger("odoo.sql_db"):
+                        other["connector.job"].browse(second).action_requeue()
+                except SerializationFailure as error:
+                    other.cr.rollback()
+                    outcome.append(error)
+
+            thread = threading.Thread(target=requeue, daemon=True)
+            thread.start()
+            wait_until(lambda: self.sql("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"))
+            env.cr.commit()
+            thread.join(10)
+        self.assertEqual(len(outcome), 1)
+        with self.environment() as env:
+            env["connector.job"].browse(second).action_requeue()
+        rows = self.sql("SELECT state, result FROM connector_job ORDER BY id")
+        self.assertEqual(rows, [("pending", None), ("cancelled", f"superseded by job {first[0]}")])
+
+    def test_reaped_together(self):
+        """Jobs of one key that a dead worker ran together: one runs again, the others are superseded by it."""
+        worker = Worker(DatabaseSession(self.dbname))
+        ids = []
+        for _ in range(3):
+            ids += self.enqueue("effect", [("a",)], identity_key="same")
+            worker.claim(1)
+        worker._session.execute(workers.unregister_worker(worker.id))
+        worker._session.close()
+        with mute_logger(_WORKER):
+            self.worker().reap(30)
+        rows = self.sql("SELECT state, result FROM connector_job ORDER BY id")
+        superseded = ("cancelled", f"superseded by job {ids[0]}")
+        self.assertEqual(rows, [("pending", None), superseded, superseded])
