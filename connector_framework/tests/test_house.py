@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
+import re
 from pathlib import Path
 
 from odoo import models
 from odoo.tests import BaseCase, TransactionCase, tagged
+
+from ..models.backend import ConnectorBackendMixin
+from ..models.binding import ConnectorBindingMixin
 
 ROOT = Path(__file__).parents[1]
 
@@ -63,8 +68,6 @@ class TestImports(BaseCase):
 
     def test_packages_say_what_they_are(self):
         """Each package opens with a docstring and lists its public names, which exist."""
-        import importlib
-
         for package in ALLOWED:
             with self.subTest(package=package):
                 module = importlib.import_module(f"odoo.addons.connector_framework.{package}")
@@ -72,6 +75,73 @@ class TestImports(BaseCase):
                 self.assertTrue(module.__all__)
                 for name in module.__all__:
                     self.assertTrue(hasattr(module, name), name)
+
+
+@tagged("post_install", "-at_install", "plain")
+class TestHooks(BaseCase):
+    """What a connector overrides or calls is public, whatever its first letter: it stands in a class docstring."""
+
+    def public_classes(self):
+        """Return the classes that a connector subclasses or calls: what the packages export, and the mixins."""
+        for package in ("references", "adapters", "binders", "mappings", "synchronizers"):
+            module = importlib.import_module(f"odoo.addons.connector_framework.{package}")
+            yield from (value for name in module.__all__ if inspect.isclass(value := getattr(module, name)))
+        yield from (ConnectorBackendMixin, ConnectorBindingMixin)
+
+    def names(self):
+        """Return the underscore names of the public classes, and those that their docstrings document."""
+        defined, documented = set(), set()
+        for public in self.public_classes():
+            for cls in public.__mro__:
+                if not cls.__module__.startswith("odoo.addons.connector_framework."):
+                    continue
+                documented.update(re.findall(r"``(_\w+)", cls.__doc__ or ""))
+                members = {*vars(cls), *vars(cls).get("__annotations__", ())}
+                defined.update(name for name in members if re.match(r"_[a-z]", name))
+        return defined - set(dir(models.Model)) - {"_kind", "_usable_as_is", "_mapper_kind"}, documented
+
+    def used(self, path):
+        """Return the underscore names that a file reads, calls or overrides."""
+        text = path.read_text()
+        if path.suffix == ".template":
+            return set(re.findall(r"\b_[a-z]\w*", text))
+        found = set()
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Attribute):
+                found.add(node.attr)
+            elif isinstance(node, ast.ClassDef):
+                for item in node.body:
+                    if isinstance(item, ast.FunctionDef):
+                        found.add(item.name)
+                    elif isinstance(item, ast.Assign | ast.AnnAssign):
+                        targets = item.targets if isinstance(item, ast.Assign) else [item.target]
+                        found.update(target.id for target in targets if isinstance(target, ast.Name))
+        return found
+
+    def test_examples_use_documented_names(self):
+        """The connectors and the scaffold use no underscore name of the framework that is not documented."""
+        defined, documented = self.names()
+        examples = [
+            path
+            for folder, ending in (
+                (ROOT.parent / "connector_magento", "*.py"),
+                (ROOT.parent / "connector_odoo", "*.py"),
+                (ROOT / "data/scaffold", "*.template"),
+            )
+            for path in folder.rglob(ending)
+            if "tests" not in path.parts
+        ]
+        self.assertGreater(len(examples), 10)
+        for path in examples:
+            with self.subTest(path=str(path.relative_to(ROOT.parent))):
+                self.assertFalse(
+                    sorted(self.used(path) & defined - documented), "document these in the class docstring"
+                )
+
+    def test_the_reader_of_names_sees(self):
+        """The reading above finds hooks, or it would prove nothing."""
+        defined, documented = self.names()
+        self.assertLessEqual({"_create", "_after_import", "_secret_fields"}, defined & documented)
 
 
 @tagged("post_install", "-at_install", "transaction")
