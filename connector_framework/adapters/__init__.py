@@ -1,11 +1,12 @@
 """Adapters: one common interface (search, read, write...) over the API of another system.
 
 A connector derives its adapters from :class:`XmlRpcAdapter`, :class:`RestAdapter`, or :class:`Adapter` for anything
-else, and registers them on its reference. What goes wrong outside is raised typed by what to do about it.
+else, and registers them on its reference. A failure is raised typed by what to do about it.
 """
 
 from ..masking import MASK, Masker
 from .adapter import Adapter
+from .connection import Connection
 from .errors import HTTP_ERRORS, TRANSPORT_ERRORS, CircuitOpenError
 from .http_adapter import Answer, HttpAdapter
 from .rest_adapter import RestAdapter
@@ -18,6 +19,7 @@ __all__ = [
     "Adapter",
     "Answer",
     "CircuitOpenError",
+    "Connection",
     "HttpAdapter",
     "Masker",
     "RestAdapter",

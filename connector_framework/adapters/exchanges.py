@@ -1,4 +1,4 @@
-"""What is kept of each call: collected in memory, written when the transaction has ended, whichever way it did."""
+"""Exchanges: the calls of a transaction, collected in memory and written after its end, commit or rollback."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Call", "collect"]
 
 _logger = logging.getLogger(__name__)
 
-#: So many exchanges of one transaction are kept in memory; they are written earlier when there are more.
+#: Exchanges of one transaction that are kept in memory; when there are more they are written before its end.
 MAX_PENDING = 500
 
 _KEY = "connector_framework.exchanges"
@@ -21,12 +21,12 @@ _KEY = "connector_framework.exchanges"
 
 @dataclass
 class Call:
-    """One call while it is made; the adapter fills in what came back."""
+    """One call while it is made, for the adapter to fill in."""
 
-    #: What the other system answered, in its own terms: an HTTP status, ``fault 102``.
+    #: In the terms of the other system: an HTTP status, ``fault 102``.
     status: str = ""
     response: Any = None
-    #: Whether the other system answered in its own protocol: then it is up, whatever the answer is turned into.
+    #: Whether the other system answered in its own protocol: then it is up, whatever exception the answer becomes.
     is_answered: bool = False
 
 
@@ -37,7 +37,7 @@ def collect(env: Any, values: dict[str, Any]) -> None:
     if pending is None:
         pending = cr.postcommit.data[_KEY] = []
         write = partial(_write, env.registry, cr, pending)
-        # Odoo empties the one when it runs the other.
+        # Odoo clears one of them when it runs the other.
         cr.postcommit.add(write)
         cr.postrollback.add(write)
     pending.append(values)
@@ -57,12 +57,12 @@ def _store(registry: Any, pending: list[dict[str, Any]]) -> None:
         with registry.cursor() as cr:
             cr.execute(_insert(rows))
     except Exception:
-        # The work is committed, or was rolled back for a reason of its own: the log of it must not change that.
-        _logger.warning("%s exchanges could not be written", len(rows), exc_info=True)
+        # The work is committed, or was rolled back for a reason of its own: a failure here must not change that.
+        _logger.warning("%s exchanges could not be written and are lost", len(rows), exc_info=True)
 
 
 def _insert(rows: list[dict[str, Any]]) -> SQL:
-    """Write exchanges in one statement; a crash of PostgreSQL may lose them, so nobody waits for the disk."""
+    """Write exchanges in one statement, not flushed to disk: a crash of PostgreSQL may lose them."""
     columns = list(rows[0])
     return SQL(
         "SET LOCAL synchronous_commit = off; INSERT INTO connector_exchange (%s) VALUES %s",

@@ -24,14 +24,29 @@ _NOT_XML_BYTES = bytes(set(range(0x20)) - set(b"\t\r\n"))
 class XmlRpcAdapter(HttpAdapter):
     """An adapter over XML-RPC.
 
-    Values are Python's own: ``nil`` is None, ``base64`` is bytes, ``dateTime.iso8601`` a naive datetime.
+    Values are Python's own: ``nil`` is None, ``base64`` is bytes, ``dateTime.iso8601`` a naive datetime. Any HTTP
+    status but a success is a failure of the way to the API, 404 and 410 too: a missing record is told by a fault.
+
+    Hooks, beside those of :class:`HttpAdapter`:
+
+    =======================================  ==========================================================================
+    ``_call_label(method, params)``          called for each call; returns the method that an exchange and an error
+                                             show; default: ``method``
+    ``_fault_resource(method, params)``      called for a fault; returns the resource that its code belongs to, where
+                                             the same code means different things; default: None
+    ``_fault_error(fault, method, params)``  called for a fault; returns the exception; default: by ``_fault_errors``
+    ``_load(answer, method)``                called with each answer, to extend; returns its result, raises
+                                             ``xmlrpc.client.Fault``
+    =======================================  ==========================================================================
+
+    To call: ``_call(method, *params, path="")``.
     """
 
     #: Fault code, or (resource, fault code) where :meth:`_fault_resource` tells resources apart -> exception type.
     #: What is not in it is a :class:`PermanentError`.
     _fault_errors: ClassVar[Mapping[Any, type[ConnectorError]]] = {}
 
-    #: Methods whose result is a secret itself, a session id: it is shown nowhere.
+    #: Methods whose result is a secret itself, a session id: it is masked everywhere.
     _secret_results: ClassVar[frozenset[str]] = frozenset({"login"})
 
     def _call(self, method: str, *params: Any, path: str = "") -> Any:
@@ -40,14 +55,12 @@ class XmlRpcAdapter(HttpAdapter):
         :param path: below the backend's URL and ``_path``, where the API has several endpoints
         :raises PermanentError: for a fault that ``_fault_errors`` does not name, and for what XML-RPC cannot carry
         """
-        body = self._dump(method, params)
-        url = self._endpoint(path)
+        body, url = self._dump(method, params), self._endpoint(path)
         shown = f"{self._path.rstrip('/')}/{path}" if path else self._path
+        headers = {"Content-Type": "text/xml", "Accept": "text/xml"}
+        is_secret = method in self._secret_results
         with self._outside_call(self._call_label(method, params), shown, params) as call:
-            answer = self._send(
-                "POST", url, call, data=body, headers={"Content-Type": "text/xml", "Accept": "text/xml"}
-            )
-            is_secret = method in self._secret_results
+            answer = self._send("POST", url, call, data=body, headers=headers)
             if is_secret:
                 call.response = MASK
             fault = None
@@ -56,6 +69,7 @@ class XmlRpcAdapter(HttpAdapter):
             except xmlrpc.client.Fault as error:
                 fault = error
             call.is_answered = True
+            # Raised out here: the chained exception would take the fault's text and its secrets into the traceback.
             if fault is not None:
                 call.status = f"fault {fault.faultCode}"
                 raise self._fault_error(fault, method, params)
@@ -66,20 +80,17 @@ class XmlRpcAdapter(HttpAdapter):
             return answer.payload
 
     def _call_label(self, method: str, params: tuple) -> str:
-        """Return what an exchange shows as the method."""
         return method
 
     def _fault_resource(self, method: str, params: tuple) -> str | None:
-        """Return what the code of a fault belongs to, where the same code means different things; None: nothing."""
         return None
 
-    def _fault_error(self, fault: xmlrpc.client.Fault, method: str, args: tuple) -> ConnectorError:
-        """Return the exception for a fault."""
-        resource = self._fault_resource(method, args)
+    def _fault_error(self, fault: xmlrpc.client.Fault, method: str, params: tuple) -> ConnectorError:
+        resource = self._fault_resource(method, params)
         code = fault.faultCode
         error_type = self._fault_errors.get((resource, code)) or self._fault_errors.get(code, PermanentError)
         text = str(fault.faultString)[:DETAIL_LENGTH]
-        return make_error(error_type, self._masked(f"{self._call_label(method, args)}: fault {code}: {text}"))
+        return make_error(error_type, self._masked(f"{self._call_label(method, params)}: fault {code}: {text}"))
 
     def _dump(self, method: str, params: tuple) -> bytes:
         try:
@@ -89,10 +100,6 @@ class XmlRpcAdapter(HttpAdapter):
         return _NOT_XML.sub("", text).encode()
 
     def _load(self, answer: Answer, method: str) -> Any:
-        """Return the result that an answer carries.
-
-        :raises xmlrpc.client.Fault: when it carries a fault
-        """
         what = f"{method} at {answer.url}"
         if not answer.body.strip():
             raise NetworkError(self._masked(f"{what}: the answer is empty"))
@@ -101,17 +108,14 @@ class XmlRpcAdapter(HttpAdapter):
         except xmlrpc.client.Fault:
             raise
         except _DoctypeError:
-            problem: Exception | None = None
+            problem = None
         except (etree.XMLSyntaxError, xmlrpc.client.ResponseError, ValueError, TypeError, IndexError) as error:
-            problem = error
-        if answer.is_html:
-            raise NetworkError(self._masked(f"{what}: a web page came in place of XML"))
-        if problem is None:
+            problem = str(error) or "not an XML-RPC response"
+        if problem is None and not answer.is_html:
             raise PermanentError(
                 self._masked(f"{what}: the answer has a document type, which is not read; check the URL")
             )
-        detail = str(problem)[:DETAIL_LENGTH] or "not an XML-RPC response"
-        raise NetworkError(self._masked(f"{what}: the answer cannot be read, or is truncated: {detail}"))
+        raise self._unreadable(answer, what, problem or "", (b"<?xml", b"<methodresponse"))
 
 
 class _DoctypeError(Exception):
@@ -119,7 +123,7 @@ class _DoctypeError(Exception):
 
 
 class _Target:
-    """Feeds the standard library's unmarshaller with what lxml parses; the first sign of a DTD ends it."""
+    """Feeds lxml's events to the standard library's unmarshaller, and refuses a DTD."""
 
     def __init__(self) -> None:
         self._unmarshaller = xmlrpc.client.Unmarshaller(use_builtin_types=True)

@@ -1,4 +1,4 @@
-"""What all hosts know together about a backend's calls: the token bucket and the circuit breaker."""
+"""The state of each backend's token bucket and circuit breaker, shared by all hosts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from odoo import fields, models
 
 
 class ConnectorAdapterState(models.Model):
-    """One row a backend, written by ``adapters.limits`` alone, in short transactions of their own."""
+    """One row a backend, written by ``adapters.throttle`` alone, in short transactions of their own."""
 
     _name = "connector.adapter.state"
     _description = "State of a Backend's Calls"
@@ -19,8 +19,8 @@ class ConnectorAdapterState(models.Model):
 
     tokens = fields.Float(readonly=True, aggregator=None, help="Calls that could be made at once, at that time.")
     tokens_at = fields.Datetime(readonly=True)
-    slot_at = fields.Datetime(readonly=True, help="The first time that nobody who waits for a call was told yet.")
-    wait_s = fields.Float(readonly=True, aggregator=None, help="What the last caller was told to wait; 0: nothing.")
+    slot_at = fields.Datetime(readonly=True, help="The next time that is free for a call that has to wait.")
+    wait_s = fields.Float(readonly=True, aggregator=None, help="Seconds that the last caller has to wait; 0: none.")
 
     failures = fields.Integer("Failures in a Row", readonly=True, aggregator=None)
     opened_at = fields.Datetime("Nothing Sent Since", readonly=True, help="Set while the circuit is open.")
@@ -31,5 +31,5 @@ class ConnectorAdapterState(models.Model):
     _backend_uniq = models.UniqueIndex("(backend_model, backend_id)")
 
     def init(self):
-        # A hot row each, updated with every call: room for its next version on its page.
+        # Updated with every call: leave room for the next version of the row on its page.
         self.env.cr.execute("ALTER TABLE connector_adapter_state SET (fillfactor = 50)")

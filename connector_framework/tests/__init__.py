@@ -4,7 +4,7 @@ from . import (
     test_adapters_exchanges,
     test_adapters_failures,
     test_adapters_http,
-    test_adapters_limits,
+    test_adapters_throttle,
     test_backend_mixin,
     test_binders_binder,
     test_binding_model,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from odoo.tests import TransactionCase
 
 from ..adapters import RestAdapter, XmlRpcAdapter
+from ..adapters.throttle import Throttle
 from ..references import Reference, WorkSession
 from .misbehaving_server import MisbehavingServer
 
@@ -16,11 +17,10 @@ reference = Reference("adapters test")
 class Settings:
     """The backend of these tests is a partner, which has none of a backend's fields: the work's options stand in."""
 
+    # Smaller amounts, so that the tests are quick; nothing that is on by default is off.
     connect_timeout_s = 0.4
     read_timeout_s = 0.4
-    connect_retries = 0
     max_response_bytes = 1024 * 1024
-    circuit_failures = 0
 
     def _url(self):
         return self.work.options["url"]
@@ -49,6 +49,8 @@ class Rest(Settings, RestAdapter):
 
 class AdapterCase(TransactionCase):
     tls = False
+    #: Whether a failure is forgotten by the circuit breaker, which would refuse the calls after it.
+    forgets_failures = True
 
     def setUp(self):
         super().setUp()
@@ -79,12 +81,14 @@ class AdapterCase(TransactionCase):
         except Exception as error:
             if type(error) is not error_type:
                 raise
+            if self.forgets_failures:
+                Throttle(self.env.registry, self.backend._name, self.backend.id).answered()
             return error
         self.fail(f"{error_type.__name__} not raised")
 
     @property
     def state(self):
-        """What the limits keep of the backend, empty when they keep nothing."""
+        """The row of the throttle for the backend, empty when there is none."""
         self.env.invalidate_all()
         return self.env["connector.adapter.state"].search(
             [("backend_model", "=", self.backend._name), ("backend_id", "=", self.backend.id)]

@@ -183,10 +183,42 @@ class TestAdaptersStatus(AdapterCase):
         }  # fmt: skip
         for status, error_type in expected.items():
             with self.subTest(status=status):
-                self.server.will(answer(status, "it says why"), answer(status, "it says why"))
+                self.server.will(answer(status, '["it says why"]'), answer(status, "it says why"))
                 error = self.assert_fails(error_type, self.rest()._request, "POST", "/things")
-                self.assertIn(f"answered {status}: it says why", str(error))
+                self.assertIn(f'answered {status}: ["it says why"]', str(error))
+                # XML-RPC says by a fault that a record is missing, never by the status.
+                error_type = NetworkError if error_type is ExternalNotFoundError else error_type
                 self.assert_fails(error_type, self.xmlrpc()._call, "things")
+
+    def test_missing_or_outage(self):
+        """In REST a 404 or 410 means a missing record where the API says so itself; else it is an outage."""
+        json = {"Content-Type": "application/json; charset=utf-8"}
+        missing = [
+            answer(404, '{"message": "no such thing"}'),
+            answer(410, "[]"),
+            answer(404, "", headers=json),
+            answer(404, "{}", headers={"Content-Type": "application/problem+json"}),
+        ]
+        outages = [
+            answer(404, HTML),
+            answer(410, HTML, headers=json),
+            answer(404),
+            answer(404, "Not Found", headers={"Content-Type": "text/plain"}),
+            answer(404, '"maintenance"'),
+        ]
+        for behaviours, error_type in ((missing, ExternalNotFoundError), (outages, NetworkError)):
+            for verb in ("GET", "DELETE"):
+                for number, behaviour in enumerate(behaviours):
+                    with self.subTest(error_type=error_type.__name__, number=number, verb=verb):
+                        self.server.will(behaviour)
+                        self.assert_fails(error_type, self.rest()._request, verb, "/things/1")
+
+    def test_missing_of_its_own(self):
+        """A connector says by one method how its API tells that a record is missing."""
+        self.patch(Rest, "_is_api_answer", lambda self, answer: answer.body == b"gone")
+        self.server.will(answer(404, "gone"), answer(404, "{}"))
+        self.assert_fails(ExternalNotFoundError, self.rest()._request, "GET", "/")
+        self.assertIn("outage", str(self.assert_fails(NetworkError, self.rest()._request, "GET", "/")))
 
     def test_table_extended(self):
         """A connector gives a status another type by its class attribute alone."""
@@ -196,10 +228,22 @@ class TestAdaptersStatus(AdapterCase):
 
     def test_retry_after_seconds(self):
         """Retry-After in seconds is the wait, and a wait that was asked for costs no attempt."""
-        self.server.will(answer(429, headers={"Retry-After": "7"}))
-        error = self.assert_fails(RateLimitedError, self.rest()._request, "GET", "/")
-        self.assertEqual(error.retry_after_s, 7)
-        self.assertFalse(error.count_attempt)
+        for verb in ("GET", "HEAD", "PUT", "DELETE", "POST", "PATCH"):
+            with self.subTest(verb=verb):
+                self.server.requests.clear()
+                self.server.will(answer(429, headers={"Retry-After": "7"}))
+                error = self.assert_fails(RateLimitedError, self.rest()._request, verb, "/")
+                self.assertEqual((error.retry_after_s, error.count_attempt), (7, False))
+                self.assertEqual(len(self.server.requests), 1)
+
+    def test_rate_limit_leaves_the_circuit(self):
+        """A system that says how long to wait is up: however often it does, the circuit stays closed."""
+        self.forgets_failures = False
+        for _time in range(Rest.circuit_failures + 1):
+            self.server.will(answer(429, headers={"Retry-After": "1"}))
+            self.assert_fails(RateLimitedError, self.rest()._request, "GET", "/")
+        self.assertFalse(self.state.opened_at)
+        self.assertFalse(self.state.failures)
 
     def test_retry_after_date(self):
         """Retry-After as a date counts from the answer's own date: the two clocks may differ."""
@@ -233,10 +277,13 @@ class TestAdaptersStatus(AdapterCase):
 
     def test_retry_after_outage(self):
         """A 503 that says when it is over is tried again then, and costs an attempt as any outage."""
-        self.server.will(answer(503, headers={"Retry-After": "20"}))
-        error = self.assert_fails(NetworkError, self.rest()._request, "GET", "/")
-        self.assertEqual(error.retry_after_s, 20)
-        self.assertTrue(error.count_attempt)
+        for verb in ("GET", "HEAD", "PUT", "DELETE", "POST"):
+            with self.subTest(verb=verb):
+                self.server.requests.clear()
+                self.server.will(answer(503, headers={"Retry-After": "20"}))
+                error = self.assert_fails(NetworkError, self.rest()._request, verb, "/")
+                self.assertEqual((error.retry_after_s, error.count_attempt), (20, True))
+                self.assertEqual(len(self.server.requests), 1)
 
     def test_redirect_elsewhere(self):
         """A redirect to another host or port is not followed, so credentials do not go there."""
@@ -293,6 +340,22 @@ class TestAdaptersBody(AdapterCase):
                 self.server.will(answer(status, HTML), answer(status, HTML))
                 self.assertIn("web page", str(self.assert_fails(NetworkError, self.xmlrpc()._call, "ping")))
                 self.assertIn("web page", str(self.assert_fails(NetworkError, self.rest()._request, "GET", "/")))
+
+    def test_first_line(self):
+        """Where the answer is something else, the error shows its first line, without tags and secrets."""
+        warning = f"<br />\n<b>Warning</b>: Undefined key {SECRET} in <b>api.php</b>\n"
+        xml = '<?xml version="1.0"?><methodResponse><params/></methodResponse>'
+        for body in (warning + xml, f"\n\nFatal error: {SECRET}\nStack trace:"):
+            with self.subTest(body=body):
+                self.server.will(answer(body=body), answer(body=body))
+                for error in (
+                    self.assert_fails(NetworkError, self.xmlrpc()._call, "ping"),
+                    self.assert_fails(NetworkError, self.rest()._request, "GET", "/"),
+                ):
+                    self.assertRegex(
+                        str(error), r"begins with '(Warning : Undefined key \*\*\* in|Fatal error: \*\*\*')"
+                    )
+                    self.assertNotIn("Stack", str(error))
 
     def test_empty_body(self):
         """An empty body in place of XML or JSON is a network error."""
@@ -527,3 +590,17 @@ class TestAdaptersInterface(BaseCase):
             adapter.read_many([2, 1], ["a"]), {2: {"id": 2, "fields": ["a"]}, 1: {"id": 1, "fields": ["a"]}}
         )
         self.assertEqual(adapter.search_read(), ({1: {"id": 1, "fields": None}, 2: {"id": 2, "fields": None}}, "next"))
+
+    def test_read_many_leaves_out(self):
+        """What does not exist is left out; any other failure is raised."""
+
+        class Things(XmlRpc):
+            def read(self, external_id, fields=None):
+                if external_id in errors:
+                    raise errors[external_id]
+                return {"id": external_id}
+
+        errors = {2: ExternalNotFoundError("gone"), 4: NetworkError("down")}
+        self.assertEqual(Things(None).read_many([3, 2, 1]), {3: {"id": 3}, 1: {"id": 1}})
+        with self.assertRaises(NetworkError):
+            Things(None).read_many([3, 4])

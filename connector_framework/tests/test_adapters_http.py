@@ -21,7 +21,7 @@ class TestAdaptersHttp(AdapterCase):
     def test_server_time_unknown(self):
         """A date that cannot be read is none."""
         adapter = self.rest()
-        adapter.work.shared["adapter.date"] = "yesterday"
+        adapter.connection.server_date = "yesterday"
         self.assertIsNone(adapter.server_time())
 
     def test_several_endpoints(self):

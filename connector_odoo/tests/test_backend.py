@@ -47,7 +47,7 @@ class TestBackend(PeerCase):
             (503, "", NetworkError),
         ):
             with self.subTest(status=status, name=name), self.backend.work_on("odoo.res.partner") as work:
-                work.unit(Adapter)._limits().answered()  # the circuit is closed
+                work.unit(Adapter)._throttle().answered()  # the circuit is closed
                 self.peer.will(answer(status, json.dumps({"name": name, "message": "why"})))
                 with self.assertRaises(expected) as caught:
                     work.unit(Adapter).write("1", {"name": "x"})

@@ -18,7 +18,7 @@ from ....references import ConnectorUnit
 from ....synchronizers import Exporter
 from ..fake_adapter import FakeAdapter
 from ..jobs import JobTrap, drain_jobs
-from ..limits import limits_apart
+from ..throttle import throttle_apart
 from ..wire import FakeWire, HttpWire, Wire
 
 __all__ = ["PARTS", "AcceptanceCase", "needs"]
@@ -170,7 +170,7 @@ class AcceptanceCase(TransactionCase):
         super().setUp()
         self._check_declaration()
         self.registry_enter_test_mode()
-        self.enterContext(limits_apart(self.env.cr.dbname))
+        self.enterContext(throttle_apart(self.env.cr.dbname))
         self.backend = self.make_backend()
         self.wire = self.make_wire()
         self.enterContext(self.wire.open())

@@ -100,7 +100,7 @@ class FailureTests(AcceptanceCase):
         """Check the connection, which closes the circuit; that of a connector without ping closes by itself later."""
         if "connection" in self.not_supported:
             with self.adapter() as adapter:
-                adapter._limits().answered()
+                adapter._throttle().answered()
         else:
             self.backend.action_check_connection()
             self.assertEqual(self.backend.state, "connected", self.backend.last_error)

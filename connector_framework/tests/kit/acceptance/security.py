@@ -15,7 +15,7 @@ from odoo.tests import new_test_user
 from ....adapters import Adapter
 from ....mappings import ImportMapper
 from ....masking import MIN_SECRET_LENGTH, Masker
-from ..limits import read_limits
+from ..throttle import read_throttle
 from ..wire import Failure
 from .case import AcceptanceCase
 
@@ -88,7 +88,7 @@ class SecurityTests(AcceptanceCase):
                 self.notices.append(str(self.backend.action_check_connection()) + (self.backend.last_error or ""))
             self.wire.fail_always(None)
             with self.adapter() as adapter:
-                adapter._limits().answered()
+                adapter._throttle().answered()
         if can_import:
             with patch.object(ImportMapper, "map_record", _broken):
                 job = self.import_job(external_id, force=True)
@@ -115,7 +115,7 @@ class SecurityTests(AcceptanceCase):
         self.env.cr.postcommit.run()
         texts = {
             "messages": "\n".join(self.notices),
-            "connector_adapter_state": read_limits(self.env.cr.dbname, self.backend),
+            "connector_adapter_state": read_throttle(self.env.cr.dbname, self.backend),
         }
         for table in TABLES:
             self.env.cr.execute(f"SELECT coalesce(string_agg(row_to_json(t)::text, E'\\n'), '') FROM {table} t")

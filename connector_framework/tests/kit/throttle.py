@@ -1,4 +1,4 @@
-"""The limits of backends in tests."""
+"""The throttle of backends in tests."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from unittest.mock import patch
 from odoo.sql_db import db_connect
 
 from ...adapters import Adapter
-from ...adapters.limits import Limits
+from ...adapters.throttle import Throttle
 
-__all__ = ["limits_apart", "read_limits"]
+__all__ = ["read_throttle", "throttle_apart"]
 
 
 class _Connections:
@@ -26,19 +26,19 @@ class _Connections:
 
 
 @contextlib.contextmanager
-def limits_apart(dbname: str) -> Iterator[None]:
+def throttle_apart(dbname: str) -> Iterator[None]:
     """Keep token buckets and circuit breakers on connections of their own, as outside of tests; forget them at the end.
 
     In test mode they would be in the test's transaction, and the rollback of a job would undo that a circuit opened.
     """
     connections, keys = _Connections(dbname), set()
 
-    def limits(adapter: Adapter) -> Limits:
+    def throttle(adapter: Adapter) -> Throttle:
         key = (adapter.backend._name, adapter.backend.id)
         keys.add(key)
-        return Limits(connections, *key)
+        return Throttle(connections, *key)
 
-    with patch.object(Adapter, "_limits", limits):
+    with patch.object(Adapter, "_throttle", throttle):
         yield
     if keys:
         with connections.cursor() as cr:
@@ -47,7 +47,7 @@ def limits_apart(dbname: str) -> Iterator[None]:
             )
 
 
-def read_limits(dbname: str, backend: Any) -> str:
+def read_throttle(dbname: str, backend: Any) -> str:
     """Return all that is kept of a backend, as text."""
     with _Connections(dbname).cursor() as cr:
         cr.execute(

@@ -14,15 +14,17 @@ from odoo.tests import BaseCase, tagged
 from odoo.tests.common import get_db_name
 from odoo.tools import mute_logger
 
-from ..adapters import CircuitOpenError
-from ..adapters.limits import Limits
+from ..adapters import CircuitOpenError, XmlRpcAdapter
+from ..adapters.throttle import Throttle
 from ..exceptions import AuthenticationError, ConfigurationError, NetworkError, PermanentError, RateLimitedError
-from .adapters_common import AdapterCase, XmlRpc
+from .adapters_common import AdapterCase, Settings, XmlRpc
 from .misbehaving_server import answer, xmlrpc_fault, xmlrpc_result
 
 
 @tagged("post_install", "-at_install", "transaction")
 class TestAdaptersBucket(AdapterCase):
+    forgets_failures = False
+
     def test_empty(self):
         """An empty bucket raises at once, with the wait, without an attempt lost and without a call."""
         adapter = self.xmlrpc(calls_per_second=2)
@@ -51,18 +53,18 @@ class TestAdaptersBucket(AdapterCase):
 
     def test_line(self):
         """Those who wait get a time each, one after the other, so that they do not come back together."""
-        limits = Limits(self.env.registry, "res.partner", self.backend.id)
-        self.assertEqual(limits.take(10, 1), 0)
-        waits = [limits.take(10, 1) for _caller in range(5)]
+        throttle = Throttle(self.env.registry, "res.partner", self.backend.id)
+        self.assertEqual(throttle.take(10, 1), 0)
+        waits = [throttle.take(10, 1) for _caller in range(5)]
         for before, after in pairwise(waits):
             self.assertAlmostEqual(after - before, 0.1, delta=0.05)
 
     def test_line_is_bounded(self):
         """Nobody is told to wait longer than ten minutes, however long the line is."""
-        limits = Limits(self.env.registry, "res.partner", self.backend.id)
-        limits.take(0.001, 1)
+        throttle = Throttle(self.env.registry, "res.partner", self.backend.id)
+        throttle.take(0.001, 1)
         for _caller in range(3):
-            self.assertLessEqual(limits.take(0.001, 1), 600)
+            self.assertLessEqual(throttle.take(0.001, 1), 600)
 
     def test_burst(self):
         """An adapter whose jobs make more calls at a stretch has a bigger bucket."""
@@ -82,11 +84,11 @@ class TestAdaptersBucket(AdapterCase):
 
     def test_backends_apart(self):
         """Each backend has a bucket of its own."""
-        limits = Limits(self.env.registry, "res.partner", self.backend.id)
-        self.assertEqual(limits.take(1, 1), 0)
-        self.assertGreater(limits.take(1, 1), 0)
-        self.assertEqual(Limits(self.env.registry, "res.partner", self.backend.id + 1).take(1, 1), 0)
-        self.assertEqual(Limits(self.env.registry, "res.users", self.backend.id).take(1, 1), 0)
+        throttle = Throttle(self.env.registry, "res.partner", self.backend.id)
+        self.assertEqual(throttle.take(1, 1), 0)
+        self.assertGreater(throttle.take(1, 1), 0)
+        self.assertEqual(Throttle(self.env.registry, "res.partner", self.backend.id + 1).take(1, 1), 0)
+        self.assertEqual(Throttle(self.env.registry, "res.users", self.backend.id).take(1, 1), 0)
 
 
 class Guarded(XmlRpc):
@@ -95,11 +97,13 @@ class Guarded(XmlRpc):
 
 @tagged("post_install", "-at_install", "transaction")
 class TestAdaptersCircuit(AdapterCase):
+    forgets_failures = False
+
     def setUp(self):
         super().setUp()
         self.adapter = self.xmlrpc(Guarded)
         # That it opened is a warning in the log.
-        self.enterContext(mute_logger("odoo.addons.connector_framework.adapters.adapter"))
+        self.enterContext(mute_logger("odoo.addons.connector_framework.adapters.throttle"))
 
     def fail_times(self, times, status=503):
         for _time in range(times):
@@ -123,7 +127,7 @@ class TestAdaptersCircuit(AdapterCase):
         """After N network errors in a row nothing is sent; jobs are postponed and lose no attempt."""
         self.fail_times(2)
         self.assertFalse(self.state.opened_at)
-        with self.assertLogs("odoo.addons.connector_framework.adapters.adapter", "WARNING"):
+        with self.assertLogs("odoo.addons.connector_framework.adapters.throttle", "WARNING"):
             self.fail_times(1)
         error = self.assert_open()
         self.assertFalse(error.count_attempt)
@@ -132,7 +136,7 @@ class TestAdaptersCircuit(AdapterCase):
 
     def test_in_a_row(self):
         """An answer in between, be it a fault or an error of the call, begins the count anew."""
-        for behaviour in (xmlrpc_result(1), xmlrpc_fault(1, "no"), answer(404)):
+        for behaviour in (xmlrpc_result(1), xmlrpc_fault(1, "no"), answer(400)):
             self.fail_times(2)
             self.server.will(behaviour)
             with suppress(PermanentError):
@@ -177,8 +181,8 @@ class TestAdaptersCircuit(AdapterCase):
         """Only one caller becomes the probe."""
         self.fail_times(3)
         self.pass_time()
-        limits = Limits(self.env.registry, "res.partner", self.backend.id)
-        probes = [limits.circuit(30, None).is_probe for _caller in range(5)]
+        throttle = Throttle(self.env.registry, "res.partner", self.backend.id)
+        probes = [throttle.circuit(30, None).is_probe for _caller in range(5)]
         self.assertEqual(probes, [True, False, False, False, False])
 
     def test_backend_changed(self):
@@ -196,6 +200,27 @@ class TestAdaptersCircuit(AdapterCase):
         self.assert_open()
         self.adapter.ping()
         self.assertIs(self.adapter._call("work"), True)
+
+    def test_ping_of_its_own(self):
+        """It is the same whether a class defines ``_ping()``, ``ping()``, or extends one that does."""
+
+        class Template(Settings, XmlRpcAdapter):
+            circuit_failures = 3
+
+            def _ping(self):
+                return self._call("ping")
+
+        class Extended(Guarded):
+            def ping(self):
+                return super().ping()
+
+        for adapter_class in (Template, Guarded, Extended):
+            with self.subTest(adapter_class=adapter_class.__name__):
+                self.fail_times(3)
+                self.assert_open()
+                self.assertIs(self.xmlrpc(adapter_class).ping(), True)
+                self.assertFalse(self.state.opened_at)
+                self.assertFalse(self.adapter.connection.is_pinging)
 
     def test_no_ping(self):
         """Where the adapter has no ping the first call is the try."""
@@ -217,6 +242,7 @@ class TestAdaptersCircuit(AdapterCase):
 
     def test_switched_off(self):
         """With circuit_failures 0 there is none: no statement, no row."""
+        self.patch(XmlRpc, "circuit_failures", 0)
         adapter = self.xmlrpc(XmlRpc)
         for _time in range(10):
             self.server.will(answer(503))
@@ -252,9 +278,9 @@ def _take_for(dbname, backend_id, rate, seconds, results):
     _inherited.append(odoo.sql_db._Pool)
     odoo.sql_db._Pool = None
     registry = _PlainRegistry(dbname)
-    limits, taken, end = Limits(registry, "connector.test", backend_id), 0, time.monotonic() + seconds
+    throttle, taken, end = Throttle(registry, "connector.test", backend_id), 0, time.monotonic() + seconds
     while time.monotonic() < end:
-        if limits.take(rate, rate) == 0:
+        if throttle.take(rate, rate) == 0:
             taken += 1
         else:
             time.sleep(0.005)
@@ -262,7 +288,7 @@ def _take_for(dbname, backend_id, rate, seconds, results):
 
 
 class _PlainRegistry:
-    """The one method of a registry that the limits use, on a connection of this process."""
+    """The one method of a registry that the throttle uses, on a connection of this process."""
 
     def __init__(self, dbname):
         self._dbname = dbname
@@ -272,7 +298,7 @@ class _PlainRegistry:
 
 
 @tagged("post_install", "-at_install", "concurrency")
-class TestAdaptersLimitsConcurrency(BaseCase):
+class TestAdaptersThrottleConcurrency(BaseCase):
     def setUp(self):
         super().setUp()
         self.registry = Registry(get_db_name())
@@ -303,16 +329,16 @@ class TestAdaptersLimitsConcurrency(BaseCase):
 
     def test_one_probe_of_many(self):
         """Of many callers at the same instant one becomes the probe, and all failures are counted."""
-        limits = Limits(self.registry, "connector.test", BACKEND_ID)
+        throttle = Throttle(self.registry, "connector.test", BACKEND_ID)
         barrier, circuits = threading.Barrier(8), []
 
         def fail():
             barrier.wait()
-            limits.failed("down", 8, 0.01)
+            throttle.failed("down", 8, 0.01)
 
         def look():
             barrier.wait()
-            circuits.append(limits.circuit(60, None))
+            circuits.append(throttle.circuit(60, None))
 
         for target in (fail, look):
             threads = [threading.Thread(target=target) for _n in range(8)]
@@ -326,9 +352,9 @@ class TestAdaptersLimitsConcurrency(BaseCase):
 
     def test_outside_of_the_transaction(self):
         """A token that was taken stays taken when the job rolls back."""
-        limits = Limits(self.registry, "connector.test", BACKEND_ID)
+        throttle = Throttle(self.registry, "connector.test", BACKEND_ID)
         with closing(self.registry.cursor()) as cr:
             api.Environment(cr, api.SUPERUSER_ID, {})["res.partner"].search([], limit=1)
-            self.assertEqual(limits.take(1, 1), 0)
+            self.assertEqual(throttle.take(1, 1), 0)
             cr.rollback()
-        self.assertGreater(limits.take(1, 1), 0)
+        self.assertGreater(throttle.take(1, 1), 0)
