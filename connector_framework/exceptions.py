@@ -52,7 +52,7 @@ class RetryableError(ConnectorError):
     """It may work later: try again.
 
     :param retry_after_s: seconds to wait; None leaves it to the job's retry pattern
-    :param count_attempt: False gives the attempt back, for a wait that is nobody's fault
+    :param count_attempt: False gives the attempt back, for a wait without a failure
     """
 
     user_message = _lt("Nothing to do: the job is tried again by itself.")
@@ -103,7 +103,7 @@ class DependencyMissingError(RetryableError):
 
 
 class PermanentError(ConnectorError):
-    """It will fail again until somebody changes something."""
+    """It fails again until the data or the configuration is changed."""
 
 
 class ConfigurationError(PermanentError):

@@ -21,7 +21,7 @@ MASK = "***"
 #: A shorter secret would mask half of every text; it is still masked where its name gives it away.
 MIN_SECRET_LENGTH = 4
 
-#: So much more than what is shown is masked: a secret that the cut goes through has to be seen as a whole.
+#: Characters beyond the cut that are masked as well: a secret that lies across the cut has to be found.
 MARGIN = 4096
 
 #: A name that contains one of these, in any case, names a secret.

@@ -97,14 +97,12 @@ class CircuitBreaker:
             threshold = 1 if isinstance(failure, AuthenticationError) else self._threshold
             is_open = self._throttle.failed(str(failure)[:REASON_LENGTH], threshold, self._probe_s)
             if is_open and not circuit.is_open:
-                _logger.warning(
-                    "%s: circuit open, nothing is sent any more until it answers again: %s", self._name, failure
-                )
+                _logger.warning("%s: nothing is sent any more until it answers again: %s", self._name, failure)
         elif failure is None or is_answered or _is_answer(failure):
             if circuit.failures or circuit.is_open or circuit.is_probe:
                 self._throttle.answered()
             if circuit.is_open:
-                _logger.info("%s: circuit closed, it answers again", self._name)
+                _logger.info("%s answers again", self._name)
 
 
 def _answers(ping: Callable[[], Any]) -> bool:

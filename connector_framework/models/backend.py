@@ -1,4 +1,4 @@
-"""What every backend is: a configured other system."""
+"""The mixin of backends: a backend is another system, configured."""
 
 from __future__ import annotations
 
@@ -12,27 +12,26 @@ from odoo.tools import frozendict
 
 from ..adapters import Adapter, Masker
 from ..exceptions import ConfigurationError, ConnectorError
+from ..groups import MANAGER_GROUP, SYSTEM_GROUP
 from ..references import WorkSession, get_reference
 from ..settings import read_section
 
 SECRETS_SECTION = "connector_framework.secrets"
-SYSTEM_GROUP = "base.group_system"
-MANAGER_GROUP = "connector_framework.group_connector_manager"
 
 
 class ConnectorBackendMixin(models.AbstractModel):
-    """A configured other system: where it is, with which credentials, and how it is doing.
+    """Another system, configured: address, credentials, state of the connection.
 
-    A connector derives its backend model from this one, names its service, and adds a ``version`` and what else it
-    needs to know. To set in a backend model:
-
-    ====================  ============================================================================================
     ``_service``          the service of the references that resolve this backend's classes; required
     ``_secret_fields``    names of the fields that hold secrets: readable by the system group alone, never copied
     ``_url_fields``       names of the fields that say where the other system is: writable by the system group alone,
                           never copied; default: ``("url",)``
     ====================  ============================================================================================
-    """
+=======
+    A connector derives its backend model from this one, names its service, and adds a ``version`` and its own settings.
+    To set in a backend model:
+
+    ====================  =====================================================================================    """
 
     _name = "connector.backend.mixin"
     _description = "Connector Backend"
@@ -41,8 +40,8 @@ class ConnectorBackendMixin(models.AbstractModel):
     _service = None
     #: Fields that hold secrets: readable by the system group alone, never copied.
     _secret_fields = ()
-    #: Fields that say where the other system is: writable by the system group alone, never copied, since who can change
-    #: them can have the secrets sent to a place of his own.
+    #: Fields with the address of the other system: writable by the system group alone, never copied, since a user who
+    #: can change them can have the secrets sent elsewhere.
     _url_fields = ("url",)
 
     name = fields.Char(required=True)
@@ -100,7 +99,7 @@ class ConnectorBackendMixin(models.AbstractModel):
                 backend.code = backend._free_code()
 
     def _free_code(self):
-        """Return a code made from the name that no other backend of this model has."""
+        """Return a code made from the name that no other backend of the service has."""
         stem = re.sub(r"[^a-z0-9]+", "_", (self.name or "").lower()).strip("_") or self._service
         taken = {
             backend.code
@@ -123,7 +122,7 @@ class ConnectorBackendMixin(models.AbstractModel):
 
     @api.constrains("code")
     def _check_code(self):
-        """What the index of the model cannot see: the service's other backend models."""
+        """Compare with the service's other backend models, which the index of this one does not cover."""
         for model in self._models_of_service()[1:]:
             if model.search_count([("code", "in", self.mapped("code"))], limit=1):
                 raise ValidationError(_code_taken(self.env, None))
@@ -155,7 +154,7 @@ class ConnectorBackendMixin(models.AbstractModel):
         return {"code", *self._url_fields, *self._secret_fields}.intersection(self._fields)
 
     def _brought_defaults(self):
-        """Return the defaults of guarded fields that the user brings along, in the context or as his own defaults."""
+        """Return the defaults of guarded fields that come from the context or from the user's own defaults."""
         guarded = self._guarded_fields()
         own = {name: self._fields[name].default for name in guarded}
         return {
@@ -234,8 +233,24 @@ class ConnectorBackendMixin(models.AbstractModel):
             value = read_section(SECRETS_SECTION).get(".".join(path).lower())
         return backend[field] if value is None else value
 
+    def action_open_exchanges(self):
+        """Open the exchanges with the other system."""
+        return self._open("connector_framework.action_connector_exchange")
+
+    def action_open_streams(self):
+        """Open the streams, to see how far they are and to rewind them."""
+        return self._open("connector_framework.action_connector_stream")
+
+    def _open(self, action):
+        self.ensure_one()
+        self.check_access("read")
+        return {
+            **self.env["ir.actions.act_window"]._for_xml_id(action),
+            "domain": [("backend_model", "=", self._name), ("backend_id", "=", self.id)],
+        }
+
     def action_check_connection(self):
-        """Ask the other system whether it is there and takes the credentials, and show the answer."""
+        """Ping the other system and show whether it answers and takes the credentials."""
         if not self.env.user.has_group(MANAGER_GROUP):
             raise AccessError(self.env._("Only a Connector Manager can check a connection."))
         self.check_access("write")

@@ -1,4 +1,4 @@
-"""What every binding is: the link of one record of Odoo with one record of another system."""
+"""The mixin of bindings: a binding links a record of Odoo with a record of another system."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from odoo.tools import frozendict
 from ..binders import Binder
 from ..events import origin_of
 from ..exceptions import NoUnitError, SkipError
+from ..groups import MANAGER_GROUP
 from ..queue import job_options
 from ..queue.retry import retried_constraints
 from ..synchronizers import BatchImporter, DelayedBatchImporter, Deleter, Exporter, Importer, Outcomes
 from ..synchronizers.agreement import clear_conflict
 from ..synchronizers.keys import batch_key, delete_key, export_key, import_key
-from .backend import MANAGER_GROUP
 
 #: A unique violation of an index with this ending means that another process has bound the same record meanwhile.
 KEY_SUFFIX = "connector_key"

@@ -1,4 +1,4 @@
-"""Exchanges: what was sent to other systems, and what they answered."""
+"""Exchanges: the logged calls to other systems, with their answers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
+from ..groups import MANAGER_GROUP
 from ..queue import current_job
 
-MANAGERS = "connector_framework.group_connector_manager"
-
-#: How many old exchanges one run of the vacuum deletes in one statement.
+#: Old exchanges that one run of the vacuum deletes in one statement.
 VACUUM_ROWS = 10_000
 
 
@@ -30,10 +29,10 @@ class ConnectorExchange(models.Model):
     direction = fields.Selection([("out", "Sent"), ("in", "Received")], readonly=True, required=True, default="out")
     method = fields.Char(readonly=True)
     path = fields.Char(readonly=True)
-    status = fields.Char(readonly=True, help="What the other system answered, in its own terms.")
+    status = fields.Char(readonly=True, help="In the terms of the other system: an HTTP status, a fault code.")
     duration_ms = fields.Integer("Duration (ms)", readonly=True, aggregator="avg")
-    request = fields.Text(readonly=True, groups=MANAGERS)
-    response = fields.Text(readonly=True, groups=MANAGERS)
+    request = fields.Text(readonly=True, groups=MANAGER_GROUP)
+    response = fields.Text(readonly=True, groups=MANAGER_GROUP)
     error = fields.Text(readonly=True)
 
     backend_model = fields.Char(readonly=True)
@@ -43,7 +42,7 @@ class ConnectorExchange(models.Model):
     model_name = fields.Char("Model", readonly=True, help="The model that the call was about.")
     record_id = fields.Many2oneReference(model_field="model_name", readonly=True)
     external_id = fields.Char("External ID", readonly=True)
-    # No foreign keys: an exchange outlives what it is about, and writing it locks nothing of a running job.
+    # No foreign keys: an exchange outlives its job and record, and writing it locks no row of a running job.
     job_id = fields.Integer(readonly=True, aggregator=None)
 
     _date_idx = models.Index("(date)")
@@ -102,12 +101,7 @@ class ConnectorExchange(models.Model):
         if not (record and record.exists()):
             raise UserError(self.env._("The record that this call was about is not there, or not there any more."))
         record.check_access("read")
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": record._name,
-            "res_id": record.id,
-            "view_mode": "form",
-        }
+        return record._get_records_action()
 
     def action_open_job(self):
         """Open the job that made the call."""
@@ -117,4 +111,4 @@ class ConnectorExchange(models.Model):
         if not job:
             raise UserError(self.env._("The job that made this call is not there any more."))
         job.check_access("read")
-        return {"type": "ir.actions.act_window", "res_model": job._name, "res_id": job.id, "view_mode": "form"}
+        return job._get_records_action()

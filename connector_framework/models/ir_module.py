@@ -1,4 +1,4 @@
-"""What goes along when a connector, or the framework itself, is uninstalled."""
+"""The clean-up when a connector, or the framework itself, is uninstalled."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class IrModuleModule(models.Model):
         return self.env["ir.model"].sudo().browse(set(ids) - set(others)).exists().mapped("model")
 
     def _connector_forget(self, names):
-        """Delete what is about models that are going to be gone: nobody could run it, open it or see whose it is.
+        """Delete the jobs, streams and exchanges of models that are going to be removed.
 
         Jobs are cancelled before they are deleted, so that what waits for them is cancelled too and not released.
         """

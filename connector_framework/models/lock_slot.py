@@ -1,4 +1,4 @@
-"""What synchronizers take turns by, see ``Synchronizer._take_turn``."""
+"""The rows that ``Synchronizer._take_turn`` writes, so that a transaction with an older snapshot is run again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from odoo import fields, models
 
 
 class ConnectorLockSlot(models.Model):
-    """A row that each of those writes which must see what the one before has committed. There are few, made on use."""
+    """A row that each holder of a lock writes: PostgreSQL refuses it to a transaction that began before that.
+
+    The lock itself is an advisory lock. There are few rows, made on use; several locks may share one.
+    """
 
     _name = "connector.lock.slot"
     _description = "Turn of Synchronizers"
@@ -19,5 +22,5 @@ class ConnectorLockSlot(models.Model):
     _slot_uniq = models.UniqueIndex("(slot)")
 
     def init(self):
-        # A hot row each: room for its next version on its page.
+        # Updated often: leave room for the next version of the row on its page.
         self.env.cr.execute("ALTER TABLE connector_lock_slot SET (fillfactor = 10)")

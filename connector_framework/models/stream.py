@@ -8,7 +8,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError
 from odoo.fields import Domain
 
-from .backend import MANAGER_GROUP
+from ..groups import MANAGER_GROUP
 
 _logger = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
 
-from odoo.addons.connector_framework.models.backend import MANAGER_GROUP
+from odoo.addons.connector_framework.groups import MANAGER_GROUP
 from odoo.addons.connector_framework.queue import job_options
 
 from ..units.order_export import OrderActions

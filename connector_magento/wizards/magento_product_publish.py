@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 
-from odoo.addons.connector_framework.models.backend import MANAGER_GROUP
+from odoo.addons.connector_framework.groups import MANAGER_GROUP
 
 
 class MagentoProductPublish(models.TransientModel):
