@@ -22,16 +22,16 @@ SECRETS_SECTION = "connector_framework.secrets"
 class ConnectorBackendMixin(models.AbstractModel):
     """Another system, configured: address, credentials, state of the connection.
 
+    A connector derives its backend model from this one, names its service, and adds a ``version`` and its own settings.
+    To set in a backend model:
+
+    ====================  ============================================================================================
     ``_service``          the service of the references that resolve this backend's classes; required
     ``_secret_fields``    names of the fields that hold secrets: readable by the system group alone, never copied
     ``_url_fields``       names of the fields that say where the other system is: writable by the system group alone,
                           never copied; default: ``("url",)``
     ====================  ============================================================================================
-=======
-    A connector derives its backend model from this one, names its service, and adds a ``version`` and its own settings.
-    To set in a backend model:
-
-    ====================  =====================================================================================    """
+    """
 
     _name = "connector.backend.mixin"
     _description = "Connector Backend"

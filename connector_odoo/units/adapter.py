@@ -99,14 +99,14 @@ class OdooAdapter(Adapter):
         return external_id
 
     def write(self, external_id: str, data: Mapping[str, Any]) -> None:
-        self.call("write", [external_id], vals=self._values(data))
+        self.call("write", [external_id], vals=self._api_values(data))
 
     def delete(self, external_id: str) -> None:
         if not self.search([("id", "=", int(external_id))])[0]:
             raise ExternalNotFoundError(f"{self.backend.display_name} has no {self.model._description} {external_id}")
         self.call("unlink", [external_id])
 
-    def _values(self, data: Mapping[str, Any]) -> dict[str, Any]:
+    def _api_values(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Return data as the API takes it: an id in place of each code."""
         values = {}
         for key, value in data.items():
