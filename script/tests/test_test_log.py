@@ -93,9 +93,7 @@ class TestRed(unittest.TestCase):
         log = [*GREEN[:2], record(text, "odoo.tests.suite", "ERROR"), total(0, 1, 2)]
         results = read(log, 1)
         self.assertEqual(results.summary(), "2 passed, 1 failed")
-        self.assertEqual(
-            results.failures[0].name, "connector_framework/tests/test_queue_claim.py:TestOther.setUpClass"
-        )
+        self.assertEqual(results.failures[0].name, "connector_framework/tests/test_queue_claim.py:TestOther.setUpClass")
 
     def test_error_logged_in_a_test(self) -> None:
         """An error that our addon logs fails the test that is running, once."""
