@@ -24,3 +24,13 @@ class Base(models.AbstractModel):
         :raises AttributeError: for a method that the model does not have
         """
         return JobProxy(self, options)
+
+    def _job_channel(self, *args, **kwargs):
+        """Return the channel of a job of these records for which neither the call nor the method names one.
+
+        To be overridden; the jobs that one call stores are all in the channel of the first. The default is ``root``.
+
+        :param args: the arguments of the call, and ``kwargs``
+        :return: the path; None: ``root``
+        """
+        return None

@@ -109,7 +109,7 @@ class _Enqueuer:
                 "company_id": env.company.id,
                 "identity_until_done": options.get("identity_until") == "done" and bool(options.get("identity_key")),
             },
-            "channel": options.get("channel") or DEFAULT_CHANNEL,
+            "channel": options.get("channel") or self._default_channel(calls),
             "eta": eta if isinstance(eta, datetime) else None,
             "eta_s": eta.total_seconds()
             if isinstance(eta, timedelta)
@@ -128,6 +128,12 @@ class _Enqueuer:
             cr.execute(sql.insert_dependencies(new_ids, parent_ids))
         wake.after_commit(cr, sweep=waiting)
         return env["connector.job"].browse(ids)
+
+    def _default_channel(self, calls: list[_Call]) -> str:
+        """Return the channel that the model names for the first call."""
+        for records, args, kwargs in calls:
+            return records._job_channel(*args, **kwargs) or DEFAULT_CHANNEL
+        return DEFAULT_CHANNEL
 
     def _rows(self, method: Callable[..., Any], calls: list[_Call], options: Mapping[str, Any]) -> list[_Row]:
         """Return (call, identity key, exclusive key, description) of each call."""

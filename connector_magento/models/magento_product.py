@@ -75,17 +75,15 @@ class MagentoProductMixin(models.AbstractModel):
         """Import the products again, with their images, in the background."""
         self.check_access("write")
         for product in self.filtered("external_id"):
-            self.browse().as_job(channel="root.magento").import_record(
-                product.backend_id, product.external_id, force=True
-            )
+            self.browse().as_job().import_record(product.backend_id, product.external_id, force=True)
             product._enqueue_image(force=True)
 
     def action_export(self):
         """Send all of the products to the shop again, in the background."""
         self.check_access("write")
-        if self:
-            self.export_hash = False
-            self.as_job(channel="root.magento", split=1).export_record()
+        self.export_hash = False
+        for products in self.grouped("backend_id").values():
+            products.as_job(split=1).export_record()
 
 
 class ProductProduct(models.Model):

@@ -79,7 +79,7 @@ class MagentoSaleOrder(models.Model):
         """Read the orders again, whether they seem to have changed or not."""
         self._check_may_manage()
         for order in self:
-            self.browse().as_job(channel="root.magento").import_record(order.backend_id, order.external_id, force=True)
+            self.browse().as_job().import_record(order.backend_id, order.external_id, force=True)
 
     def action_hold(self):
         self._enqueue_action("hold")
@@ -106,7 +106,6 @@ class MagentoSaleOrder(models.Model):
         self._check_may_manage()
         for order in self:
             order.as_job(
-                channel="root.magento",
                 description=self.env._("%(action)s order %(number)s", action=action, number=order.external_id),
             ).export_action(action)
 

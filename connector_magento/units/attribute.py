@@ -129,7 +129,7 @@ class AttributeImporter(CatalogueImporter):
 
     def _texts(self, record):
         names = {lang: {"name": labels[""]} for lang, labels in record["labels"].items() if "" in labels}
-        return {self.backend._default_lang(): {"name": record["name"]}, **names}
+        return {self.backend.lang_id.code: {"name": record["name"]}, **names}
 
     def _after_import(self, binding):
         for lang, labels in self.external_record["labels"].items():

@@ -22,17 +22,14 @@ class MagentoImporter(Importer):
 
 
 class CatalogueImporter(MagentoImporter):
-    """Writes what the store views have in common in the backend's language; each view's own texts are translations."""
+    """Imports records with texts: the default is in the backend's language, the store views' own are translations."""
 
     #: Language code -> names of the fields for which the views of that language show the default text.
     _fallbacks: dict[str, list[str]]
 
-    def _writing_context(self) -> dict[str, Any]:
-        return {**super()._writing_context(), "lang": self.backend._default_lang()}
-
     def _translations(self, record: Any) -> dict[str, dict[str, Any]]:
         """Return the texts that views have of their own: one that a view merely falls back on is no translation."""
-        default = self.backend._default_lang()
+        default = self.backend.lang_id.code
         texts = self._texts(record)
         common = texts.pop(default, {})
         own = {
@@ -47,7 +44,7 @@ class CatalogueImporter(MagentoImporter):
 
     def _texts(self, record: Any) -> dict[str, dict[str, Any]]:
         """Return the translatable values by language, the default's among them; nothing where there is one alone."""
-        default = self.backend._default_lang()
+        default = self.backend.lang_id.code
         if not record["views"] and default == ODOO_LANG:
             return {}
         sources = {lang: {**record, **texts} for lang, texts in record["views"].items()}
@@ -55,7 +52,7 @@ class CatalogueImporter(MagentoImporter):
 
     def _finish(self, binding: Any) -> None:
         super()._finish(binding)
-        common = binding.with_context(lang=self.backend._default_lang())
+        common = binding.with_env(self.env)
         for lang, names in self._fallbacks.items():
             for name in names:
                 # A translation of before, whose text the view does not have of its own any more.
