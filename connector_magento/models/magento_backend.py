@@ -3,7 +3,7 @@ from odoo.exceptions import UserError
 
 from odoo.addons.connector_framework.exceptions import ConnectorError
 
-from ..units.gone import GoneFinder
+from ..units.catalogue.gone import GoneFinder
 
 #: What the shop is made of: few, small, and what all else refers to.
 METADATA = (

@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 
-from ..units.product_image import ImageImporter
-from ..units.product_stock import StockExporter
+from ..units.catalogue.image import ImageImporter
+from ..units.catalogue.stock import StockExporter
 
 
 class MagentoProductMixin(models.AbstractModel):

@@ -4,7 +4,7 @@ from odoo.exceptions import AccessError
 from odoo.addons.connector_framework.models.backend import MANAGER_GROUP
 from odoo.addons.connector_framework.queue import job_options
 
-from ..units.order_export import OrderActions
+from ..units.order.export import OrderActions
 
 
 def _order_key(orders, *args, **kwargs):

@@ -7,8 +7,8 @@ from typing import Any
 from odoo.addons.connector_framework.exceptions import ExternalNotFoundError
 from odoo.addons.connector_framework.mappings import ImportMapper
 
-from ..references import magento
-from .adapter import MagentoAdapter
+from ...references import magento
+from ..adapter import MagentoAdapter
 
 
 @magento

@@ -12,7 +12,7 @@ from odoo.fields import Command
 
 from odoo.addons.connector_framework.mappings import changed_by, mapping, only_create
 
-from ..references import magento
+from ...references import magento
 from .product import BaseProductImporter, BaseProductImportMapper
 
 

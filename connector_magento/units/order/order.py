@@ -18,9 +18,9 @@ from odoo.addons.connector_framework.mappings import (
 )
 from odoo.addons.connector_framework.synchronizers import digest
 
-from ..references import magento, magento_1_7
-from .adapter import MagentoAdapter
-from .order_lines import order_lines
+from ...references import magento, magento_1_7
+from ..adapter import MagentoAdapter
+from .lines import order_lines
 
 
 @magento

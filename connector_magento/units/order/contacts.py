@@ -7,7 +7,7 @@ from typing import Any
 from odoo.addons.connector_framework.mappings import ImportMapper
 from odoo.addons.connector_framework.references import ConnectorUnit
 
-from ..references import magento
+from ...references import magento
 
 
 @magento

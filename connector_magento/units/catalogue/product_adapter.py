@@ -16,9 +16,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from ..references import magento, magento_1_7
-from .adapter import MagentoAdapter
-from .importer import TEXTS
+from ...references import magento, magento_1_7
+from ..adapter import MagentoAdapter
+from ..importer import TEXTS
 
 PRICES = ("price", "special_price", "special_from_date", "special_to_date")
 #: Types of products that can be a variant.

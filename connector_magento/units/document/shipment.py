@@ -10,8 +10,8 @@ from odoo.addons.connector_framework.exceptions import ConfigurationError, SkipE
 from odoo.addons.connector_framework.mappings import ExportMapper, changed_by, mapping, only_create
 from odoo.addons.connector_framework.synchronizers import Agreement
 
-from ..references import magento
-from .documents import DocumentAdapter, DocumentExporter, item_quantities
+from ...references import magento
+from .document import DocumentAdapter, DocumentExporter, item_quantities
 
 #: The carrier that every shop knows.
 OTHER_CARRIER = "custom"

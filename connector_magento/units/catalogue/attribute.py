@@ -7,9 +7,9 @@ from typing import Any
 from odoo.addons.connector_framework.exceptions import ConfigurationError, ExternalNotFoundError
 from odoo.addons.connector_framework.mappings import ImportMapper, convert, mapping, only_create
 
-from ..references import magento
-from .adapter import MagentoAdapter
-from .importer import CatalogueImporter
+from ...references import magento
+from ..adapter import MagentoAdapter
+from ..importer import CatalogueImporter
 
 
 class ListedAdapter(MagentoAdapter):

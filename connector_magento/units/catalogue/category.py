@@ -8,9 +8,9 @@ from typing import Any
 from odoo.addons.connector_framework.exceptions import SkipError
 from odoo.addons.connector_framework.mappings import ImportMapper, changed_by, convert, mapping
 
-from ..references import magento
-from .adapter import MagentoAdapter
-from .importer import TEXTS, CatalogueImporter
+from ...references import magento
+from ..adapter import MagentoAdapter
+from ..importer import TEXTS, CatalogueImporter
 
 #: Level 0 is the one root of all, level 1 the root category of each shop group: neither is a category of products.
 FIRST_LEVEL = 2

@@ -12,7 +12,7 @@ from odoo.addons.connector_framework.exceptions import ConfigurationError, Exter
 from odoo.addons.connector_framework.mappings import ExportMapper, changed_by, mapping, only_create
 from odoo.addons.connector_framework.synchronizers import Agreement
 
-from ..references import magento
+from ...references import magento
 from .exporter import CatalogueExporter
 
 #: Catalogue and search.

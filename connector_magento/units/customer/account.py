@@ -21,9 +21,9 @@ from odoo.addons.connector_framework.mappings import (
 )
 from odoo.addons.connector_framework.synchronizers import digest
 
-from ..references import magento
-from .adapter import MagentoAdapter
-from .importer import MagentoImporter
+from ...references import magento
+from ..adapter import MagentoAdapter
+from ..importer import MagentoImporter
 
 #: What nobody needs here and nobody may see.
 SECRETS = ("password_hash", "rp_token")

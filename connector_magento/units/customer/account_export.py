@@ -18,7 +18,7 @@ from odoo.addons.connector_framework.mappings import (
 )
 from odoo.addons.connector_framework.synchronizers import Exporter
 
-from ..references import magento
+from ...references import magento
 
 #: The shop's group "General", for those who have none here.
 GENERAL = "1"
