@@ -17,11 +17,10 @@ class MagentoResPartner(models.Model):
 
     _name = "magento.res.partner"
     _description = "Magento Customer"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
     _inherits = {"res.partner": "odoo_id"}
     _external_key = ("website_id", "external_id")
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     odoo_id = fields.Many2one("res.partner", string="Partner", required=True, ondelete="cascade", index=True)
     website_id = fields.Many2one("magento.website", required=True, ondelete="restrict", index=True)
     storeview_id = fields.Many2one(
@@ -61,10 +60,9 @@ class MagentoAddress(models.Model):
 
     _name = "magento.address"
     _description = "Magento Address"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
     _inherits = {"res.partner": "odoo_id"}
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     odoo_id = fields.Many2one("res.partner", string="Contact Here", required=True, ondelete="cascade", index=True)
     magento_partner_id = fields.Many2one("magento.res.partner", required=True, ondelete="cascade", index=True)
     is_default_billing = fields.Boolean()

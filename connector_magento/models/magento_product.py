@@ -9,9 +9,8 @@ class MagentoProductMixin(models.AbstractModel):
 
     _name = "magento.product.mixin"
     _description = "Magento Product Mixin"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     sku = fields.Char(string="SKU", index="btree_not_null", copy=False)
     magento_name = fields.Char(string="Name in Magento")
     magento_type = fields.Char(string="Type in Magento", default="simple")
@@ -146,10 +145,9 @@ class MagentoProductMember(models.Model):
 
     _name = "magento.product.member"
     _description = "Magento Grouped Product Member"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
     _order = "group_id, position, id"
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     group_id = fields.Many2one("magento.product.product", required=True, ondelete="cascade", index=True)
     product_id = fields.Many2one(
         "magento.product.product", string="Member", required=True, ondelete="cascade", index=True

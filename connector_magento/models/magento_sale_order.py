@@ -32,10 +32,9 @@ class MagentoSaleOrder(models.Model):
 
     _name = "magento.sale.order"
     _description = "Magento Order"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
     _inherits = {"sale.order": "odoo_id"}
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     odoo_id = fields.Many2one("sale.order", string="Order", required=True, ondelete="cascade", index=True)
     magento_order_id = fields.Char(string="Magento ID", help="The shop's internal id.")
     storeview_id = fields.Many2one(
@@ -139,10 +138,9 @@ class MagentoSaleOrderLine(models.Model):
 
     _name = "magento.sale.order.line"
     _description = "Magento Order Line"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
     _inherits = {"sale.order.line": "odoo_id"}
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     odoo_id = fields.Many2one("sale.order.line", string="Line", required=True, ondelete="cascade", index=True)
     magento_order_id = fields.Many2one("magento.sale.order", required=True, ondelete="cascade", index=True)
 
