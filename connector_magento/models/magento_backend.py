@@ -3,17 +3,9 @@ from odoo.exceptions import UserError
 
 from odoo.addons.connector_framework.exceptions import ConnectorError
 
+from ..units.batch import METADATA
 from ..units.catalogue.gone import GoneFinder
 
-#: What the shop is made of: few, small, and what all else refers to.
-METADATA = (
-    "magento.website",
-    "magento.store",
-    "magento.storeview",
-    "magento.customer.group",
-    "magento.attribute.set",
-    "magento.tax.class",
-)
 #: What is imported by jobs, and at which priority: what others refer to first.
 RECORDS = {
     "magento.product.category": 10,

@@ -21,8 +21,9 @@ from odoo.addons.connector_framework.mappings import (
 )
 
 from ...references import magento
-from ..importer import TEXTS, CatalogueImporter
+from .adapter import TEXTS
 from .image import main_image
+from .importer import CatalogueImporter
 from .product_adapter import PLAIN_TYPES, PRICES, beginnings
 
 SERVICE_TYPES = ("virtual", "downloadable")
