@@ -44,7 +44,7 @@ _BOMB = (
 
 @dataclass(frozen=True)
 class Answer:
-    """Hold an HTTP answer."""
+    """An HTTP answer."""
 
     status: int = 200
     body: bytes = b""

@@ -36,7 +36,7 @@ class MagentoBackend(models.Model):
 
     shared_partner = fields.Boolean(
         string="One Partner per E-mail",
-        help="Accounts with the same e-mail, on several websites, belong to one partner; he has the name of the first "
+        help="Accounts with the same e-mail, on several websites, belong to one partner, named as the first "
         "one. Else each account is a partner.",
     )
     customers_exported = fields.Boolean(

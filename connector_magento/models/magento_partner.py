@@ -48,7 +48,7 @@ class MagentoResPartner(models.Model):
             account.email = account.email or account.odoo_id.email
 
     def _inverse_email(self):
-        """Give the partner the e-mail of his only account; with several accounts it is his own affair."""
+        """Give the partner the e-mail of its only account; with several accounts leave the partner's e-mail alone."""
         for account in self:
             partner = account.odoo_id
             if partner.email != account.email and (not partner.email or len(partner.magento_bind_ids) == 1):
@@ -56,7 +56,7 @@ class MagentoResPartner(models.Model):
 
 
 class MagentoAddress(models.Model):
-    """An address of a customer's address book: a child contact of his, or the customer himself."""
+    """An address of a customer's address book: a child contact of the customer, or the customer's own partner."""
 
     _name = "magento.address"
     _description = "Magento Address"

@@ -2,7 +2,7 @@ from odoo import fields, models
 
 
 class MagentoOrderComment(models.TransientModel):
-    """What somebody writes on an order in the shop."""
+    """A comment to add to an order in the shop."""
 
     _name = "magento.order.comment"
     _description = "Comment on a Magento Order"

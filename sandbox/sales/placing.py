@@ -28,7 +28,7 @@ _ZERO = "0.0000"
 
 @dataclass(frozen=True)
 class OrderLine:
-    """Hold what is bought: of a configurable product with the `variant`, of a group each member by itself."""
+    """A line of a purchase: of a configurable product with the `variant`, of a group each member by itself."""
 
     product: Product
     qty: int
@@ -39,7 +39,7 @@ class OrderLine:
 
 @dataclass(frozen=True)
 class Buyer:
-    """Hold who buys: an account's id or, without one, a guest; `address` has columns of an address book."""
+    """The customer of a purchase: an account's id or, without one, a guest; `address` has an address book's columns."""
 
     email: str
     firstname: str

@@ -26,7 +26,7 @@ from ..adapter import MagentoAdapter
 from ..importer import MagentoImporter
 from .address import full_name
 
-#: What nobody needs here and nobody may see.
+#: Keys that are dropped: secrets of the account.
 SECRETS = ("password_hash", "rp_token")
 
 
@@ -122,7 +122,7 @@ class PartnerImportMapper(ImportMapper):
     @mapping
     @changed_by("customer.store_id", "website.store_id")
     def language(self, record):
-        """Take the language of the store view; who was entered by the admin, view 0, gets that of his website."""
+        """Take the language of the store view; an account made in the admin (view 0) gets that of its website."""
         views = self.binder_for("magento.storeview")
         view = views.to_internal(str(record["customer"]["store_id"]))
         lang = (view or views.to_internal(str((record["website"] or {}).get("store_id")))).lang_id
@@ -131,7 +131,7 @@ class PartnerImportMapper(ImportMapper):
     @mapping(source="customer")
     @changed_by("group_id")
     def tags(self, record):
-        """Tag the partner with the groups of his accounts, and with none of the shop's other groups."""
+        """Tag the partner with the groups of its accounts, and with none of the shop's other groups."""
         groups = self.env["magento.customer.group"].search([("backend_id", "=", self.backend.id)])
         mine = groups.filtered(lambda group: group.external_id == str(record["group_id"]))
         account = self.options.binding
@@ -174,7 +174,7 @@ class PartnerImporter(MagentoImporter):
         super()._update(binding, values)
 
     def _own(self, values):
-        """Return what an account says of itself: the name and the rest of a partner are those of his first account."""
+        """Return the account's own values: name and the rest of a partner come from the partner's first account."""
         return {
             name: value
             for name, value in values.items()

@@ -91,7 +91,7 @@ class PartnerExportMapper(ExportMapper):
 
 @magento
 class PartnerExporter(Exporter):
-    """Exports an account, and the address of the partner himself; his contacts' addresses stay as they are."""
+    """Exports an account and the partner's own address; addresses of contacts stay as they are."""
 
     _apply_on = "magento.res.partner"
 

@@ -77,7 +77,7 @@ class AddressImportMapper(ImportMapper):
         return {"type": "delivery" if record.get("is_default_shipping") else "other"}
 
     def finalize_child(self, map_record, values):
-        """Leave a partner his name and that he is no contact of his own, where the address is his."""
+        """Keep name and type of the partner where the address is the partner's own."""
         line = self.options.binding
         if line and line.odoo_id == line.magento_partner_id.odoo_id:
             values = {name: value for name, value in values.items() if name not in ("name", "type")}

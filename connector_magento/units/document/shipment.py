@@ -117,7 +117,7 @@ class ShipmentExporter(DocumentExporter):
     # -- tracking ----------------------------------------------------------------------------------------------------
 
     def _update(self, external_id, values):
-        """Bring the tracking numbers of a shipment to what they are here; those that somebody added there stay."""
+        """Bring the tracking numbers of a shipment to those of the delivery; numbers added in the shop stay."""
         wanted, sent = values["tracking"], (self.binding.sent_tracking or "").split(",")
         there = self.adapter.tracks(external_id)
         new = [number for number in wanted if number not in there]

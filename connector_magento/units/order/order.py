@@ -113,7 +113,7 @@ class OrderImportMapper(ImportMapper):
     @mapping
     @changed_by("relation_parent_real_id")
     def replaced(self, record):
-        """Name the order that this one was made from when somebody edited that in the shop."""
+        """Link the order that was edited in the shop, of which this one is the successor."""
         return {"magento_parent_id": self.binder.to_internal(record.get("relation_parent_real_id") or "").id}
 
     @mapping
