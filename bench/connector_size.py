@@ -45,11 +45,11 @@ FEATURES = {
         ("models/magento_backend/*", "models/magento_store*", "models/magento_website/*"),
     ),
     "customer groups, customers, addresses": (
-        ("*partner*", "*customer*", "*address*"),
+        ("*partner*", "*customer*"),
         ("models/partner*",),
     ),
     "catalogue": (
-        ("*product*", "*categor*", "*image*", "*stock*", "*attribute*", "*catalog*", "*price*"),
+        ("*product*", "*categor*", "*attribute*", "units/catalogue/*"),
         ("models/product*",),
     ),
     "orders in: lines, taxes, payment and shipping methods, rules, states": (
@@ -57,10 +57,10 @@ FEATURES = {
             "models/magento_sale_order.py",
             "models/magento_tax.py",
             "models/magento_*_method.py",
-            "units/sale_order.py",
-            "units/order_importer.py",
-            "units/order_contacts.py",
-            "units/order_lines.py",
+            "units/order/contacts.py",
+            "units/order/importer.py",
+            "units/order/lines.py",
+            "units/order/order.py",
         ),
         (
             "models/sale_order/common.py",
@@ -70,11 +70,11 @@ FEATURES = {
         ),
     ),
     "orders out: state, comment": (
-        ("units/order_export.py", "wizards/magento_order_comment.py"),
+        ("units/order/export.py", "wizards/magento_order_comment.py"),
         ("models/sale_order/exporter.py",),
     ),
     "shipments with tracking, invoices": (
-        ("*shipment*", "*invoice*", "units/documents.py"),
+        ("*shipment*", "*invoice*", "units/document/*"),
         ("models/stock_picking/*", "models/account_invoice/*"),
     ),
     "all else": (("*",), ("*",)),

@@ -26,16 +26,14 @@ def wanted(bindings):
 export_on_change(
     PRODUCTS,
     when=lambda products: wanted(products).filtered(lambda product: not product.magento_template_id),
-    channel="root.magento",
 )
 export_on_change(
     PRODUCTS,
     fields=VARIANT_FIELDS,
     when=lambda products: wanted(products).filtered("magento_template_id"),
-    channel="root.magento",
 )
 export_on_change("magento.product.category", when=wanted, channel="root.magento.category")
-export_on_change(TEMPLATES, when=lambda products: wanted(products).filtered("external_id"), channel="root.magento")
+export_on_change(TEMPLATES, when=lambda products: wanted(products).filtered("external_id"))
 
 # The fields are those that the export mapper reads: of the account, and of its partner.
 export_on_change(
@@ -45,7 +43,6 @@ export_on_change(
             account.sync_state != "gone" and (account.backend_id.customers_exported or not account.external_id)
         )
     ),
-    channel="root.magento",
 )
 
 
@@ -68,7 +65,6 @@ def stock_changed(quants, fields):
     )
     for backend, products in bindings.grouped("backend_id").items():
         products.as_job(
-            channel="root.magento",
             split=STOCKS_AT_ONCE,
             identity_key=lambda products: f"magento.stock:{','.join(map(str, sorted(products.ids)))}",
             description=quants.env._(
@@ -98,10 +94,9 @@ def price_rule_changed(items, fields):
     rules = Domain.OR([_products_of(item) for item in items])
     shared = Domain("website_ids", "in", websites.ids) & Domain("external_id", "!=", False)
     for model_name in (PRODUCTS, TEMPLATES):
-        products = wanted(items.env[model_name].sudo().search(shared & rules))
-        if products:
+        found = wanted(items.env[model_name].sudo().search(shared & rules))
+        for products in found.grouped("backend_id").values():
             products.as_job(
-                channel="root.magento",
                 split=1,
                 identity_key=lambda product, fields: f"magento.price:{product._name}:{product.id}",
             ).export_record(fields=["list_price"])
@@ -130,7 +125,6 @@ export_on_change(
     when=lambda orders: orders.filtered(
         lambda order: order.state == "cancel" and order.external_id and order.backend_id.export_cancel
     ),
-    channel="root.magento",
 )
 
 
@@ -172,5 +166,5 @@ def _bind_documents(model, lines_by_record, is_wanted):
     model.create(vals_list)
 
 
-export_on_change("magento.stock.picking", fields=["carrier_tracking_ref"], channel="root.magento")
-export_on_change("magento.account.move", fields=[], channel="root.magento")
+export_on_change("magento.stock.picking", fields=["carrier_tracking_ref"])
+export_on_change("magento.account.move", fields=[])

@@ -3,7 +3,7 @@
 from odoo.addons.connector_framework.events import on_record_change, origin_of
 from odoo.addons.connector_framework.synchronizers import delete_on_unlink, export_on_change
 
-from .models.odoo_backend import CHANNEL, MODELS
+from .models.odoo_backend import MODELS
 
 
 def made_here(bindings):
@@ -14,8 +14,8 @@ def made_here(bindings):
 
 
 for model_name in MODELS:
-    export_on_change(model_name, when=made_here, channel=CHANNEL)
-    delete_on_unlink(model_name, channel=CHANNEL)
+    export_on_change(model_name, when=made_here)
+    delete_on_unlink(model_name)
 
 
 @on_record_change("res.partner", "product.product")

@@ -75,7 +75,7 @@ class Api:
     # Sessions
 
     def _start_session(self) -> str:
-        """Return a session that nobody is logged in to."""
+        """Return a session without a user."""
         return secrets.token_hex(16)
 
     def _login(self, name: str, key: str) -> str:

@@ -18,7 +18,7 @@ Scope = Literal["global", "website", "store"]
 
 @dataclass(frozen=True)
 class Attribute:
-    """Hold one attribute's definition."""
+    """The definition of an attribute."""
 
     attribute_id: int
     code: str
@@ -227,7 +227,7 @@ FRENCH_LABELS: dict[str | int, str] = {"size": "Taille", "color": "Couleur", 7: 
 
 
 class ScopedValues:
-    """Hold the values of one record's attributes: the default's, and each store view's own."""
+    """The values of one record's attributes: the default's, and each store view's own."""
 
     def __init__(self, attributes: dict[str, Attribute]) -> None:
         self._attributes = attributes

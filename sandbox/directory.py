@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Country:
-    """Hold a country by its ISO codes."""
+    """A country by its ISO codes."""
 
     iso2: str
     iso3: str
@@ -16,7 +16,7 @@ class Country:
 
 @dataclass(frozen=True)
 class Region:
-    """Hold a state, a province or a department of a country."""
+    """A state, a province or a department of a country."""
 
     region_id: int
     country: str

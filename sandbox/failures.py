@@ -52,7 +52,7 @@ _NEED_THE_ANSWER = ("timeout", "truncated")
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """Hold how a call is to fail."""
+    """The way in which a call is to fail."""
 
     kind: str
     #: path (`catalog_product.info`), XML-RPC method (`login`) or a pattern of either (`sales_order*`); None: any call
@@ -87,7 +87,7 @@ class _Planned:
 
 
 class FailurePlan:
-    """Hold what is to fail. Planned failures come first, in the order in which they were planned, then the die."""
+    """The failures to come. Planned failures come first, in the order in which they were planned, then the die."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -189,7 +189,7 @@ catalog_product_downloadable_link | product_downloadable_link | Category API
 
 @dataclass(frozen=True)
 class Listed:
-    """Hold a resource as the shop announces it."""
+    """A resource as the shop announces it."""
 
     name: str
     aliases: tuple[str, ...]

@@ -38,21 +38,21 @@ _PROLOGUE = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 @dataclass(frozen=True)
 class AlwaysInt:
-    """Hold a number that goes out as `<int>` from either kind of shop."""
+    """A number that goes out as `<int>` from either kind of shop."""
 
     value: int
 
 
 @dataclass(frozen=True)
 class Struct:
-    """Hold the members of a struct that arrived where the shop asks for an array."""
+    """The members of a struct that arrived where the shop asks for an array."""
 
     members: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class MethodCall:
-    """Hold a request: the method's name and its parameters."""
+    """A request: the method's name and its parameters."""
 
     method: str
     params: list[Any]

@@ -26,7 +26,7 @@ _SECRETS = ("password", "password_hash", "rp_token", "content")
 
 
 class Request(NamedTuple):
-    """Hold a request as the log keeps it: `("call", "catalog_product.info", [4])`."""
+    """A request as the log keeps it: `("call", "catalog_product.info", [4])`."""
 
     method: str
     #: the resource's method, empty where none is called

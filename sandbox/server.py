@@ -13,16 +13,15 @@ import threading
 import zlib
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from .api import canonical
-from .failures import Failure
+from .api import Api, canonical
+from .failures import Failure, FailurePlan
 from .faults import FaultError, PhpDiedError, ServicePageError, api_fault
-from .protocol import MethodCall, decode, encode, encode_fault
-
-if TYPE_CHECKING:
-    from .sandbox import Sandbox
+from .protocol import MethodCall, ScalarTypes, decode, encode, encode_fault
+from .sessions import Sessions
+from .shop import Shop
 
 _logger = logging.getLogger(__name__)
 
@@ -44,7 +43,7 @@ _BOMB = (
 
 @dataclass(frozen=True)
 class Answer:
-    """Hold an HTTP answer."""
+    """An HTTP answer."""
 
     status: int = 200
     body: bytes = b""
@@ -66,6 +65,23 @@ def names_of(call: MethodCall) -> list[str]:
         paths = [part[0] for part in call.params[1] if isinstance(part, list) and part]
     sent = [path for path in paths if isinstance(path, str)]
     return [call.method, *sent, *(canonical(path) for path in sent)]
+
+
+class Served(Protocol):
+    """What the server answers from: a running shop, its failures and its controls."""
+
+    base_url: str
+    store: Shop
+    api: Api
+    sessions: Sessions
+    failures: FailurePlan
+    scalar_types: ScalarTypes
+    stopping: threading.Event
+
+    def log_request(self, call: MethodCall | None) -> None: ...
+    def log_download(self, path: str) -> None: ...
+    def control(self, command: dict[str, Any]) -> dict[str, Any]: ...
+    def summary(self) -> dict[str, Any]: ...
 
 
 class TooLargeError(Exception):
@@ -326,7 +342,7 @@ class Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], sandbox: Sandbox) -> None:
+    def __init__(self, address: tuple[str, int], sandbox: Served) -> None:
         self.sandbox = sandbox
         self._connections: set[socket.socket] = set()
         self._connections_lock = threading.Lock()

@@ -16,7 +16,7 @@ DEFAULT_LIFE_S = 3600.0
 
 @dataclass(frozen=True)
 class User:
-    """Hold an API user; one that is not `full` reads the catalogue and nothing else."""
+    """An API user; one that is not `full` reads the catalogue and nothing else."""
 
     name: str
     key: str
@@ -34,7 +34,7 @@ class _Session:
 
 
 class Sessions:
-    """Hold the sessions of a shop. Logging in again leaves a user's older sessions alive."""
+    """The sessions of a shop. Logging in again leaves a user's older sessions alive."""
 
     def __init__(
         self,

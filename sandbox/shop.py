@@ -1,4 +1,4 @@
-"""Hold one shop in memory: websites and views, catalogue, customers and sales.
+"""One shop in memory: websites and views, catalogue, customers and sales.
 
 Rows of flat tables (addresses, orders and what belongs to them) are dicts with the columns of `columns`; what has
 values per store view is an object with `ScopedValues`. All dates are naive UTC, `YYYY-MM-DD HH:MM:SS`.
@@ -41,7 +41,7 @@ PRODUCT_TYPES = {
 
 @dataclass(frozen=True)
 class Website:
-    """Hold a website: where customers and prices live."""
+    """A website: where customers and prices live."""
 
     website_id: int
     code: str
@@ -55,7 +55,7 @@ class Website:
 
 @dataclass(frozen=True)
 class Store:
-    """Hold a store view: a language of a website."""
+    """A store view: a language of a website."""
 
     store_id: int
     code: str
@@ -66,7 +66,7 @@ class Store:
 
 @dataclass
 class Category:
-    """Hold a category; `products` maps product ids to positions."""
+    """A category; `products` maps product ids to positions."""
 
     category_id: int
     parent_id: int
@@ -79,7 +79,7 @@ class Category:
 
 @dataclass
 class StockItem:
-    """Hold the stock of a product."""
+    """The stock of a product."""
 
     qty: str = "0.0000"
     is_in_stock: int = 0
@@ -89,7 +89,7 @@ class StockItem:
 
 @dataclass
 class Product:
-    """Hold a product; `links` maps a link type to linked product ids with position and quantity."""
+    """A product; `links` maps a link type to linked product ids with position and quantity."""
 
     product_id: int
     sku: str
@@ -109,7 +109,7 @@ class Product:
 
 @dataclass
 class Customer:
-    """Hold a customer's account."""
+    """A customer's account."""
 
     customer_id: int
     created_at: str
@@ -133,9 +133,9 @@ def url_key(name: str) -> str:
 
 
 class Shop:
-    """Hold all the data of one shop, and give out ids, increment ids and the time.
+    """All data of one shop; gives out ids, increment ids and the time.
 
-    :ivar lock: held for the length of each call; whoever reads or changes the shop from another thread takes it too.
+    :ivar lock: held for the length of each call; code that reads or changes the shop from another thread takes it too.
     """
 
     def __init__(self, clock: Clock = utc_now, utc_offset_minutes: int = 0) -> None:

@@ -13,10 +13,10 @@ def addons() -> list[str]:
     return sorted(manifest.parent.name for manifest in ROOT.glob("*/__manifest__.py"))
 
 
-def dependencies() -> list[str]:
-    """Return the modules that the addons need and that are not in the repository, sorted."""
+def dependencies(names: list[str]) -> list[str]:
+    """Return the modules that these addons need and that are not in the repository, sorted."""
     needed: set[str] = set()
-    for name in addons():
+    for name in names:
         manifest = ast.literal_eval((ROOT / name / "__manifest__.py").read_text())
         needed.update(manifest.get("depends", []))
     return sorted(needed - set(addons())) or ["base"]

@@ -17,6 +17,8 @@ from ..references import WorkSession, get_reference
 from ..settings import read_section
 
 SECRETS_SECTION = "connector_framework.secrets"
+#: Characters of a backend's code in the path of its channel.
+MAX_CHANNEL_WORD = 60
 
 
 class ConnectorBackendMixin(models.AbstractModel):
@@ -55,6 +57,27 @@ class ConnectorBackendMixin(models.AbstractModel):
         help="Short and unique; part of the names of environment variables that bring secrets.",
     )
     company_id = fields.Many2one("res.company", default=lambda self: self.env.company, index="btree_not_null")
+    lang_id = fields.Many2one(
+        "res.lang",
+        string="Language",
+        compute="_compute_lang_id",
+        store=True,
+        readonly=False,
+        required=True,
+        precompute=True,
+        ondelete="restrict",
+        help="The language in which imports write and exports read, whoever runs them. By default the company's.",
+    )
+    channel_id = fields.Many2one(
+        "connector.job.channel",
+        compute="_compute_channel_id",
+        store=True,
+        readonly=False,
+        copy=False,
+        ondelete="set null",
+        index="btree_not_null",
+        help="The channel of the jobs of this backend and of its bindings that name no other one. Empty: root.",
+    )
     active = fields.Boolean(default=True)
     state = fields.Selection(
         [("draft", "Not Checked"), ("connected", "Connected"), ("error", "Error")],
@@ -97,6 +120,27 @@ class ConnectorBackendMixin(models.AbstractModel):
         for backend in self:
             if not backend.code:
                 backend.code = backend._free_code()
+
+    @api.depends("company_id")
+    def _compute_lang_id(self):
+        languages = self.env["res.lang"]
+        for backend in self:
+            company = backend.company_id or self.env.company
+            lang = backend.lang_id or languages._lang_get(company.sudo().partner_id.lang)
+            backend.lang_id = lang or languages._lang_get("en_US") or languages.search([], limit=1)
+
+    @api.depends("code")
+    def _compute_channel_id(self):
+        """Give a backend that has no channel the one of its code, made where it is not there yet."""
+        channels = self.env["connector.job.channel"].sudo()
+        for backend in self:
+            channel = backend.channel_id
+            # A form that is filled in has no id, and makes nothing.
+            if not channel and backend.id:
+                path = f"root.{self._service}.{re.sub(r'[^A-Za-z0-9_-]+', '_', backend.code)[:MAX_CHANNEL_WORD]}"
+                channels._ensure(path)
+                channel = channels.search([("name", "=", path)])
+            backend.channel_id = channel
 
     def _free_code(self):
         """Return a code made from the name that no other backend of the service has."""
@@ -192,7 +236,7 @@ class ConnectorBackendMixin(models.AbstractModel):
     @api.private
     @contextmanager
     def work_on(self, model_name, **options):
-        """Open a work session on a model, in the company of the backend.
+        """Open a work session on a model, in the company and the language of the backend.
 
         The adapters are closed at its end, whatever happens::
 
@@ -204,11 +248,14 @@ class ConnectorBackendMixin(models.AbstractModel):
         self.ensure_one()
         is_elsewhere = self.company_id and self.company_id != self.env.company
         backend = self.with_company(self.company_id) if is_elsewhere else self
-        work = WorkSession(backend, model_name, **options)
+        work = WorkSession(backend.with_context(lang=self.lang_id.code), model_name, **options)
         try:
             yield work
         finally:
             work.close()
+
+    def _job_channel(self, *args, **kwargs):
+        return self[:1].sudo().channel_id.name
 
     @api.private
     def get_secret(self, field):

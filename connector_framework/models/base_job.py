@@ -25,6 +25,12 @@ class Base(models.AbstractModel):
         """
         return JobProxy(self, options)
 
-    def _job_channel(self):
-        """Return the channel of jobs that name none, a dotted path; None: ``root``. To be overridden."""
+    def _job_channel(self, *args, **kwargs):
+        """Return the channel of a job of these records for which neither the call nor the method names one.
+
+        To be overridden; the jobs that one call stores are all in the channel of the first. The default is ``root``.
+
+        :param args: the arguments of the call, and ``kwargs``
+        :return: the path; None: ``root``
+        """
         return None

@@ -255,7 +255,15 @@ class ConnectorBindingMixin(models.AbstractModel):
             raise AccessError(self.env._("Only a Connector Manager can decide conflicts."))
         self.check_access("write")
 
-    # -- what jobs call ------------------------------------------------------------------------------------------------
+    # -- jobs ----------------------------------------------------------------------------------------------------------
+
+    def _job_channel(self, *args, **kwargs):
+        """Return the channel of the backend: that of the bindings, or the one among the arguments."""
+        backend_model = self.env[self._fields["backend_id"].comodel_name]
+        backend = self[:1].sudo().backend_id or next(
+            (one for one in (*args, *kwargs.values()) if isinstance(one, type(backend_model))), backend_model
+        )
+        return backend._job_channel()
 
     @api.model
     @api.private
@@ -329,7 +337,7 @@ class ConnectorBindingMixin(models.AbstractModel):
         outcomes = Outcomes()
         for backend, bindings in self.grouped("backend_id").items():
             with backend.work_on(self._name) as work:
-                exporter = work.unit(Exporter)
+                exporter, bindings = work.unit(Exporter), bindings.with_env(work.env)
                 if len(self) == 1:
                     return exporter.run(bindings, fields=fields)
                 outcomes += exporter.run_many(bindings, fields=fields)

@@ -106,9 +106,12 @@ class Enqueuer:
         """Return the options of the call and of the method."""
         return merged_options(type(self.records), method_name, self.given)
 
-    def channel(self, options: JobOptions) -> str:
-        """Return the channel of the call, of the method, or of the records."""
-        return channel_path(options.channel or self.records._job_channel() or DEFAULT_CHANNEL)
+    def channel(self, options: JobOptions, calls: Sequence[_Call]) -> str:
+        """Return the channel of the call, of the method, or of the records of the first call."""
+        channel = options.channel
+        for records, args, kwargs in calls[:1] if not channel else ():
+            channel = records._job_channel(*args, **kwargs)
+        return channel_path(channel or DEFAULT_CHANNEL)
 
     def rows(self, method_name: str, calls: list[_Call], options: JobOptions) -> list[JobRow]:
         """Return the row of each job: call, keys, description."""
@@ -150,7 +153,7 @@ class Enqueuer:
             company_id=env.company.id,
             identity_until_done=options.identity_until == "done" and bool(options.identity_key),
             state="waiting" if waiting else "pending",
-            channel=self.channel(options),
+            channel=self.channel(options, calls),
             eta=eta if isinstance(eta, datetime) else None,
             eta_s=None if isinstance(eta, datetime) else eta,
             max_attempts=options.max_attempts,

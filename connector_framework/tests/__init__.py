@@ -65,6 +65,7 @@ from . import (
     test_synchronizers_export_chunk,
     test_synchronizers_exporter,
     test_synchronizers_importer,
+    test_synchronizers_language,
     test_synchronizers_process,
     test_text,
     test_timeline,

@@ -226,6 +226,69 @@ class TestBackendWork(BackendCase):
         with self.backend.work_on("test.partner") as work:
             self.assertEqual(work.env.company, self.env.company)
 
+    def test_language(self):
+        """A session has the language of its backend, which is the company's by default, whoever opens it."""
+        french = self.env["res.lang"]._activate_lang("fr_FR")
+        self.assertEqual(self.backend.lang_id.code, self.env.company.partner_id.lang)
+        company = self.env["res.company"].create({"name": "Other"})
+        company.partner_id.lang = "fr_FR"
+        self.assertEqual(self.backend.create({"name": "Paris", "company_id": company.id}).lang_id, french)
+        for lang in (None, "en_US", "fr_FR"):
+            with self.backend.with_context(lang=lang).work_on("test.partner") as work:
+                self.assertEqual((work.env.lang, work.backend.env.lang, work.model.env.lang), ("en_US",) * 3)
+        self.backend.lang_id = french
+        with self.backend.work_on("test.partner") as work:
+            self.assertEqual(work.env.lang, "fr_FR")
+            with work.origin():
+                self.assertEqual(work.env.lang, "fr_FR")
+
+
+@tagged("post_install", "-at_install", "transaction")
+class TestBackendChannel(BackendCase):
+    def test_made_from_the_code(self):
+        """A backend has a channel of its own, below that of its service; another code later does not move it."""
+        self.assertEqual(self.backend.channel_id.name, "root.example.my_shop")
+        self.assertEqual(
+            self.backend.create({"name": "x", "code": "Märkte 1.7"}).channel_id.name, "root.example.M_rkte_1_7"
+        )
+        self.assertEqual(self.backend.create({"name": "x" * 300}).channel_id.name, f"root.example.{'x' * 60}")
+        self.assertEqual(self.backend.copy().channel_id.name, "root.example.my_shop_2")
+        self.backend.code = "moved"
+        self.assertEqual(self.backend.channel_id.name, "root.example.my_shop")
+
+    def test_not_made_by_a_form(self):
+        """Filling in a form makes no channels."""
+        before = self.env["connector.job.channel"].search_count([])
+        self.assertFalse(self.backend.new({"name": "Draft", "code": "draft"}).channel_id)
+        self.assertEqual(self.env["connector.job.channel"].search_count([]), before)
+
+    def test_jobs(self):
+        """Jobs of a backend and of its bindings are in its channel, those of another model in root."""
+        binding = self.env["test.partner"].create({"backend_id": self.backend.id, "name": "x"})
+        other = self.backend.create({"name": "Other"})
+        self.backend.channel_id = self.env["connector.job.channel"].create({"name": "root.chosen"})
+        partners = self.env["test.partner"].with_user(self.user)
+        jobs = {
+            "root.chosen": [
+                self.backend.as_job().read(),
+                binding.as_job().export_record(),
+                binding.with_user(self.user).as_job(split=1).export_record(),
+                partners.as_job().import_record(self.backend, "1"),
+                partners.as_job().import_record(external_id="1", backend=self.backend),
+                *partners.as_job().map("import_record", [(self.backend, "1"), (self.backend, "2")]),
+            ],
+            "root.example.other": [partners.as_job().import_record(other, "1")],
+            "root.named": [binding.as_job(channel="root.named").export_record()],
+            "root": [self.env.company.as_job().read(), partners.as_job().read()],
+        }
+        found = {channel: {job.sudo().channel for job in jobs} for channel, jobs in jobs.items()}
+        self.assertEqual(found, {channel: {channel} for channel in jobs})
+
+    def test_without_a_channel(self):
+        """The jobs of a backend whose channel a person took away are in root."""
+        self.backend.channel_id = False
+        self.assertEqual(self.backend.as_job().read().channel, "root")
+
 
 @tagged("post_install", "-at_install", "transaction")
 class TestBackendCheck(BackendCase):

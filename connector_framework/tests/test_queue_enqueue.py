@@ -129,7 +129,7 @@ class TestEnqueue(TransactionCase):
 
     def test_channel_of_the_records(self):
         """Records may name the channel of their jobs; the call and the method win."""
-        with patch.object(self.registry["res.partner"], "_job_channel", lambda self: "root.partners"):
+        with patch.object(self.registry["res.partner"], "_job_channel", lambda self, *args, **kwargs: "root.partners"):
             self.assertEqual(self.partner.as_job().write({}).channel, "root.partners")
             self.assertEqual(self.partner.as_job(channel="root.mine").write({}).channel, "root.mine")
 

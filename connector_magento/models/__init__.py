@@ -1,3 +1,7 @@
+# The model that the bindings inherit has to be there before them.
+from . import magento_binding
+
+# isort: split
 from . import (
     magento_attribute,
     magento_backend,

@@ -6,10 +6,9 @@ class MagentoAttributeSet(models.Model):
 
     _name = "magento.attribute.set"
     _description = "Magento Attribute Set"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
     _order = "backend_id, external_id"
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     name = fields.Char(required=True)
 
 
@@ -18,10 +17,9 @@ class MagentoTaxClass(models.Model):
 
     _name = "magento.tax.class"
     _description = "Magento Product Tax Class"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
     _order = "backend_id, external_id"
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     name = fields.Char(required=True)
     tax_ids = fields.Many2many(
         "account.tax",
@@ -44,10 +42,9 @@ class MagentoAttribute(models.Model):
 
     _name = "magento.attribute"
     _description = "Magento Attribute"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
     _inherits = {"product.attribute": "odoo_id"}
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     odoo_id = fields.Many2one(
         "product.attribute", string="Attribute Here", required=True, ondelete="cascade", index=True
     )
@@ -57,10 +54,9 @@ class MagentoAttribute(models.Model):
 class MagentoAttributeOption(models.Model):
     _name = "magento.attribute.option"
     _description = "Magento Attribute Option"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
     _inherits = {"product.attribute.value": "odoo_id"}
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     odoo_id = fields.Many2one(
         "product.attribute.value", string="Value Here", required=True, ondelete="cascade", index=True
     )

@@ -3,17 +3,9 @@ from odoo.exceptions import UserError
 
 from odoo.addons.connector_framework.exceptions import ConnectorError
 
-from ..units.gone import GoneFinder
+from ..units.batch import METADATA
+from ..units.catalogue.gone import GoneFinder
 
-#: What the shop is made of: few, small, and what all else refers to.
-METADATA = (
-    "magento.website",
-    "magento.store",
-    "magento.storeview",
-    "magento.customer.group",
-    "magento.attribute.set",
-    "magento.tax.class",
-)
 #: What is imported by jobs, and at which priority: what others refer to first.
 RECORDS = {
     "magento.product.category": 10,
@@ -44,7 +36,7 @@ class MagentoBackend(models.Model):
 
     shared_partner = fields.Boolean(
         string="One Partner per E-mail",
-        help="Accounts with the same e-mail, on several websites, belong to one partner; he has the name of the first "
+        help="Accounts with the same e-mail, on several websites, belong to one partner, named as the first "
         "one. Else each account is a partner.",
     )
     customers_exported = fields.Boolean(
@@ -92,11 +84,7 @@ class MagentoBackend(models.Model):
     unknown_product_id = fields.Many2one(
         "product.product", help="For lines of orders whose product the shop has deleted."
     )
-    lang_id = fields.Many2one(
-        "res.lang",
-        string="Default Language",
-        help="Of the texts that the store views have in common. Empty: the one of the company.",
-    )
+    lang_id = fields.Many2one(string="Default Language", help="Of the texts that the store views have in common.")
     variant_rule = fields.Selection(
         [("sku", "Their SKU begins with that of the configurable product"), ("none", "Not: all are products alone")],
         string="Variants are known by",
@@ -123,14 +111,9 @@ class MagentoBackend(models.Model):
     shipping_method_ids = fields.One2many("magento.shipping.method", "backend_id", string="Shipping Methods")
     tax_ids = fields.One2many("magento.tax", "backend_id", string="Taxes")
 
-    def _default_lang(self):
-        """Return the code of the language of what the store views have in common."""
-        self.ensure_one()
-        return self.lang_id.code or self.company_id.partner_id.lang or "en_US"
-
     def _views_by_lang(self):
         """Return the store views by language code, those in the default language left out."""
-        views = self.storeview_ids.filtered(lambda view: view.lang_id and view.lang_id.code != self._default_lang())
+        views = self.storeview_ids.filtered(lambda view: view.lang_id and view.lang_id != self.lang_id)
         return {lang.code: of_lang for lang, of_lang in views.grouped("lang_id").items()}
 
     def _default_product(self, kind):
@@ -174,9 +157,7 @@ class MagentoBackend(models.Model):
         self._check_may_import()
         for backend in self:
             for model_name in CATALOGUE:
-                backend.as_job(
-                    channel="root.magento", identity_key=f"magento.mark_gone:{backend.id}:{model_name}"
-                )._mark_gone(model_name)
+                backend.as_job(identity_key=f"magento.mark_gone:{backend.id}:{model_name}")._mark_gone(model_name)
         return True
 
     def _mark_gone(self, model_name):
@@ -197,7 +178,6 @@ class MagentoBackend(models.Model):
             for model_name in model_names:
                 backend.env[model_name].as_job(
                     priority={**RECORDS, **ADDRESSES}[model_name],
-                    channel="root.magento",
                     identity_key=f"magento.import_batch:{backend.id}:{model_name}",
                     description=self.env._(
                         "Import %(records)s of %(backend)s",

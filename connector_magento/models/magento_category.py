@@ -12,10 +12,9 @@ class ProductCategory(models.Model):
 class MagentoProductCategory(models.Model):
     _name = "magento.product.category"
     _description = "Magento Product Category"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
     _inherits = {"product.category": "odoo_id"}
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     odoo_id = fields.Many2one("product.category", string="Category", required=True, ondelete="cascade", index=True)
     magento_parent_id = fields.Many2one("magento.product.category", ondelete="cascade", index="btree_not_null")
     magento_child_ids = fields.One2many("magento.product.category", "magento_parent_id", string="Subcategories")

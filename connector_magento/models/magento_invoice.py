@@ -14,10 +14,9 @@ class MagentoAccountMove(models.Model):
 
     _name = "magento.account.move"
     _description = "Magento Invoice"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
     _inherits = {"account.move": "odoo_id"}
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     odoo_id = fields.Many2one("account.move", string="Invoice", required=True, ondelete="cascade", index=True)
     magento_order_id = fields.Many2one("magento.sale.order", required=True, ondelete="cascade", index=True)
 

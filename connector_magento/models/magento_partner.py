@@ -17,11 +17,10 @@ class MagentoResPartner(models.Model):
 
     _name = "magento.res.partner"
     _description = "Magento Customer"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
     _inherits = {"res.partner": "odoo_id"}
     _external_key = ("website_id", "external_id")
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     odoo_id = fields.Many2one("res.partner", string="Partner", required=True, ondelete="cascade", index=True)
     website_id = fields.Many2one("magento.website", required=True, ondelete="restrict", index=True)
     storeview_id = fields.Many2one(
@@ -49,7 +48,7 @@ class MagentoResPartner(models.Model):
             account.email = account.email or account.odoo_id.email
 
     def _inverse_email(self):
-        """Give the partner the e-mail of his only account; with several accounts it is his own affair."""
+        """Give the partner the e-mail of its only account; with several accounts leave the partner's e-mail alone."""
         for account in self:
             partner = account.odoo_id
             if partner.email != account.email and (not partner.email or len(partner.magento_bind_ids) == 1):
@@ -57,14 +56,13 @@ class MagentoResPartner(models.Model):
 
 
 class MagentoAddress(models.Model):
-    """An address of a customer's address book: a child contact of his, or the customer himself."""
+    """An address of a customer's address book: a child contact of the customer, or the customer's own partner."""
 
     _name = "magento.address"
     _description = "Magento Address"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
     _inherits = {"res.partner": "odoo_id"}
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     odoo_id = fields.Many2one("res.partner", string="Contact Here", required=True, ondelete="cascade", index=True)
     magento_partner_id = fields.Many2one("magento.res.partner", required=True, ondelete="cascade", index=True)
     is_default_billing = fields.Boolean()

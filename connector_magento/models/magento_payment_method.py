@@ -9,11 +9,10 @@ class MagentoPaymentMethod(models.Model):
 
     _name = "magento.payment.method"
     _description = "Magento Payment Method"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
     _rec_name = "external_id"
     _order = "backend_id, external_id"
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     external_id = fields.Char(string="Code", help="As the shop calls it, e.g. checkmo or paypal_express.")
     import_rule = fields.Selection(
         [("always", "Always"), ("paid", "When it is paid"), ("never", "Never")],

@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 
-from ..units.product_image import ImageImporter
-from ..units.product_stock import StockExporter
+from ..units.catalogue.image import ImageImporter
+from ..units.catalogue.stock import StockExporter
 
 
 class MagentoProductMixin(models.AbstractModel):
@@ -9,9 +9,8 @@ class MagentoProductMixin(models.AbstractModel):
 
     _name = "magento.product.mixin"
     _description = "Magento Product Mixin"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     sku = fields.Char(string="SKU", index="btree_not_null", copy=False)
     magento_name = fields.Char(string="Name in Magento")
     magento_type = fields.Char(string="Type in Magento", default="simple")
@@ -75,17 +74,15 @@ class MagentoProductMixin(models.AbstractModel):
         """Import the products again, with their images, in the background."""
         self.check_access("write")
         for product in self.filtered("external_id"):
-            self.browse().as_job(channel="root.magento").import_record(
-                product.backend_id, product.external_id, force=True
-            )
+            self.browse().as_job().import_record(product.backend_id, product.external_id, force=True)
             product._enqueue_image(force=True)
 
     def action_export(self):
         """Send all of the products to the shop again, in the background."""
         self.check_access("write")
-        if self:
-            self.export_hash = False
-            self.as_job(channel="root.magento", split=1).export_record()
+        self.export_hash = False
+        for products in self.grouped("backend_id").values():
+            products.as_job(split=1).export_record()
 
 
 class ProductProduct(models.Model):
@@ -148,10 +145,9 @@ class MagentoProductMember(models.Model):
 
     _name = "magento.product.member"
     _description = "Magento Grouped Product Member"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
     _order = "group_id, position, id"
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     group_id = fields.Many2one("magento.product.product", required=True, ondelete="cascade", index=True)
     product_id = fields.Many2one(
         "magento.product.product", string="Member", required=True, ondelete="cascade", index=True

@@ -4,7 +4,7 @@ from odoo.exceptions import AccessError
 from odoo.addons.connector_framework.groups import MANAGER_GROUP
 from odoo.addons.connector_framework.queue import job_options
 
-from ..units.order_export import OrderActions
+from ..units.order.export import OrderActions
 
 
 def _order_key(orders, *args, **kwargs):
@@ -32,10 +32,9 @@ class MagentoSaleOrder(models.Model):
 
     _name = "magento.sale.order"
     _description = "Magento Order"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
     _inherits = {"sale.order": "odoo_id"}
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     odoo_id = fields.Many2one("sale.order", string="Order", required=True, ondelete="cascade", index=True)
     magento_order_id = fields.Char(string="Magento ID", help="The shop's internal id.")
     storeview_id = fields.Many2one(
@@ -79,7 +78,7 @@ class MagentoSaleOrder(models.Model):
         """Read the orders again, whether they seem to have changed or not."""
         self._check_may_manage()
         for order in self:
-            self.browse().as_job(channel="root.magento").import_record(order.backend_id, order.external_id, force=True)
+            self.browse().as_job().import_record(order.backend_id, order.external_id, force=True)
 
     def action_hold(self):
         self._enqueue_action("hold")
@@ -106,7 +105,6 @@ class MagentoSaleOrder(models.Model):
         self._check_may_manage()
         for order in self:
             order.as_job(
-                channel="root.magento",
                 description=self.env._("%(action)s order %(number)s", action=action, number=order.external_id),
             ).export_action(action)
 
@@ -140,10 +138,9 @@ class MagentoSaleOrderLine(models.Model):
 
     _name = "magento.sale.order.line"
     _description = "Magento Order Line"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
     _inherits = {"sale.order.line": "odoo_id"}
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     odoo_id = fields.Many2one("sale.order.line", string="Line", required=True, ondelete="cascade", index=True)
     magento_order_id = fields.Many2one("magento.sale.order", required=True, ondelete="cascade", index=True)
 

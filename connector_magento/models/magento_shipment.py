@@ -14,10 +14,9 @@ class MagentoStockPicking(models.Model):
 
     _name = "magento.stock.picking"
     _description = "Magento Shipment"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
     _inherits = {"stock.picking": "odoo_id"}
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     odoo_id = fields.Many2one("stock.picking", string="Delivery", required=True, ondelete="cascade", index=True)
     magento_order_id = fields.Many2one("magento.sale.order", required=True, ondelete="cascade", index=True)
     sent_tracking = fields.Char(string="Tracking Sent", readonly=True, copy=False)

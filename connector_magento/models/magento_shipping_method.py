@@ -9,11 +9,10 @@ class MagentoShippingMethod(models.Model):
 
     _name = "magento.shipping.method"
     _description = "Magento Shipping Method"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
     _rec_name = "external_id"
     _order = "backend_id, external_id"
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     external_id = fields.Char(string="Code", help="As the shop calls it, carrier and method: flatrate_flatrate.")
     carrier_id = fields.Many2one(
         "delivery.carrier",

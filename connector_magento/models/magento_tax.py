@@ -10,10 +10,9 @@ class MagentoTax(models.Model):
 
     _name = "magento.tax"
     _description = "Magento Tax Rate"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
     _order = "backend_id, external_id"
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     external_id = fields.Char(string="Rate (%)", help="A plain number: 20, or 5.5")
     odoo_id = fields.Many2one(
         "account.tax",

@@ -4,10 +4,9 @@ from odoo import fields, models
 class MagentoWebsite(models.Model):
     _name = "magento.website"
     _description = "Magento Website"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
     _order = "backend_id, external_id"
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     name = fields.Char(required=True)
     store_ids = fields.One2many("magento.store", "website_id", string="Stores")
     pricelist_id = fields.Many2one(
@@ -25,10 +24,9 @@ class MagentoWebsite(models.Model):
 class MagentoStore(models.Model):
     _name = "magento.store"
     _description = "Magento Store"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
     _order = "backend_id, external_id"
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     name = fields.Char(required=True)
     website_id = fields.Many2one("magento.website", required=True, ondelete="cascade", index=True)
     storeview_ids = fields.One2many("magento.storeview", "store_id", string="Store Views")
@@ -37,10 +35,9 @@ class MagentoStore(models.Model):
 class MagentoStoreview(models.Model):
     _name = "magento.storeview"
     _description = "Magento Store View"
-    _inherit = "connector.binding.mixin"
+    _inherit = "magento.binding"
     _order = "backend_id, sequence, external_id"
 
-    backend_id = fields.Many2one("magento.backend", required=True, ondelete="cascade", index=True)
     name = fields.Char(required=True)
     code = fields.Char()
     sequence = fields.Integer()

@@ -2,7 +2,7 @@ from decimal import Decimal
 
 from odoo.tests import BaseCase, tagged
 
-from ..units.order_lines import order_lines
+from ..units.order.lines import order_lines
 
 
 def item(item_id, price, qty=1, **more):

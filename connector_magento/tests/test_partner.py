@@ -5,7 +5,7 @@ from odoo.tests import tagged
 from odoo.addons.connector_framework.adapters import Adapter
 from odoo.addons.connector_framework.tests.common import drain_jobs
 
-from ..units.address_book import AddressBookBatchImporter
+from ..units.customer.address_book import AddressBookBatchImporter
 from .common import ShopCase
 
 

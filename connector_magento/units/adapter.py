@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import xmlrpc.client
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 
-from odoo.addons.connector_framework.adapters import Answer, XmlRpcAdapter
+from odoo.addons.connector_framework.adapters import XmlRpcAdapter
 from odoo.addons.connector_framework.exceptions import (
     AuthenticationError,
     ConfigurationError,
@@ -129,16 +127,6 @@ class MagentoAdapter(XmlRpcAdapter):
             return NetworkError(str(error))
         return error
 
-    def shop_time(self) -> datetime | None:
-        """Return what time it is in the shop, naive UTC; None if it does not say."""
-        self.ping()
-        date = self.work.shared.get("magento.date")
-        return parsedate_to_datetime(date).astimezone(timezone.utc).replace(tzinfo=None) if date else None
-
-    def _load(self, answer: Answer, method: str) -> Any:
-        self.work.shared["magento.date"] = answer.headers.get("Date")
-        return super()._load(answer, method)
-
     # -- the common interface ----------------------------------------------------------------------------------------
 
     def ping(self) -> None:
@@ -234,3 +222,31 @@ class MagentoAdapter(XmlRpcAdapter):
         if not isinstance(record, dict):
             raise PermanentError(f"{self._resource}.info: a struct was expected, got {str(record)[:200]!r}")
         return record
+
+
+class ListedAdapter(MagentoAdapter):
+    """Records of which the API has only a list."""
+
+    def search(self, filters: dict | None = None, cursor: Any = None) -> tuple[list[str], None]:
+        return list(self._by_id()), None
+
+    def read_many(self, ids: Sequence[str], fields: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
+        rows = self._by_id()
+        return {external_id: rows[str(external_id)] for external_id in ids if str(external_id) in rows}
+
+    def _by_id(self) -> dict[str, dict[str, Any]]:
+        """Return the rows by id, of several with one id the first."""
+        rows: dict[str, dict[str, Any]] = {}
+        for row in self._rows():
+            rows.setdefault(str(row[self._id_key]), row)
+        return rows
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """Return the list, which is fetched once a session."""
+        key = f"magento.list:{self._resource}"
+        if key not in self.work.shared:
+            self.work.shared[key] = self._fetch()
+        return self.work.shared[key]
+
+    def _fetch(self) -> list[dict[str, Any]]:
+        return self.call(f"{self._resource}.list")

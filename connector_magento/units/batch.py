@@ -8,17 +8,20 @@ from odoo.addons.connector_framework.synchronizers import DelayedBatchImporter, 
 
 from ..references import magento
 
+#: What the shop is made of: few, small, and what all else refers to.
+METADATA = (
+    "magento.website",
+    "magento.store",
+    "magento.storeview",
+    "magento.customer.group",
+    "magento.attribute.set",
+    "magento.tax.class",
+)
+
 
 @magento
 class MetadataBatchImporter(DirectBatchImporter):
-    _apply_on = (
-        "magento.website",
-        "magento.store",
-        "magento.storeview",
-        "magento.customer.group",
-        "magento.attribute.set",
-        "magento.tax.class",
-    )
+    _apply_on = METADATA
 
 
 @magento
@@ -39,8 +42,9 @@ class RecordBatchImporter(DelayedBatchImporter):
         return {"updated_at": {"gteq": since.strftime("%Y-%m-%d %H:%M:%S")}}
 
     def _now(self) -> datetime:
-        # The dates are the shop's, whatever our clock says.
-        return self.adapter.shop_time() or super()._now()
+        # The dates are the shop's, whatever our clock says: its answer to a call has its time.
+        self.adapter.ping()
+        return self.adapter.server_time() or super()._now()
 
 
 @magento

@@ -2,62 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from odoo.addons.connector_framework.synchronizers import Importer
 
 from ..references import magento
-
-#: Keys of the texts that store views may have of their own.
-TEXTS = ("name", "description", "short_description")
-
-#: The language that Odoo falls back on.
-ODOO_LANG = "en_US"
 
 
 @magento
 class MagentoImporter(Importer):
     # A change of the stock, our own export included, moves the date of a product and nothing else.
     volatile_keys = ("updated_at",)
-
-
-class CatalogueImporter(MagentoImporter):
-    """Writes what the store views have in common in the backend's language; each view's own texts are translations."""
-
-    #: Language code -> names of the fields for which the views of that language show the default text.
-    _fallbacks: dict[str, list[str]]
-
-    def _writing_context(self) -> dict[str, Any]:
-        return {**super()._writing_context(), "lang": self.backend._default_lang()}
-
-    def _translations(self, record: Any) -> dict[str, dict[str, Any]]:
-        """Return the texts that views have of their own: one that a view merely falls back on is no translation."""
-        default = self.backend._default_lang()
-        texts = self._texts(record)
-        common = texts.pop(default, {})
-        own = {
-            lang: {name: text for name, text in of_lang.items() if text != common.get(name)}
-            for lang, of_lang in texts.items()
-        }
-        self._fallbacks = {lang: [name for name in common if name not in own[lang]] for lang in texts}
-        if ODOO_LANG not in (default, *own):
-            # What Odoo itself falls back on.
-            own[ODOO_LANG] = common
-        return own
-
-    def _texts(self, record: Any) -> dict[str, dict[str, Any]]:
-        """Return the translatable values by language, the default's among them; nothing where there is one alone."""
-        default = self.backend._default_lang()
-        if not record["views"] and default == ODOO_LANG:
-            return {}
-        sources = {lang: {**record, **texts} for lang, texts in record["views"].items()}
-        return self.mapper.translations({default: record, **sources}, fields=TEXTS)
-
-    def _finish(self, binding: Any) -> None:
-        super()._finish(binding)
-        common = binding.with_context(lang=self.backend._default_lang())
-        for lang, names in self._fallbacks.items():
-            for name in names:
-                # A translation of before, whose text the view does not have of its own any more.
-                if binding.with_context(lang=lang)[name] != common[name]:
-                    binding.update_field_translations(name, {lang: False})

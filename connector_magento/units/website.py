@@ -7,11 +7,11 @@ from typing import Any
 from odoo.addons.connector_framework.mappings import ImportMapper, convert, external_to_m2o, mapping, only_create
 
 from ..references import magento
-from .adapter import MagentoAdapter
+from .adapter import ListedAdapter
 
 
 @magento
-class StoreviewAdapter(MagentoAdapter):
+class StoreviewAdapter(ListedAdapter):
     _apply_on = ("magento.website", "magento.store", "magento.storeview")
     _resource = "store"
 
@@ -22,24 +22,9 @@ class StoreviewAdapter(MagentoAdapter):
     def _id_key(self) -> str:
         return self._id_keys[self.work.model_name]
 
-    def search(self, filters: dict | None = None, cursor: Any = None) -> tuple[list[str], None]:
-        return list(dict.fromkeys(self._ids(self._storeviews()))), None
-
-    def read(self, external_id: str, fields: Any = None) -> dict[str, Any]:
-        """Return the store view, or the first one of the website or store."""
-        for row in self._storeviews():
-            if str(row[self._id_key]) == str(external_id):
-                return row
-        return self._clean(self.call("store.info", external_id))
-
-    def read_many(self, ids: Any, fields: Any = None) -> dict[str, dict[str, Any]]:
-        return {external_id: self.read(external_id) for external_id in ids}
-
-    def _storeviews(self) -> list[dict[str, Any]]:
-        shared = self.work.shared
-        if "magento.storeviews" not in shared:
-            shared["magento.storeviews"] = sorted(self.call("store.list"), key=lambda row: int(row["store_id"]))
-        return shared["magento.storeviews"]
+    def _fetch(self) -> list[dict[str, Any]]:
+        """Return the store views; a website or store is the first one that it has."""
+        return sorted(super()._fetch(), key=lambda row: int(row["store_id"]))
 
 
 @magento

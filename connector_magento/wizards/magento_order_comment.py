@@ -2,7 +2,7 @@ from odoo import fields, models
 
 
 class MagentoOrderComment(models.TransientModel):
-    """What somebody writes on an order in the shop."""
+    """A comment to add to an order in the shop."""
 
     _name = "magento.order.comment"
     _description = "Comment on a Magento Order"
@@ -17,7 +17,6 @@ class MagentoOrderComment(models.TransientModel):
             # Who may change the order may comment on it; the job writes what the shop then says of it.
             wizard.order_id.odoo_id.check_access("write")
             wizard.order_id.sudo().as_job(
-                channel="root.magento",
                 description=self.env._("Comment on order %s", wizard.order_id.external_id),
             ).export_comment(wizard.comment, notify=wizard.notify)
         return {"type": "ir.actions.act_window_close"}

@@ -5,7 +5,6 @@ from odoo.addons.connector_framework.adapters import Adapter
 
 #: What is synchronised, what others refer to first.
 MODELS = ("odoo.res.partner", "odoo.product.product")
-CHANNEL = "root.odoo"
 
 
 class OdooBackend(models.Model):
@@ -23,13 +22,7 @@ class OdooBackend(models.Model):
     login = fields.Char(help="Of the key's user there; XML-RPC wants it.")
     api_key = fields.Char(string="API Key")
     company_id = fields.Many2one(required=True)
-    lang_id = fields.Many2one(
-        "res.lang",
-        string="Language",
-        required=True,
-        default=lambda self: self.env["res.lang"].search([("code", "=", self.env.lang or "en_US")], limit=1),
-        help="Of the names that go to and fro; both Odoos must have it.",
-    )
+    lang_id = fields.Many2one(help="Of the names that go to and fro; both Odoos must have it.")
     conflict_policy = fields.Selection(
         [("external", "The other Odoo wins"), ("odoo", "This Odoo wins"), ("ask", "A person decides")],
         help="When both sides have changed a record. Empty: who comes last wins. Where the other Odoo has a backend "
@@ -45,27 +38,19 @@ class OdooBackend(models.Model):
         "what that user writes comes from there, and is not sent back.",
     )
 
-    @api.private
-    def work_on(self, model_name, **options):
-        return super(OdooBackend, self.with_context(lang=self.lang_id.code)).work_on(model_name, **options)
-
     def action_import(self):
         """Enqueue the import of all that changed there since the last time."""
         self.check_access("write")
         for backend in self:
             for model_name in MODELS:
-                self.env[model_name].as_job(
-                    channel=CHANNEL, identity_key=f"odoo.import:{backend.id}:{model_name}"
-                ).import_batch(backend)
+                self.env[model_name].as_job(identity_key=f"odoo.import:{backend.id}:{model_name}").import_batch(backend)
 
     def action_find_deleted(self):
         """Enqueue the search for what was deleted there."""
         self.check_access("write")
         for backend in self:
             for model_name in MODELS:
-                backend.as_job(channel=CHANNEL, identity_key=f"odoo.deleted:{backend.id}:{model_name}")._find_deleted(
-                    model_name
-                )
+                backend.as_job(identity_key=f"odoo.deleted:{backend.id}:{model_name}")._find_deleted(model_name)
 
     def _find_deleted(self, model_name):
         """Import what we know and the other Odoo does not have any more: the importer sees that it is gone."""
@@ -76,7 +61,7 @@ class OdooBackend(models.Model):
         with self.work_on(model_name) as work:
             for ids in split_every(200, bindings.mapped("external_id")):
                 there, _cursor = work.unit(Adapter).search([("id", "in", [int(external_id) for external_id in ids])])
-                self.env[model_name].as_job(channel=CHANNEL).map(
+                self.env[model_name].as_job().map(
                     "import_record", [(self, external_id) for external_id in ids if external_id not in there]
                 )
 

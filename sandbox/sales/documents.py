@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,13 @@ from ..shop import Shop
 from .states import can_invoice, can_ship, left_to_invoice, left_to_ship, own_lines, settle
 
 Quantities = dict[str, Any]
+
+#: Columns that a credit memo has from its order.
+_MEMO_OF_ORDER = (
+    "store_id order_id shipping_address_id billing_address_id store_currency_code order_currency_code "
+    "base_currency_code global_currency_code store_to_order_rate store_to_base_rate base_to_order_rate "
+    "base_to_global_rate discount_description"
+).split()
 
 
 def _chosen(
@@ -39,6 +47,22 @@ def _share(item: dict[str, Any], name: str, done_name: str, qty: Decimal, rest: 
     if qty == rest:
         return number(item[name]) - number(item[done_name])
     return cents(number(item[name]) * qty / number(item[of]))
+
+
+@dataclass(frozen=True)
+class _Amounts:
+    """What some pieces of an order's lines come to."""
+
+    row_total: Decimal = Decimal(0)
+    tax: Decimal = Decimal(0)
+    discount: Decimal = Decimal(0)
+
+    def __add__(self, other: _Amounts) -> _Amounts:
+        return _Amounts(self.row_total + other.row_total, self.tax + other.tax, self.discount + other.discount)
+
+    @property
+    def total(self) -> Decimal:
+        return self.row_total + self.tax - self.discount
 
 
 def _add(record: dict[str, Any], name: str, amount: Decimal) -> None:
@@ -75,44 +99,17 @@ def invoice(
     if not can_invoice(order):
         raise resource_fault("sales_order_invoice", 102, "Cannot do invoice for order.")
     invoice_id, now = shop.next_id("invoice"), shop.now()
-    subtotal = tax = discount = Decimal(0)
-    items = []
+    amounts, items = _Amounts(), []
     for item, qty in _chosen(order, quantities, left_to_invoice):
-        rest = left_to_invoice(item)
-        row_total = _share(item, "row_total", "row_invoiced", qty, rest, "qty_ordered")
-        row_tax = _share(item, "tax_amount", "tax_invoiced", qty, rest, "qty_ordered")
-        row_discount = _share(item, "discount_amount", "discount_invoiced", qty, rest, "qty_ordered")
-        subtotal, tax, discount = subtotal + row_total, tax + row_tax, discount + row_discount
-        item["qty_invoiced"] = money(number(item["qty_invoiced"]) + qty)
-        for name, amount in (
-            ("row_invoiced", row_total),
-            ("tax_invoiced", row_tax),
-            ("discount_invoiced", row_discount),
-            ("hidden_tax_invoiced", Decimal(0)),
-        ):
-            _add(item, name, amount)
-        item["updated_at"] = now
-        items.append(
-            {
-                "parent_id": invoice_id,
-                "order_item_id": item["item_id"],
-                "product_id": item["product_id"],
-                "sku": item["sku"],
-                "name": item["name"],
-                "qty": money(qty),
-                "price": item["price"],
-                "row_total": money(row_total),
-                "tax_amount": money(row_tax),
-                "discount_amount": money(row_discount),
-                "item_id": shop.next_id("invoice_item"),
-            }
-        )
+        of_item = _invoice_item(item, qty, now)
+        amounts += of_item
+        items.append(_invoice_row(shop, invoice_id, item, qty, of_item))
     shipping = number(order["shipping_amount"]) - number(order["shipping_invoiced"])
-    grand_total = subtotal + tax - discount + shipping
+    grand_total = amounts.total + shipping
     for name, amount in (
-        ("subtotal_invoiced", subtotal),
-        ("tax_invoiced", tax),
-        ("discount_invoiced", -discount),
+        ("subtotal_invoiced", amounts.row_total),
+        ("tax_invoiced", amounts.tax),
+        ("discount_invoiced", -amounts.discount),
         ("shipping_invoiced", shipping),
         ("total_invoiced", grand_total),
         ("total_paid", grand_total),
@@ -132,9 +129,9 @@ def invoice(
         "updated_at": now,
         "store_id": order["store_id"],
         "state": 2,
-        "subtotal": money(subtotal),
-        "tax_amount": money(tax),
-        "discount_amount": money(-discount),
+        "subtotal": money(amounts.row_total),
+        "tax_amount": money(amounts.tax),
+        "discount_amount": money(-amounts.discount),
         "shipping_amount": money(shipping),
         "grand_total": money(grand_total),
         "order_currency_code": order["order_currency_code"],
@@ -145,6 +142,40 @@ def invoice(
     shop.invoices[invoice_id] = document
     settle(shop, order, "invoice")
     return document
+
+
+def _invoice_item(item: dict[str, Any], qty: Decimal, now: str) -> _Amounts:
+    """Count pieces of an order's item as invoiced; return their amounts."""
+    rest = left_to_invoice(item)
+    amounts = _Amounts(
+        _share(item, "row_total", "row_invoiced", qty, rest, "qty_ordered"),
+        _share(item, "tax_amount", "tax_invoiced", qty, rest, "qty_ordered"),
+        _share(item, "discount_amount", "discount_invoiced", qty, rest, "qty_ordered"),
+    )
+    item["qty_invoiced"] = money(number(item["qty_invoiced"]) + qty)
+    item["updated_at"] = now
+    _add(item, "row_invoiced", amounts.row_total)
+    _add(item, "tax_invoiced", amounts.tax)
+    _add(item, "discount_invoiced", amounts.discount)
+    _add(item, "hidden_tax_invoiced", Decimal(0))
+    return amounts
+
+
+def _invoice_row(shop: Shop, invoice_id: int, item: dict[str, Any], qty: Decimal, amounts: _Amounts) -> dict[str, Any]:
+    """Return the row of an invoice for pieces of an order's item."""
+    return {
+        "parent_id": invoice_id,
+        "order_item_id": item["item_id"],
+        "product_id": item["product_id"],
+        "sku": item["sku"],
+        "name": item["name"],
+        "qty": money(qty),
+        "price": item["price"],
+        "row_total": money(amounts.row_total),
+        "tax_amount": money(amounts.tax),
+        "discount_amount": money(amounts.discount),
+        "item_id": shop.next_id("invoice_item"),
+    }
 
 
 def ship(
@@ -219,32 +250,19 @@ def refund(
     if order["state"] in ("holded", "canceled", "closed") or paid <= 0:
         raise resource_fault("sales_order_creditmemo", 106)
     memo_id, now = shop.next_id("creditmemo"), shop.now()
-    subtotal = tax = discount = incl_tax = Decimal(0)
+    amounts, incl_tax = _Amounts(), Decimal(0)
     for item, qty in _chosen(order, mapping(data.get("qtys")), _left_to_refund):
-        rest = _left_to_refund(item)
-        row_total = _share(item, "row_invoiced", "amount_refunded", qty, rest, "qty_invoiced")
-        row_tax = _share(item, "tax_invoiced", "tax_refunded", qty, rest, "qty_invoiced")
-        row_discount = _share(item, "discount_invoiced", "discount_refunded", qty, rest, "qty_invoiced")
-        subtotal, tax, discount = subtotal + row_total, tax + row_tax, discount + row_discount
+        amounts += _refund_item(item, qty, now)
         incl_tax += cents(number(item["row_total_incl_tax"]) * qty / number(item["qty_ordered"]))
-        item["qty_refunded"] = money(number(item["qty_refunded"]) + qty)
-        item["updated_at"] = now
-        for name, amount in (
-            ("amount_refunded", row_total),
-            ("tax_refunded", row_tax),
-            ("discount_refunded", row_discount),
-            ("hidden_tax_refunded", Decimal(0)),
-        ):
-            _add(item, name, amount)
     left = number(order["shipping_invoiced"]) - number(order["shipping_refunded"])
     asked = data.get("shipping_amount")
     shipping = left if asked is None else min(number(asked), left)
-    plus, minus = number(data.get("adjustment_positive")), number(data.get("adjustment_negative"))
-    grand_total = subtotal + tax - discount + shipping + plus - minus
+    adjustment = number(data.get("adjustment_positive")) - number(data.get("adjustment_negative"))
+    grand_total = amounts.total + shipping + adjustment
     for name, amount in (
-        ("subtotal_refunded", subtotal),
-        ("tax_refunded", tax),
-        ("discount_refunded", -discount),
+        ("subtotal_refunded", amounts.row_total),
+        ("tax_refunded", amounts.tax),
+        ("discount_refunded", -amounts.discount),
         ("shipping_refunded", shipping),
         ("shipping_tax_refunded", Decimal(0)),
         ("hidden_tax_refunded", Decimal(0)),
@@ -254,28 +272,23 @@ def refund(
         _add(order, name, amount)
     _add(order["payment"], "amount_refunded", grand_total)
     _add(order["payment"], "shipping_refunded", shipping)
-    amounts = {
-        "subtotal": subtotal,
+    columns = {
+        "subtotal": amounts.row_total,
         "subtotal_incl_tax": incl_tax,
-        "tax_amount": tax,
-        "discount_amount": -discount,
+        "tax_amount": amounts.tax,
+        "discount_amount": -amounts.discount,
         "shipping_amount": shipping,
         "shipping_incl_tax": shipping,
         "shipping_tax_amount": Decimal(0),
         "hidden_tax_amount": Decimal(0),
-        "adjustment": plus - minus,
+        "adjustment": adjustment,
         "grand_total": grand_total,
     }
-    copied = (
-        "store_id order_id shipping_address_id billing_address_id store_currency_code order_currency_code "
-        "base_currency_code global_currency_code store_to_order_rate store_to_base_rate base_to_order_rate "
-        "base_to_global_rate discount_description"
-    ).split()
     document = row(
         CREDITMEMO,
         {
-            **{name: order[name] for name in copied},
-            **{f"{prefix}{name}": money(amount) for name, amount in amounts.items() for prefix in ("", "base_")},
+            **{name: order[name] for name in _MEMO_OF_ORDER},
+            **{f"{prefix}{name}": money(amount) for name, amount in columns.items() for prefix in ("", "base_")},
             "state": 2,
             "increment_id": shop.next_increment_id("creditmemo", order["store_id"]),
             "created_at": now,
@@ -287,3 +300,20 @@ def refund(
     shop.creditmemos[memo_id] = document
     settle(shop, order, "creditmemo")
     return document
+
+
+def _refund_item(item: dict[str, Any], qty: Decimal, now: str) -> _Amounts:
+    """Count pieces of an order's item as refunded; return their amounts."""
+    rest = _left_to_refund(item)
+    amounts = _Amounts(
+        _share(item, "row_invoiced", "amount_refunded", qty, rest, "qty_invoiced"),
+        _share(item, "tax_invoiced", "tax_refunded", qty, rest, "qty_invoiced"),
+        _share(item, "discount_invoiced", "discount_refunded", qty, rest, "qty_invoiced"),
+    )
+    item["qty_refunded"] = money(number(item["qty_refunded"]) + qty)
+    item["updated_at"] = now
+    _add(item, "amount_refunded", amounts.row_total)
+    _add(item, "tax_refunded", amounts.tax)
+    _add(item, "discount_refunded", amounts.discount)
+    _add(item, "hidden_tax_refunded", Decimal(0))
+    return amounts

@@ -23,7 +23,7 @@ LAST_NAMES = ("Ivanov", "García", "Jones", "Li", "Dupont", "Müller", "Nguyễn
 
 
 def postal_address(number: int) -> dict[str, Any]:
-    """Return where somebody lives: in New York, Paris or Berlin, by the number."""
+    """Return a home address in New York, Paris or Berlin, by the number."""
     phone = f"+1-555-{number:04d}"
     match number % 3:
         case 0:

@@ -31,7 +31,7 @@ _STORES = (2, 3, 1, 3)
 
 
 class _Market:
-    """Hold who buys in each store view, and what each website sells by itself."""
+    """The customers of each store view, and the products that each website sells by themselves."""
 
     def __init__(self, shop: Shop) -> None:
         self.customers: dict[int, list[Customer]] = defaultdict(list)

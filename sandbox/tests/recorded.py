@@ -26,7 +26,7 @@ _FORMS = (
 
 @dataclass(frozen=True)
 class Recording:
-    """Hold a call and what the running shop answered. `SESSION` stands where a session stood."""
+    """A call and the answer of the running shop. `SESSION` stands where a session stood."""
 
     label: str
     method: str | None
@@ -52,7 +52,7 @@ def recordings(scalar_types: str) -> tuple[Recording, ...]:
 
 @dataclass(frozen=True)
 class Reply:
-    """Hold an HTTP answer."""
+    """An HTTP answer."""
 
     status: int
     content_type: str

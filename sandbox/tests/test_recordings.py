@@ -1,4 +1,4 @@
-"""Hold the sandbox's answers against those of a running shop, call by call."""
+"""Compare the sandbox's answers with those of a running shop, call by call."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from odoo.addons.connector_framework.exceptions import PermanentError, Retryable
 from odoo.addons.connector_framework.mappings import to_decimal
 from odoo.addons.connector_framework.synchronizers import Exporter
 
-from .adapter import MagentoAdapter
+from ..adapter import MagentoAdapter
 
 #: Seconds after which an order that is on hold is looked at again.
 HOLD_WAIT_S = 3600

@@ -12,7 +12,7 @@ from odoo.fields import Command
 
 from odoo.addons.connector_framework.mappings import changed_by, mapping, only_create
 
-from ..references import magento
+from ...references import magento
 from .product import BaseProductImporter, BaseProductImportMapper
 
 
@@ -82,6 +82,6 @@ class TemplateImporter(BaseProductImporter):
         variants = self.binder_for("magento.product.product").to_internal_many(self.external_record["variants"])
         strays = [number for number, variant in variants.items() if not variant.magento_template_id]
         if strays and binding.attribute_ids:
-            self.env["magento.product.product"].as_job(channel="root.magento").map(
+            self.env["magento.product.product"].as_job().map(
                 "import_record", [(self.backend, number, True) for number in strays]
             )

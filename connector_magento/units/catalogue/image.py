@@ -19,7 +19,7 @@ from odoo.addons.connector_framework.exceptions import (
 )
 from odoo.addons.connector_framework.synchronizers import Synchronizer
 
-from ..references import magento
+from ...references import magento
 
 
 def main_image(images: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

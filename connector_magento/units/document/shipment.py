@@ -10,8 +10,8 @@ from odoo.addons.connector_framework.exceptions import ConfigurationError, SkipE
 from odoo.addons.connector_framework.mappings import ExportMapper, changed_by, mapping, only_create
 from odoo.addons.connector_framework.synchronizers import Agreement
 
-from ..references import magento
-from .documents import DocumentAdapter, DocumentExporter, item_quantities
+from ...references import magento
+from .document import DocumentAdapter, DocumentExporter, item_quantities
 
 #: The carrier that every shop knows.
 OTHER_CARRIER = "custom"
@@ -117,7 +117,7 @@ class ShipmentExporter(DocumentExporter):
     # -- tracking ----------------------------------------------------------------------------------------------------
 
     def _update(self, external_id, values):
-        """Bring the tracking numbers of a shipment to what they are here; those that somebody added there stay."""
+        """Bring the tracking numbers of a shipment to those of the delivery; numbers added in the shop stay."""
         wanted, sent = values["tracking"], (self.binding.sent_tracking or "").split(",")
         there = self.adapter.tracks(external_id)
         new = [number for number in wanted if number not in there]

@@ -11,10 +11,10 @@ from odoo.fields import Command
 from odoo.addons.connector_framework.exceptions import ConfigurationError, RetryableError, SkipError
 from odoo.addons.connector_framework.mappings import to_decimal, to_utc
 
-from ..references import magento
-from .importer import MagentoImporter
-from .order_contacts import OrderContacts
-from .order_lines import order_lines
+from ...references import magento
+from ..importer import MagentoImporter
+from .contacts import OrderContacts
+from .lines import order_lines
 
 #: Seconds after which an order that is not paid yet is looked at again; its payment also brings it, with the stream.
 WAIT_S = 3600

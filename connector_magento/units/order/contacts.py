@@ -7,7 +7,7 @@ from typing import Any
 from odoo.addons.connector_framework.mappings import ImportMapper
 from odoo.addons.connector_framework.references import ConnectorUnit
 
-from ..references import magento
+from ...references import magento
 
 
 @magento
@@ -29,7 +29,7 @@ class OrderContacts(ConnectorUnit):
         return {"partner_invoice_id": invoice.id, "partner_shipping_id": shipping.id}
 
     def _partner(self, record):
-        """Return the customer; for a guest the partner of his last order on the same website, or a new one."""
+        """Return the customer; for a guest the partner of the guest's last order on the same website, or a new one."""
         view = self.binder_for("magento.storeview").to_internal(str(record["store_id"]))
         account = self._account(record, view.website_id)
         if account:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from odoo.addons.connector_framework.synchronizers import Importer, Synchronizer
 
-from ..references import magento
+from ...references import magento
 
 
 @magento

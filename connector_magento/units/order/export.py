@@ -7,7 +7,7 @@ from typing import Any
 from odoo.addons.connector_framework.mappings import ExportMapper, changed_by, mapping
 from odoo.addons.connector_framework.synchronizers import Exporter, Importer, Synchronizer
 
-from ..references import magento
+from ...references import magento
 
 
 @magento

@@ -7,7 +7,7 @@ from typing import Any
 from odoo.addons.connector_framework.exceptions import ExternalNotFoundError
 from odoo.addons.connector_framework.synchronizers import BatchImporter, DelayedBatchImporter, digest
 
-from ..references import magento
+from ...references import magento
 
 
 @magento

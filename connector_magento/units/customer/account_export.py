@@ -18,7 +18,7 @@ from odoo.addons.connector_framework.mappings import (
 )
 from odoo.addons.connector_framework.synchronizers import Exporter
 
-from ..references import magento
+from ...references import magento
 
 #: The shop's group "General", for those who have none here.
 GENERAL = "1"
@@ -91,7 +91,7 @@ class PartnerExportMapper(ExportMapper):
 
 @magento
 class PartnerExporter(Exporter):
-    """Exports an account, and the address of the partner himself; his contacts' addresses stay as they are."""
+    """Exports an account and the partner's own address; addresses of contacts stay as they are."""
 
     _apply_on = "magento.res.partner"
 

@@ -1,4 +1,4 @@
-"""Customers with their addresses."""
+"""Accounts of customers, read with their addresses."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from odoo.addons.connector_framework.mappings import (
 )
 from odoo.addons.connector_framework.synchronizers import digest
 
-from ..references import magento
-from .adapter import MagentoAdapter
-from .importer import MagentoImporter
+from ...references import magento
+from ..adapter import MagentoAdapter
+from ..importer import MagentoImporter
+from .address import full_name
 
-#: What nobody needs here and nobody may see.
+#: Keys that are dropped: secrets of the account.
 SECRETS = ("password_hash", "rp_token")
 
 
@@ -76,12 +77,6 @@ class PartnerBinder(Binder):
     sufficient_column = "external_id"
 
 
-def full_name(record: dict[str, Any]) -> str:
-    """Return the name of a customer or of an address in one line."""
-    parts = (record.get(key) for key in ("firstname", "middlename", "lastname"))
-    return " ".join(part for part in parts if part) or record.get("email") or "?"
-
-
 @magento
 class PartnerImportMapper(ImportMapper):
     """Merges an account with what the shop says of its website."""
@@ -127,7 +122,7 @@ class PartnerImportMapper(ImportMapper):
     @mapping
     @changed_by("customer.store_id", "website.store_id")
     def language(self, record):
-        """Take the language of the store view; who was entered by the admin, view 0, gets that of his website."""
+        """Take the language of the store view; an account made in the admin (view 0) gets that of its website."""
         views = self.binder_for("magento.storeview")
         view = views.to_internal(str(record["customer"]["store_id"]))
         lang = (view or views.to_internal(str((record["website"] or {}).get("store_id")))).lang_id
@@ -136,7 +131,7 @@ class PartnerImportMapper(ImportMapper):
     @mapping(source="customer")
     @changed_by("group_id")
     def tags(self, record):
-        """Tag the partner with the groups of his accounts, and with none of the shop's other groups."""
+        """Tag the partner with the groups of its accounts, and with none of the shop's other groups."""
         groups = self.env["magento.customer.group"].search([("backend_id", "=", self.backend.id)])
         mine = groups.filtered(lambda group: group.external_id == str(record["group_id"]))
         account = self.options.binding
@@ -179,108 +174,9 @@ class PartnerImporter(MagentoImporter):
         super()._update(binding, values)
 
     def _own(self, values):
-        """Return what an account says of itself: the name and the rest of a partner are those of his first account."""
+        """Return the account's own values: name and the rest of a partner come from the partner's first account."""
         return {
             name: value
             for name, value in values.items()
             if name == "category_id" or not self.model._fields[name].inherited
         }
-
-
-@magento
-class AddressAdapter(MagentoAdapter):
-    _apply_on = "magento.address"
-    _resource = "customer_address"
-    _id_key = "customer_address_id"
-
-    def books(self, customer_ids: Sequence[str]) -> list[list[dict[str, Any]]]:
-        """Return the addresses of each of some customers."""
-        return list(self.multi_call([("customer_address.list", [customer_id]) for customer_id in customer_ids]))
-
-    def region_code(self, country: str, region_id: str) -> str | None:
-        """Return the code of a region of a country."""
-        return self._regions(country).get(str(region_id))
-
-    def region_id(self, country: str, code: str) -> str | None:
-        """Return the id of a region of a country."""
-        return next((region_id for region_id, known in self._regions(country).items() if known == code), None)
-
-    def _regions(self, country: str) -> dict[str, str]:
-        """Return the codes of the regions of a country, by id."""
-        regions = self.work.shared.setdefault("magento.regions", {})
-        if country not in regions:
-            regions[country] = {str(row["region_id"]): row["code"] for row in self.call("region.list", country)}
-        return regions[country]
-
-    def create(self, data: Mapping[str, Any]) -> str:
-        """Add an address to the book of the customer that ``customer_id`` in the data tells."""
-        values = dict(data)
-        return str(self.call("customer_address.create", values.pop("customer_id"), values))
-
-    def write(self, external_id: str, data: Mapping[str, Any]) -> None:
-        self.call("customer_address.update", external_id, data)
-
-
-@magento
-class AddressImportMapper(ImportMapper):
-    """Maps the address of a customer, and (``contact_values``) the copy of it that an order has."""
-
-    _apply_on = "magento.address"
-    direct = [
-        (convert("customer_address_id", str), "external_id"),
-        ("is_default_billing", "is_default_billing"),
-        ("is_default_shipping", "is_default_shipping"),
-        ("region", "region"),
-        ("company", "company"),
-        ("vat_id", "vat_id"),
-    ]
-
-    @mapping
-    def contact(self, record):
-        return self.contact_values(record)
-
-    @mapping
-    @changed_by("is_default_billing", "is_default_shipping")
-    def kind(self, record):
-        if record.get("is_default_billing"):
-            return {"type": "invoice"}
-        return {"type": "delivery" if record.get("is_default_shipping") else "other"}
-
-    def finalize_child(self, map_record, values):
-        """Leave a partner his name and that he is no contact of his own, where the address is his."""
-        line = self.options.binding
-        if line and line.odoo_id == line.magento_partner_id.odoo_id:
-            values = {name: value for name, value in values.items() if name not in ("name", "type")}
-        return values
-
-    def contact_values(self, record):
-        """Return the values of ``res.partner``; what a list leaves out is empty."""
-        lines = [line.strip() for line in (record.get("street") or "").split("\n") if line.strip()]
-        country = self.country(record.get("country_id"))
-        return {
-            "name": full_name(record),
-            "street": lines[0] if lines else False,
-            "street2": ", ".join(lines[1:]) or False,
-            "zip": record.get("postcode") or False,
-            "city": record.get("city") or False,
-            "country_id": country.id,
-            "state_id": self._state(country, record).id,
-            "phone": record.get("telephone") or False,
-        }
-
-    def country(self, code):
-        """Return the country (0..1) of a code."""
-        ids = self.work.shared.setdefault("magento.countries", {})
-        if code not in ids:
-            ids[code] = self.env["res.country"].search([("code", "=", code or "")], limit=1).id
-        return self.env["res.country"].browse(ids[code])
-
-    def _state(self, country, record):
-        """Return the state by its name, which needs no call, else by its code."""
-        states = country.state_ids
-        name = (record.get("region") or "").casefold()
-        found = states.filtered(lambda state: state.name.casefold() == name)
-        if not found and states and record.get("region_id"):
-            code = self.adapter.region_code(country.code, record["region_id"])
-            found = states.filtered(lambda state: state.code == code)
-        return found[:1]

@@ -7,7 +7,7 @@ from typing import Any
 from odoo.addons.connector_framework.exceptions import ExternalNotFoundError, PermanentError
 from odoo.addons.connector_framework.synchronizers import Agreement, Exporter, Synchronizer
 
-from ..references import magento
+from ...references import magento
 
 
 @magento

@@ -18,9 +18,9 @@ from odoo.addons.connector_framework.mappings import (
 )
 from odoo.addons.connector_framework.synchronizers import digest
 
-from ..references import magento, magento_1_7
-from .adapter import MagentoAdapter
-from .order_lines import order_lines
+from ...references import magento, magento_1_7
+from ..adapter import MagentoAdapter
+from .lines import order_lines
 
 
 @magento
@@ -113,7 +113,7 @@ class OrderImportMapper(ImportMapper):
     @mapping
     @changed_by("relation_parent_real_id")
     def replaced(self, record):
-        """Name the order that this one was made from when somebody edited that in the shop."""
+        """Link the order that was edited in the shop, of which this one is the successor."""
         return {"magento_parent_id": self.binder.to_internal(record.get("relation_parent_real_id") or "").id}
 
     @mapping

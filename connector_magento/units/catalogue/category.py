@@ -8,9 +8,9 @@ from typing import Any
 from odoo.addons.connector_framework.exceptions import SkipError
 from odoo.addons.connector_framework.mappings import ImportMapper, changed_by, convert, mapping
 
-from ..references import magento
-from .adapter import MagentoAdapter
-from .importer import TEXTS, CatalogueImporter
+from ...references import magento
+from .adapter import CatalogueAdapter
+from .importer import CatalogueImporter
 
 #: Level 0 is the one root of all, level 1 the root category of each shop group: neither is a category of products.
 FIRST_LEVEL = 2
@@ -20,7 +20,7 @@ REQUIRED = {"include_in_menu": 1, "available_sort_by": ["position", "name", "pri
 
 
 @magento
-class CategoryAdapter(MagentoAdapter):
+class CategoryAdapter(CatalogueAdapter):
     _apply_on = "magento.product.category"
     _resource = "catalog_category"
     _id_key = "category_id"
@@ -37,21 +37,10 @@ class CategoryAdapter(MagentoAdapter):
 
     def read_many(self, ids: Sequence[str], fields: Any = None) -> dict[str, dict[str, Any]]:
         """Return categories, with what the views of each language show under ``views``."""
-        langs = {lang: views[0].external_id for lang, views in self.backend._views_by_lang().items()}
-
-        def calls_of(external_id: str) -> list[tuple[str, list[Any]]]:
-            views = [("catalog_category.info", [external_id, view, list(TEXTS)]) for view in langs.values()]
-            return [("catalog_category.info", [external_id]), *views]
-
+        answers = self._answers(ids, lambda i: [("catalog_category.info", [i]), *self._text_calls(i)])
         return {
-            external_id: {
-                **self._checked(external_id, record),
-                "views": {
-                    lang: {name: view[name] for name in TEXTS if name in view}
-                    for lang, view in zip(langs, views, strict=True)
-                },
-            }
-            for external_id, (record, *views) in self._answers(ids, calls_of).items()
+            external_id: {**self._checked(external_id, record), "views": self._texts(views)}
+            for external_id, (record, *views) in answers.items()
         }
 
     def create(self, data: Mapping[str, Any]) -> str:

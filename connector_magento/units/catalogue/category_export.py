@@ -5,7 +5,7 @@ from __future__ import annotations
 from odoo.addons.connector_framework.exceptions import MappingError
 from odoo.addons.connector_framework.mappings import ExportMapper, changed_by, mapping
 
-from ..references import magento
+from ...references import magento
 from .exporter import CatalogueExporter
 
 

@@ -20,10 +20,11 @@ from odoo.addons.connector_framework.mappings import (
     to_utc,
 )
 
-from ..references import magento
-from .importer import TEXTS, CatalogueImporter
+from ...references import magento
+from .adapter import TEXTS
+from .image import main_image
+from .importer import CatalogueImporter
 from .product_adapter import PLAIN_TYPES, PRICES, beginnings
-from .product_image import main_image
 
 SERVICE_TYPES = ("virtual", "downloadable")
 #: The visibility of a product that the shop shows as a part of another one alone, as variants usually are.

@@ -16,16 +16,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from ..references import magento, magento_1_7
-from .adapter import MagentoAdapter
-from .importer import TEXTS
+from ...references import magento, magento_1_7
+from .adapter import CatalogueAdapter, only
 
 PRICES = ("price", "special_price", "special_from_date", "special_to_date")
 #: Types of products that can be a variant.
 PLAIN_TYPES = ("simple", "virtual", "downloadable")
 
 
-class BaseProductAdapter(MagentoAdapter):
+class BaseProductAdapter(CatalogueAdapter):
     """What products of all types have in common."""
 
     _resource = "catalog_product"
@@ -45,7 +44,6 @@ class BaseProductAdapter(MagentoAdapter):
         if fields:
             answers = self._answers(ids, lambda i: [("catalog_product.info", [i, None, list(fields)])])
             return {external_id: self._checked(external_id, record) for external_id, (record,) in answers.items()}
-        langs = {lang: views[0].external_id for lang, views in self.backend._views_by_lang().items()}
         # Any view of a website has its prices.
         sites = {view.website_id.external_id: view.external_id for view in reversed(self.backend.storeview_ids)}
 
@@ -53,16 +51,16 @@ class BaseProductAdapter(MagentoAdapter):
             return [
                 ("catalog_product.info", [external_id]),
                 ("product_media.list", [external_id]),
-                *(("catalog_product.info", [external_id, view, list(TEXTS)]) for view in langs.values()),
                 *(("catalog_product.info", [external_id, view, list(PRICES)]) for view in sites.values()),
+                *self._text_calls(external_id),
             ]
 
         return {
             external_id: {
                 **self._checked(external_id, record),
                 "images": images,
-                "views": {lang: _only(view, TEXTS) for lang, view in zip(langs, views, strict=False)},
-                "prices": {site: _only(view, PRICES) for site, view in zip(sites, views[len(langs) :], strict=True)},
+                "prices": {site: only(view, PRICES) for site, view in zip(sites, views, strict=False)},
+                "views": self._texts(views[len(sites) :]),
             }
             for external_id, (record, images, *views) in self._answers(ids, calls_of).items()
         }
@@ -217,7 +215,3 @@ def begins_with(sku: str, other: str) -> bool:
 def beginnings(sku: str) -> list[str]:
     """Return what the SKU of a product begins with, as :func:`begins_with` tells it."""
     return [sku[: match.start()] for match in re.finditer(r"[\W_]", sku) if match.start()]
-
-
-def _only(record: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    return {name: record[name] for name in names if name in record}

@@ -1,75 +1,19 @@
-"""What products are described by: attribute sets, tax classes, and the attributes that variants differ in."""
+"""The attributes that variants differ in."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from odoo.addons.connector_framework.exceptions import ConfigurationError, ExternalNotFoundError
+from odoo.addons.connector_framework.exceptions import ConfigurationError
 from odoo.addons.connector_framework.mappings import ImportMapper, convert, mapping, only_create
 
-from ..references import magento
-from .adapter import MagentoAdapter
+from ...references import magento
+from .adapter import CatalogueAdapter
 from .importer import CatalogueImporter
 
 
-class ListedAdapter(MagentoAdapter):
-    """Records that the API has only a list of."""
-
-    def search(self, filters: dict | None = None, cursor: Any = None) -> tuple[list[str], None]:
-        return self._ids(self._rows()), None
-
-    def read(self, external_id: str, fields: Any = None) -> dict[str, Any]:
-        for row in self._rows():
-            if str(row[self._id_key]) == str(external_id):
-                return row
-        raise ExternalNotFoundError(f"the shop has no {self.model._description} {external_id}")
-
-    def read_many(self, ids: Any, fields: Any = None) -> dict[str, dict[str, Any]]:
-        rows = {str(row[self._id_key]): row for row in self._rows()}
-        return {external_id: rows[str(external_id)] for external_id in ids if str(external_id) in rows}
-
-    def _rows(self) -> list[dict[str, Any]]:
-        shared, key = self.work.shared, f"magento.list:{self.work.model_name}"
-        if key not in shared:
-            shared[key] = self._fetch()
-        return shared[key]
-
-    def _fetch(self) -> list[dict[str, Any]]:
-        return self.call(f"{self._resource}.list")
-
-
 @magento
-class AttributeSetAdapter(ListedAdapter):
-    _apply_on = "magento.attribute.set"
-    _resource = "product_attribute_set"
-    _id_key = "set_id"
-
-
-@magento
-class AttributeSetImportMapper(ImportMapper):
-    _apply_on = "magento.attribute.set"
-    direct = [("name", "name")]
-
-
-@magento
-class TaxClassAdapter(ListedAdapter):
-    """The API has no tax classes, but they are the options of an attribute."""
-
-    _apply_on = "magento.tax.class"
-    _id_key = "value"
-
-    def _fetch(self) -> list[dict[str, Any]]:
-        return [row for row in self.call("product_attribute.options", "tax_class_id") if row["value"] != ""]
-
-
-@magento
-class TaxClassImportMapper(ImportMapper):
-    _apply_on = "magento.tax.class"
-    direct = [("label", "name")]
-
-
-@magento
-class AttributeAdapter(MagentoAdapter):
+class AttributeAdapter(CatalogueAdapter):
     """An attribute with its options, in all languages of the store views.
 
     A record has ``code``, ``options`` (``value`` and ``label``) and ``labels``: language code -> option id -> the
@@ -81,7 +25,7 @@ class AttributeAdapter(MagentoAdapter):
     _id_key = "code"
 
     def read(self, external_id: str, fields: Any = None) -> dict[str, Any]:
-        views = {lang: views[0].external_id for lang, views in self.backend._views_by_lang().items()}
+        views = self._view_ids()
         calls = [("product_attribute.options", [external_id, view]) for view in (None, *views.values())]
         options, *translated = ([row for row in rows if row["value"] != ""] for rows in self.multi_call(calls))
         names = self._names(external_id)
@@ -129,7 +73,7 @@ class AttributeImporter(CatalogueImporter):
 
     def _texts(self, record):
         names = {lang: {"name": labels[""]} for lang, labels in record["labels"].items() if "" in labels}
-        return {self.backend._default_lang(): {"name": record["name"]}, **names}
+        return {self.backend.lang_id.code: {"name": record["name"]}, **names}
 
     def _after_import(self, binding):
         for lang, labels in self.external_record["labels"].items():

@@ -12,7 +12,7 @@ from odoo.addons.connector_framework.exceptions import ConfigurationError, Exter
 from odoo.addons.connector_framework.mappings import ExportMapper, changed_by, mapping, only_create
 from odoo.addons.connector_framework.synchronizers import Agreement
 
-from ..references import magento
+from ...references import magento
 from .exporter import CatalogueExporter
 
 #: Catalogue and search.
@@ -145,9 +145,8 @@ class BaseProductExporter(CatalogueExporter):
         return False
 
     def _map(self, for_create, fields):
-        binding = self.binding.with_context(lang=self.backend._default_lang())
-        values = self.mapper.map_record(binding).values(for_create=for_create, fields=fields)
-        return values if for_create else {**values, **self._translated(binding, values)}
+        values = super()._map(for_create, fields)
+        return values if for_create else {**values, **self._translated(self.binding, values)}
 
     def _translated(self, binding: Any, values: dict[str, Any]) -> dict[str, Any]:
         """Return the texts of the store views: a view that has the default text follows it, so nothing is sent to it.

@@ -6,8 +6,8 @@ from collections import defaultdict
 
 from odoo.addons.connector_framework.mappings import ExportMapper, mapping, only_create
 
-from ..references import magento
-from .documents import DocumentAdapter, DocumentExporter, item_quantities
+from ...references import magento
+from .document import DocumentAdapter, DocumentExporter, item_quantities
 
 
 @magento

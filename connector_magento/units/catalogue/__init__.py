@@ -1,0 +1,17 @@
+from . import (
+    adapter,
+    attribute,
+    attribute_set,
+    category,
+    category_export,
+    exporter,
+    gone,
+    image,
+    importer,
+    product,
+    product_adapter,
+    product_export,
+    stock,
+    tax_class,
+    template,
+)

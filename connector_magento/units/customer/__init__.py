@@ -1,0 +1,1 @@
+from . import account, account_export, address, address_book, group

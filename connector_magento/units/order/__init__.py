@@ -1,0 +1,1 @@
+from . import contacts, export, importer, lines, order
