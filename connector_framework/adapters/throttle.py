@@ -132,6 +132,7 @@ class Throttle:
     def __init__(self, registry: Any, backend_model: str, backend_id: int) -> None:
         self._registry = registry
         self._key = (backend_model, backend_id)
+        self._row = SQL("backend_model = %s AND backend_id = %s", backend_model, backend_id)
 
     def take(self, rate: float, burst: float) -> float:
         """Take a token; return 0, or the seconds to wait when there is none.
@@ -139,7 +140,8 @@ class Throttle:
         :param rate: tokens that come in a second
         :param burst: the most that the bucket holds
         """
-        return self._update(_take(*self._key, rate, burst), default=[(1 / rate,)])[0][0]
+        query = SQL(_TAKE, row=self._row, rate=rate, burst=burst, max_slot=MAX_SLOT_S, now=_NOW)
+        return self._update(query, default=[(1 / rate,)])[0][0]
 
     def circuit(self, probe_s: float, changed_at: datetime | None) -> Circuit:
         """Return the state of the circuit; when a probe is due, to one caller only as the probe.
@@ -147,20 +149,24 @@ class Throttle:
         :param probe_s: seconds until the first probe, doubled with each
         :param changed_at: time of the last change of the backend; it makes the next probe due
         """
-        rows = self._execute(_read_circuit(*self._key, changed_at), default=[])
+        due = SQL(_IS_DUE, now=_NOW, changed_at=changed_at)
+        rows = self._execute(SQL(_READ_CIRCUIT, row=self._row, due=due, now=_NOW), default=[])
         if not rows:
             return Circuit()
         failures, is_open, is_due, retry_after_s, reason = rows[0]
-        is_probe = is_due and bool(self._execute(_claim_probe(*self._key, probe_s, changed_at), default=[]))
+        claim = SQL(_CLAIM_PROBE, row=self._row, due=due, now=_NOW, probe_s=probe_s, max=MAX_PROBE_S)
+        is_probe = is_due and bool(self._execute(claim, default=[]))
         return Circuit(failures, is_open, is_probe, max(retry_after_s or 0.0, 1.0), reason or "")
 
     def failed(self, reason: str, threshold: int, probe_s: float) -> bool:
         """Count a failure; return whether the circuit is open now, which it is from ``threshold`` in a row on."""
-        return self._update(_failed(*self._key, reason, threshold, probe_s), default=[(False,)])[0][0]
+        opens = SQL("opened_at IS NULL AND failures + 1 >= %s", threshold)
+        query = SQL(_FAILED, row=self._row, opens=opens, reason=reason, probe_s=probe_s, now=_NOW)
+        return self._update(query, default=[(False,)])[0][0]
 
     def answered(self) -> None:
         """Forget the failures and close the circuit."""
-        self._execute(_answered(*self._key))
+        self._execute(SQL(_ANSWERED, row=self._row))
 
     def _update(self, query: SQL, default: list[tuple]) -> list[tuple]:
         """Run an UPDATE of the backend's row, which is made first where there is none yet.
@@ -169,7 +175,7 @@ class Throttle:
         """
         rows = self._execute(query, default)
         if not rows:
-            self._execute(_create(*self._key), default)
+            self._execute(SQL(_CREATE, *self._key), default)
             rows = self._execute(query, default)
         return rows
 
@@ -186,112 +192,59 @@ class Throttle:
         return default
 
 
-def _create(backend_model: str, backend_id: int) -> SQL:
-    return SQL(
-        """
-        INSERT INTO connector_adapter_state (backend_model, backend_id, failures, probes)
-        VALUES (%s, %s, 0, 0) ON CONFLICT (backend_model, backend_id) DO NOTHING
-        """,
-        backend_model,
-        backend_id,
-    )
+_CREATE = """
+    INSERT INTO connector_adapter_state (backend_model, backend_id, failures, probes)
+    VALUES (%s, %s, 0, 0) ON CONFLICT (backend_model, backend_id) DO NOTHING
+"""
 
-
-def _of(backend_model: str, backend_id: int) -> SQL:
-    return SQL("backend_model = %s AND backend_id = %s", backend_model, backend_id)
-
-
-def _take(backend_model: str, backend_id: int, rate: float, burst: float) -> SQL:
-    """Take a token; when the bucket is empty, reserve the next free slot, 1/rate after the last one.
-
-    So ten thousand waiting jobs come back one by one. Row lock on the one row; 40001 when another caller updated it
-    since the snapshot.
-    """
-    return SQL(
-        """
-        UPDATE connector_adapter_state AS s SET (tokens, tokens_at, slot_at, wait_s) = (
-            SELECT CASE WHEN level >= 1 THEN level - 1 ELSE level END,
-                   at,
-                   CASE WHEN level >= 1 THEN s.slot_at ELSE slot + make_interval(secs => 1 / %(rate)s::float) END,
-                   CASE WHEN level >= 1 THEN 0 ELSE extract(epoch FROM slot - at)::float END
+# Take a token; when the bucket is empty, reserve the next free slot, 1/rate after the last one. So ten thousand waiting
+# jobs come back one by one. Row lock on the one row; 40001 when another caller updated it since the snapshot.
+_TAKE = """
+    UPDATE connector_adapter_state AS s SET (tokens, tokens_at, slot_at, wait_s) = (
+        SELECT CASE WHEN level >= 1 THEN level - 1 ELSE level END,
+               at,
+               CASE WHEN level >= 1 THEN s.slot_at ELSE slot + make_interval(secs => 1 / %(rate)s::float) END,
+               CASE WHEN level >= 1 THEN 0 ELSE extract(epoch FROM slot - at)::float END
+        FROM (
+            SELECT at, level,
+                   least(greatest(s.slot_at, at + make_interval(secs => greatest(1 - level, 0) / %(rate)s::float)),
+                         at + make_interval(secs => %(max_slot)s)) AS slot
             FROM (
-                SELECT at, level,
-                       least(greatest(s.slot_at, at + make_interval(secs => greatest(1 - level, 0) / %(rate)s::float)),
-                             at + make_interval(secs => %(max_slot)s)) AS slot
-                FROM (
-                    SELECT at, least(%(burst)s::float, coalesce(s.tokens, %(burst)s) + %(rate)s::float
-                        * greatest(extract(epoch FROM at - coalesce(s.tokens_at, at))::float, 0)) AS level
-                    FROM (SELECT %(now)s AS at) clock
-                ) bucket
-            ) line
-        )
-        WHERE %(of)s
-        RETURNING wait_s
-        """,
-        of=_of(backend_model, backend_id),
-        rate=rate,
-        burst=burst,
-        max_slot=MAX_SLOT_S,
-        now=_NOW,
+                SELECT at, least(%(burst)s::float, coalesce(s.tokens, %(burst)s) + %(rate)s::float
+                    * greatest(extract(epoch FROM at - coalesce(s.tokens_at, at))::float, 0)) AS level
+                FROM (SELECT %(now)s AS at) clock
+            ) bucket
+        ) line
     )
+    WHERE %(row)s
+    RETURNING wait_s
+"""
 
+_IS_DUE = "opened_at IS NOT NULL AND (probe_at <= %(now)s OR opened_at < %(changed_at)s::timestamp)"
 
-def _due(changed_at: datetime | None) -> SQL:
-    return SQL("opened_at IS NOT NULL AND (probe_at <= %s OR opened_at < %s::timestamp)", _NOW, changed_at)
+# No lock. The circuit is closed in nearly all cases, and then this is all that a call costs.
+_READ_CIRCUIT = """
+    SELECT failures, opened_at IS NOT NULL, coalesce(%(due)s, false), extract(epoch FROM probe_at - %(now)s)::float,
+           reason
+    FROM connector_adapter_state WHERE %(row)s
+"""
 
+# The first caller moves the time on, so that the probe is due for no other.
+_CLAIM_PROBE = """
+    UPDATE connector_adapter_state SET opened_at = %(now)s, probes = probes + 1,
+        probe_at = %(now)s + make_interval(secs => least(%(probe_s)s * power(2, least(probes + 1, 20)), %(max)s))
+    WHERE %(row)s AND %(due)s RETURNING id
+"""
 
-def _read_circuit(backend_model: str, backend_id: int, changed_at: datetime | None) -> SQL:
-    """Read the circuit: no lock. It is closed in nearly all cases, and then this is all that a call costs."""
-    return SQL(
-        """
-        SELECT failures, opened_at IS NOT NULL, coalesce(%s, false), extract(epoch FROM probe_at - %s)::float, reason
-        FROM connector_adapter_state WHERE %s
-        """,
-        _due(changed_at),
-        _NOW,
-        _of(backend_model, backend_id),
-    )
+_FAILED = """
+    UPDATE connector_adapter_state SET failures = failures + 1, reason = %(reason)s,
+        opened_at = CASE WHEN %(opens)s THEN %(now)s ELSE opened_at END,
+        probe_at = CASE WHEN %(opens)s THEN %(now)s + make_interval(secs => %(probe_s)s) ELSE probe_at END
+    WHERE %(row)s RETURNING opened_at IS NOT NULL
+"""
 
-
-def _claim_probe(backend_model: str, backend_id: int, probe_s: float, changed_at: datetime | None) -> SQL:
-    """Become the probe: the first caller moves the time on, so that it is due for no other."""
-    return SQL(
-        """
-        UPDATE connector_adapter_state SET opened_at = %(now)s, probes = probes + 1,
-            probe_at = %(now)s + make_interval(secs => least(%(probe_s)s * power(2, least(probes + 1, 20)), %(max)s))
-        WHERE %(of)s AND %(due)s RETURNING id
-        """,
-        of=_of(backend_model, backend_id),
-        probe_s=probe_s,
-        max=MAX_PROBE_S,
-        due=_due(changed_at),
-        now=_NOW,
-    )
-
-
-def _failed(backend_model: str, backend_id: int, reason: str, threshold: int, probe_s: float) -> SQL:
-    """Count a failure, and open the circuit when it reaches the threshold."""
-    return SQL(
-        """
-        UPDATE connector_adapter_state SET failures = failures + 1, reason = %(reason)s,
-            opened_at = CASE WHEN %(opens)s THEN %(now)s ELSE opened_at END,
-            probe_at = CASE WHEN %(opens)s THEN %(now)s + make_interval(secs => %(probe_s)s) ELSE probe_at END
-        WHERE %(of)s RETURNING opened_at IS NOT NULL
-        """,
-        of=_of(backend_model, backend_id),
-        opens=SQL("opened_at IS NULL AND failures + 1 >= %s", threshold),
-        reason=reason,
-        probe_s=probe_s,
-        now=_NOW,
-    )
-
-
-def _answered(backend_model: str, backend_id: int) -> SQL:
-    return SQL(
-        """
-        UPDATE connector_adapter_state
-        SET failures = 0, probes = 0, opened_at = NULL, probe_at = NULL, reason = NULL
-        WHERE %s AND (failures > 0 OR opened_at IS NOT NULL)
-        """,
-        _of(backend_model, backend_id),
-    )
+_ANSWERED = """
+    UPDATE connector_adapter_state
+    SET failures = 0, probes = 0, opened_at = NULL, probe_at = NULL, reason = NULL
+    WHERE %(row)s AND (failures > 0 OR opened_at IS NOT NULL)
+"""

@@ -53,6 +53,13 @@ class TestBackend(PeerCase):
                     work.unit(Adapter).write("1", {"name": "x"})
                 self.assertIs(type(caught.exception), expected)
 
+    def test_web_page(self):
+        """A 404 that is not of the API, as a web server gives in a maintenance, is an outage."""
+        with self.backend.work_on("odoo.res.partner") as work:
+            self.peer.will(answer(404, "<html>Not Found</html>"))
+            with self.assertRaises(NetworkError):
+                work.unit(Adapter).write("1", {"name": "x"})
+
     def test_refused_load(self):
         """What the other Odoo says against a record is the error of the job."""
         said = {"ids": False, "messages": [{"type": "error", "message": "No names with an A"}]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from odoo.addons.connector_framework.adapters import Adapter, Answer, RestAdapter, XmlRpcAdapter
@@ -146,7 +146,7 @@ class Json2Adapter(OdooAdapter, RestAdapter):
         return {"Authorization": f"bearer {key}", "X-Odoo-Database": self.backend.database}
 
     def _raise_for_status(self, answer: Answer, verb: str) -> None:
-        if answer.status == 404 and b"MissingError" not in answer.body:
+        if answer.status == 404 and self._is_api_answer(answer) and b"MissingError" not in answer.body:
             raise ConfigurationError(
                 f"{answer.url} was not found: check the address, the database, and what is installed there"
             )
@@ -160,12 +160,16 @@ class OldAdapter(OdooAdapter, XmlRpcAdapter):
 
     def _call_model(self, model: str, method: str, ids: list[int], arguments: dict[str, Any]) -> Any:
         backend, key = self.backend, self.backend.get_secret("api_key") or ""
-        uid = self.work.shared.get("odoo.uid")
+        uid = self.connection.api_session
         if uid is None:
             uid = self._call("authenticate", backend.database, backend.login or "", key, {}, path="common")
-            self.work.shared["odoo.uid"] = uid
+            self.connection.api_session = uid
         args = [ids] if ids else []
         return self._call("execute_kw", backend.database, uid, key, model, method, args, arguments, path="object")
+
+    def _credentials(self) -> Iterator[Any]:
+        yield from super()._credentials()
+        yield from (self.backend.database, self.backend.login)
 
     def _load(self, answer: Answer, method: str) -> Any:
         result = super()._load(answer, method)

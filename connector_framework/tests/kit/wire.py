@@ -149,6 +149,9 @@ def _fail(
         case "unauthorized":
             return _response(transport, request, 401, _repeated(request))
         case "rate_limited":
+            if transport.max_retries.is_retry(request.method or "", 429, has_retry_after=True):
+                # This line is above urllib3, so the repetition would not be seen.
+                raise AssertionError(f"{transport!r} waits and repeats by itself: respect_retry_after_header=False")
             return _response(transport, request, 429, b"slow down", _retry_after(failure))
         case "web_page":
             return _response(transport, request, 200, b"<!DOCTYPE html><html>welcome</html>")
