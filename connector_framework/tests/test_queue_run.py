@@ -167,7 +167,7 @@ class TestRun(TransactionCase):
 
         job = self.run_one(later)
         self.assertEqual((job.state, job.hold, job.attempt, job.exc_message), ("pending", "eta", 1, "later"))
-        self.env.cr.execute("SELECT extract(epoch FROM %s - (now() AT TIME ZONE 'utc'))", [job.eta])
+        self.env.cr.execute("SELECT extract(epoch FROM %s - (clock_timestamp() AT TIME ZONE 'utc'))", [job.eta])
         self.assertAlmostEqual(float(self.env.cr.fetchone()[0]), 100, delta=20)
 
     def test_retry_not_counted(self):
