@@ -27,6 +27,7 @@ class Completeness:
         self._dbname = dbname
         self._checked: tuple[Any, int] | None = None
         self._next_check = 0.0
+        self._without_code: list[str] = []
         self._logged: list[str] = []
 
     def check(self, registry: Any, installed: int) -> bool:
@@ -37,22 +38,23 @@ class Completeness:
         worker, now = self._worker, time.monotonic()
         if self._checked == (registry, installed) and (not worker.missing_addons or now < self._next_check):
             return not worker.missing_addons
-        if worker.missing_addons and now >= self._next_check and not _without_code(worker.missing_addons):
-            _logger.info("database %s: the code of %s is here now", self._dbname, ", ".join(worker.missing_addons))
+        if self._without_code and not _without_code(self._without_code):
+            _logger.info("database %s: the code of %s has come", self._dbname, ", ".join(self._without_code))
             registry = Registry.new(self._dbname)
-        worker.missing_addons = sorted(worker.installed_addons() - registry._init_modules)
+        missing = sorted(worker.installed_addons() - registry._init_modules)
         self._checked, self._next_check = (registry, installed), now + CHECK_S
-        unknown = _without_code(worker.missing_addons)
-        if unknown and unknown != self._logged:
+        self._without_code = _without_code(missing)
+        # One with code is being loaded, unless it is still missing at the next check.
+        lacking = missing if missing == worker.missing_addons else self._without_code
+        if lacking and lacking != self._logged:
             _logger.error(
-                "database %s has addons that this process lacks: %s; worker %s claims no job until they are in its"
-                " addons path",
+                "database %s has addons that this process lacks: %s; worker %s claims no job until it has them",
                 self._dbname,
-                ", ".join(unknown),
+                ", ".join(lacking),
                 worker.id,
             )
-        self._logged = unknown
-        return not worker.missing_addons
+        self._logged, worker.missing_addons = lacking, missing
+        return not missing
 
 
 def _without_code(addons: list[str]) -> list[str]:

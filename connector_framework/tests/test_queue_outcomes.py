@@ -119,7 +119,7 @@ class TestWhatAJobAsksFor(OutcomeCase):
             raise RetryableError("x", retry_after_s="soon")
 
         job = self.run_one(probe)
-        self.env.cr.execute("SELECT extract(epoch FROM %s - (now() AT TIME ZONE 'utc'))", [job.eta])
+        self.env.cr.execute("SELECT extract(epoch FROM %s - (clock_timestamp() AT TIME ZONE 'utc'))", [job.eta])
         self.assertAlmostEqual(float(self.env.cr.fetchone()[0]), 10, delta=8)
 
     def test_any_progress(self):

@@ -23,6 +23,8 @@ class _Runner:
 
     def run(self, worker, jobs):
         self.gate.acquire()
+        if jobs[0].method_name == "breaks_the_runner":
+            raise MemoryError
 
     def rest(self):
         pass
@@ -96,3 +98,16 @@ class TestPool(BaseCase):
         self.assertEqual(self.pool.room, (2, 0))
         self.submit(2)
         self.assertEqual(self.pool.room, (0, 0))
+
+    def test_error_of_the_runner(self):
+        """A thread survives an error of the runner itself and runs the next job; the pool has the first no more."""
+        jobs = [Claimed(1, method_name="breaks_the_runner"), Claimed(2), Claimed(3)]
+        self.pool.size = 1
+        with self.assertLogs("odoo.addons.connector_framework.queue.pool", "ERROR") as logs:
+            self.pool.submit(_Worker(), jobs)
+            wait_until(self.pool.slots)
+            (thread,) = [slot.thread for slot in self.pool.slots()]
+            _Runner.gate.release()
+            wait_until(lambda: self.pool.known_ids() == [2, 3])
+        self.assertIn("put back", logs.output[0])
+        wait_until(lambda: [slot.thread for slot in self.pool.slots()] == [thread])

@@ -99,11 +99,12 @@ def hasten(job_ids: Sequence[int], values: JobValues) -> SQL:
     return statement(
         """UPDATE connector_job k
               SET priority = least(priority, %(priority)s),
-                  eta = CASE WHEN %(sooner)s THEN %(at)s ELSE eta END,
+                  eta = CASE WHEN %(sooner)s THEN %(eta)s ELSE eta END,
                   hold = CASE WHEN hold = 'eta' AND %(sooner)s AND %(at)s <= t.now THEN NULL ELSE hold END
              FROM (SELECT %(now)s AS now) t WHERE k.id = ANY(%(ids)s) AND k.%(enqueued)s RETURNING k.id""",
         priority=values.priority,
         sooner=_sooner(values),
+        eta=_when(values),
         at=_when_or_now(values),
         ids=list(job_ids),
     )
