@@ -6,8 +6,8 @@ changes on the way, methods for the rest, and ``children`` for what a record con
 """
 
 from ..exceptions import MappingError
-from .datatypes import to_decimal, to_tz, to_utc
-from .decorators import changed_by, mapping, only_create
+from .context import Context, MapRecord
+from .definition import changed_by, mapping, only_create
 from .export_mapper import ExportMapper
 from .import_mapper import ImportMapper
 from .mapper import Mapper
@@ -21,11 +21,14 @@ from .modifiers import (
     follow_m2o,
     m2m_to_external,
     m2o_to_external,
+    modifier,
     none,
 )
-from .record import MapRecord
+from .source import MISSING, is_no_time, is_nothing, to_decimal, to_tz, to_utc
 
 __all__ = [
+    "MISSING",
+    "Context",
     "ExportMapper",
     "ImportMapper",
     "MapRecord",
@@ -39,9 +42,12 @@ __all__ = [
     "external_to_m2m",
     "external_to_m2o",
     "follow_m2o",
+    "is_no_time",
+    "is_nothing",
     "m2m_to_external",
     "m2o_to_external",
     "mapping",
+    "modifier",
     "none",
     "only_create",
     "to_decimal",

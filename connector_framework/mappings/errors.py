@@ -5,46 +5,51 @@ from __future__ import annotations
 from typing import NoReturn
 
 import psycopg2
-from odoo.exceptions import UserError
+from odoo.exceptions import ConcurrencyError, UserError
 
 from ..exceptions import ConnectorError, MappingError
 
 __all__ = ["FieldErrors", "describe"]
 
-# What says by its type what is to be done next, and what leaves the transaction broken, is nobody's field error.
-_RAISED_AS_IT_IS = (ConnectorError, psycopg2.Error)
+# Typed errors say what to do next, and after an error of the database the transaction is broken: both are re-raised,
+# not collected.
+_RERAISED = (ConnectorError, psycopg2.Error, ConcurrencyError)
 
 
 class FieldErrors(dict[str, str]):
-    """Messages by target or method; the first exception is kept as their cause."""
+    """Messages by target or method.
 
+    :param collects_all: collect typed errors as well, to explain them
+    """
+
+    #: The first exception, for the traceback.
     cause: Exception | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, collects_all: bool = False) -> None:
         super().__init__()
         self.source_keys: dict[str, str] = {}
+        self._collects_all = collects_all
 
-    def add(self, name: str, exc: Exception, key: str | None = None) -> FieldErrors:
-        """Add what went wrong with a target or a method, or raise it again where it is no field's error.
+    def add(self, name: str, exc: Exception, key: str | None = None) -> None:
+        """Add the error of a target or a method, or raise it again if it is typed.
 
         :param key: the source key that was read
         """
         if isinstance(exc, MappingError):
             self.update((inner or name, message) for inner, message in _messages(exc).items())
             self.source_keys.update(exc.source_keys)
-        elif isinstance(exc, _RAISED_AS_IT_IS):
+        elif isinstance(exc, _RERAISED) and not self._collects_all:
             raise exc
         else:
             self[name] = describe(exc)
             if key:
                 self.source_keys[name] = key
         self.cause = self.cause or exc
-        return self
 
-    def add_within(self, where: str, exc: Exception, key: str) -> FieldErrors:
-        """Add what went wrong with a child, or with a record of many.
+    def add_within(self, where: str, exc: Exception, key: str) -> None:
+        """Add the errors of a child, or of one of many records.
 
-        :param where: ``line_ids[0]``, which ``line_ids[0].name`` is made of
+        :param where: ``line_ids[0]``, which makes ``line_ids[0].name``
         :param key: where it is in the source, ``lines[0]``
         """
         if not isinstance(exc, MappingError):
@@ -55,7 +60,6 @@ class FieldErrors(dict[str, str]):
             self[full_name] = message
             self.source_keys[full_name] = f"{key}.{inner}" if inner else key
         self.cause = self.cause or exc
-        return self
 
     def throw(self) -> NoReturn:
         """Raise all of them as one.
@@ -66,10 +70,10 @@ class FieldErrors(dict[str, str]):
 
 
 def _messages(exc: MappingError) -> dict[str, str]:
-    """Return the messages by name; one that names nothing is an error nevertheless."""
+    """Return the messages by name; an error that names no field has the name ""."""
     return exc.field_errors or {"": describe(exc)}
 
 
 def describe(exc: Exception) -> str:
-    """Return the text of an exception, with its type where the text alone says nothing to a person."""
+    """Return the text of an exception; with its type, unless the text is made for people."""
     return str(exc) if isinstance(exc, UserError | ConnectorError) else f"{type(exc).__name__}: {exc}"

@@ -1,29 +1,28 @@
-"""From Odoo to the other system."""
+"""From Odoo to the external system."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any, ClassVar
 
 from odoo.models import BaseModel
 
+from .context import Context
+from .definition import Children
 from .mapper import Mapper
-from .record import Run
-from .source import listed
-from .steps import Children
 
 __all__ = ["ExportMapper"]
 
 
 class ExportMapper(Mapper):
-    """Translate a record of Odoo, or a mapping, to the data that the other system takes.
+    """Translate a record of Odoo, or a mapping, to the data that the external system takes.
 
     None stays None. An empty field of a record is exported as Odoo has it, as False; a modifier gets None for it. The
     value of ``children`` is a list of dicts.
     """
 
     _kind: ClassVar[str | None] = "export_mapper"
-    _checks_records: ClassVar[bool] = True
 
     def translations(self, record: BaseModel, langs: Iterable[str], **arguments: Any) -> dict[str, dict[str, Any]]:
         """Return what the record's translatable fields feed, per language.
@@ -33,20 +32,26 @@ class ExportMapper(Mapper):
         :param langs: codes of languages
         :param arguments: as for ``values()``
         """
-        fed = [name for name in self.source_fields() if name in record._fields and record._fields[name].translate]
+        read = record._fields if self.undeclared_methods() else self.source_fields().intersection(record._fields)
+        fed = [name for name in read if record._fields[name].translate]
         return {lang: self.map_record(record.with_context(lang=lang)).values(fields=fed, **arguments) for lang in langs}
+
+    def map_children(self, context: Context, step: Children, items: Iterable[Any]) -> list[Any]:
+        child = self._child_context(context, step)
+        return child.mapper._map_each(child, items, step)
+
+    @cached_property
+    def _checked_targets(self) -> frozenset[str]:
+        return frozenset(self._definition.direct)
+
+    def _check_value(self, target: str, value: Any) -> Any:
+        """Refuse a recordset, which no external system can read."""
+        if isinstance(value, BaseModel):
+            raise TypeError(f"{value} is a record: export a field of it by a dotted key, or use m2o_to_external")
+        return value
 
     def _check_source(self, source: Any) -> None:
         if isinstance(source, BaseModel):
             source.ensure_one()
         elif not isinstance(source, Mapping):
             raise TypeError(f"{type(self).__name__} maps records and mappings, not {type(source).__name__}")
-
-    @classmethod
-    def _direction(cls) -> type[ExportMapper]:
-        return ExportMapper
-
-    def _map_children(self, step: Children, items: Any) -> list[Any]:
-        parent: Run = self._run  # type: ignore[assignment]
-        run = parent.children.get(step) or parent.of_children(step, parent.for_create)
-        return run.mapper._map_all(run, listed(items), step)

@@ -1,22 +1,21 @@
-"""The mappers: the classes that say what goes where, and run what was compiled from it."""
+"""The mapper: the class that a connector declares its mappings in, and the loop that maps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import cached_property
 from typing import Any, ClassVar, Final
 
-from ..exceptions import ConfigurationError
+from ..exceptions import MappingError
 from ..references import ConnectorUnit
+from .context import Context, MapRecord, Options, names_of
+from .definition import Children, Definition, Steps
 from .errors import FieldErrors
-from .explain import explain
-from .lines import KnownLines
-from .links import ExportLink, Link, link_from, link_to
-from .lookups import looked_up
+from .explain import Trace
 from .modifiers import Modifier
-from .plan import Plan, Selection
-from .record import MapRecord, Options, Run, names_of
-from .steps import Children
+from .resolvers import ExportResolver, ImportResolver, Resolvers
+from .source import MISSING
 
 __all__ = ["Mapper"]
 
@@ -27,13 +26,26 @@ class Mapper(ConnectorUnit):
     """Translate a record of one system to values for the other; the common base of both directions.
 
     A class declares :attr:`direct`, :attr:`children` and methods with ``@mapping``; definitions add up along
-    inheritance.
+    inheritance, and are checked when the class is made.
+
+    Hooks, for a connector to override:
+
+    ====================================  =======================================  =====================================
+    hook                                  called                                   returns (default)
+    ====================================  =======================================  =====================================
+    ``map_record(source, parent=None)``   for each source, children included       its map record (the source as it is)
+    ``finalize(map_record, values)``      when all is mapped, and forced           the values (as they are)
+    ``skip_item(map_record)``             for each child, before it is mapped      true to leave the child out (False)
+    ``finalize_child(map_record, values)``  for each child, after its ``finalize`` the values (as they are)
+    ====================================  =======================================  =====================================
     """
 
     _kind: ClassVar[str | None] = "mapper"
     #: What None becomes in the values.
     _empty: ClassVar[Any] = None
-    _checks_records: ClassVar[bool] = False
+    #: Children are new, whether their parent is or not.
+    _creates_children: ClassVar[bool] = False
+    _definition: ClassVar[Definition]
 
     #: (source key or modifier, target)
     direct: ClassVar[Sequence[tuple[str | Modifier, str]]] = ()
@@ -45,32 +57,22 @@ class Mapper(ConnectorUnit):
     #: ``external_to_m2o`` look at their fields.
     targets: ClassVar[Sequence[str] | Mapping[str, str]] = ()
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._definition = Definition(cls, Mapper)
+
     def __init__(self, work: Any) -> None:
         super().__init__(work)
-        self._plan = plan = self._compiled()
-        #: The steps of a complete mapping, by ``for_create``.
-        self._complete = (plan.selection(None, False), plan.selection(None, True))
-        self._merges = bool(plan.sources)
-        self._run: Run | None = None
-        #: Runs without fields, binding and options that are over, to be used again; by ``for_create``.
-        self._idle: list[Run | None] = [None, None]
-        self._links: dict[tuple[str, str | None], Link] = {}
-        self._export_links: dict[tuple[str, str | None], ExportLink] = {}
-        #: What the sources refer to has been looked up in bulk.
-        self._is_looked_up = False
-        self._child_mappers: dict[str, Mapper] = {}
         cls = type(self)
-        #: Hooks that do nothing are not called.
+        # Hooks that do nothing are not called.
+        self._maps_dicts = cls.map_record is Mapper.map_record and not cls.sources
         self._finalizes = cls.finalize is not Mapper.finalize
-        self._has_child_hooks = cls.skip_item is not Mapper.skip_item or cls.finalize_child is not Mapper.finalize_child
-        self._needs_selection_alone = not (self._finalizes or self._merges)
-
-    @classmethod
-    def _compiled(cls) -> Plan:
-        plan = cls.__dict__.get("_compiled_plan")
-        if plan is None:
-            plan = cls._compiled_plan = Plan(cls)  # type: ignore[attr-defined]
-        return plan
+        self._has_child_hooks = (cls.skip_item, cls.finalize_child) != (Mapper.skip_item, Mapper.finalize_child)
+        #: The mapping that is going on.
+        self._context: Context | None = None
+        self._resolvers = Resolvers(self)
+        #: What the sources refer to was looked up already.
+        self._is_prefetched = False
 
     # -- what callers use --------------------------------------------------------------------------------------------
 
@@ -82,57 +84,52 @@ class Mapper(ConnectorUnit):
         :raises TypeError: when the source is neither
         :raises ValueError: when a part of a merged source is not in :attr:`sources`, or a record is not exactly one
         """
-        self._check(source)
+        if self.sources:
+            for part in self._definition.parts_of(source):
+                self._check_source(part)
+        elif type(source) is not dict:
+            self._check_source(source)
         return MapRecord(self, source, parent)
 
     def map_many(
-        self,
-        records: Iterable[Any],
-        for_create: bool = False,
-        fields: Iterable[str] | None = None,
-        **options: Any,
+        self, records: Iterable[Any], for_create: bool = False, fields: Iterable[str] | None = None, **options: Any
     ) -> list[dict[str, Any]]:
         """Map many sources; the external ids that they refer to are looked up in bulk.
 
         :raises MappingError: with the errors of all sources, named ``[3].name``
         """
-        run = Run(self, None, bool(for_create), names_of(fields), options.pop("binding", None), options)
-        return self._map_all(run, list(records))
+        context = Context(self, bool(for_create), names_of(fields), options.pop("binding", None), options)
+        return self._map_each(context, list(records))
 
     def by_target(self, values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Return the flat values of a splitting mapper (``{"customer.email": ...}``) by target, in a dict of dicts.
 
         :raises ConfigurationError: when the mapper has no ``targets``, or a value is in none of them
         """
-        targets = self._plan.targets
-        if not targets:
-            raise ConfigurationError(f"{type(self).__name__} has no targets to split its values on: use values()")
-        split: dict[str, dict[str, Any]] = {target: {} for target in targets}
-        for name, value in values.items():
-            target, _, rest = name.partition(".")
-            if target not in split:
-                raise ConfigurationError(f"{type(self).__name__}: the value {name!r} is in none of {targets}")
-            if rest:
-                split[target][rest] = value
-            else:
-                split[target].update(value)
-        return split
+        return self._definition.split(values)
 
-    def looked_up(self, sources: Iterable[Any]) -> AbstractContextManager[None]:
+    def prefetch(self, sources: Iterable[Any]) -> AbstractContextManager[None]:
         """Look up in bulk what mapping these sources one by one would look up each time; it is known inside."""
-        return looked_up(self, self._complete[True], list(sources))
+        return self._prefetched(Context(self, True, None, None, {}), sources)
 
     @classmethod
     def source_fields(cls) -> set[str]:
         """Return the fields of the source that the mapper reads, children's keys included.
 
         The first step of a dotted key; where sources are merged, with the name of the source (``address.city``). What a
-        method reads is known by its ``@changed_by`` alone.
+        method reads is known by its ``@changed_by`` alone, see :meth:`undeclared_methods`.
         """
-        return cls._compiled().source_fields()
+        return set(cls._definition.source_fields)
+
+    @classmethod
+    def undeclared_methods(cls) -> list[str]:
+        """Return the names of the methods that may read any field: mapping methods and ``finalize`` without
+        ``@changed_by``, but for those that run for new records alone.
+        """
+        return list(cls._definition.undeclared)
 
     def explain(self, source: Any, for_create: bool = True, **options: Any) -> dict[str, dict[str, Any]]:
-        """Say for each target where its value comes from.
+        """Say for each target where its value comes from: map the source, and return the trace of it.
 
         Errors are part of the answer instead of being raised.
 
@@ -140,42 +137,38 @@ class Mapper(ConnectorUnit):
             of those that define it), ``value``, ``note`` ("" or why there is no value); for children also ``model`` and
             ``children`` (a list of such answers)
         """
-        return explain(self, source, for_create, options)
+        record, trace = self.map_record(source), Trace()
+        with suppress(MappingError):  # Its errors are in the trace.
+            self.map_in(Context(self, for_create, None, options.pop("binding", None), options, None, trace), record)
+        return trace.answer
 
     # -- what mapping methods use ------------------------------------------------------------------------------------
 
     @property
     def options(self) -> Options:
         """The options of the mapping that is going on; one that was not given is None."""
-        run = self._run
-        if run is None:
-            return Options({})
-        return Options({**run.options, "for_create": run.for_create, "fields": run.fields, "binding": run.binding})
+        return self._context.options if self._context else Options({})
 
     @property
     def current(self) -> MapRecord | None:
         """The map record that is being mapped: ``self.current.parent.source`` is the source of a child's parent."""
-        return self._run.record if self._run else None
+        return self._context.record if self._context else None
 
-    def link(self, target: str, binding: str | None = None) -> Link:
-        """Return the way from an external id to the value of a many2one; found once per session."""
-        key = (target, binding)
-        link = self._links.get(key)
-        if link is None:
-            link = self._links[key] = link_to(self, target, binding)
-        return link
+    def resolver(self, target: str, binding: str | None = None) -> ImportResolver:
+        """Return the resolver from external ids to the ids that a relation takes.
 
-    def export_link(self, model_name: str, binding: str | None = None) -> ExportLink:
-        """Return the way from records of a model to their external ids; found once per session."""
-        key = (model_name, binding)
-        link = self._export_links.get(key)
-        if link is None:
-            link = self._export_links[key] = link_from(self, model_name, binding)
-        return link
+        :param target: the relation
+        :param binding: the binding model, where the field does not tell it
+        """
+        return self._resolvers[ImportResolver, target, binding]
+
+    def export_resolver(self, model_name: str, binding: str | None = None) -> ExportResolver:
+        """Return the resolver from records of a model to their external ids."""
+        return self._resolvers[ExportResolver, model_name, binding]
 
     def target_field(self, target: str) -> Any:
         """Return the field that a target names, None if the mapper does not know its model."""
-        if not self._plan.targets:
+        if not self.targets:
             return self.model._fields.get(target)
         part, _, name = target.partition(".")
         model_name = self.targets.get(part) if isinstance(self.targets, Mapping) else None
@@ -195,138 +188,205 @@ class Mapper(ConnectorUnit):
         """Return the values of a child, after its own :meth:`finalize`."""
         return values
 
-    # -- running -----------------------------------------------------------------------------------------------------
+    # -- what a direction defines ------------------------------------------------------------------------------------
 
-    def _check_source(self, source: Any) -> None:
+    def map_children(self, context: Context, step: Children, items: Iterable[Any]) -> list[Any]:
+        """Return the value for the target of the step: its children, mapped."""
         raise NotImplementedError
 
-    def _check(self, source: Any) -> None:
+    def _check_source(self, source: Any) -> None:
         """Refuse what is no source for this mapper."""
-        if type(source) is dict and not self._merges:
-            return  # The usual case, at once.
-        if not self._merges:
-            self._check_source(source)
-            return
-        if not isinstance(source, Mapping):
-            raise TypeError(f"{type(self).__name__} merges {self._plan.sources}: it takes a mapping of these")
-        unknown = set(source) - set(self._plan.sources)
-        if unknown:
-            raise ValueError(f"{type(self).__name__} merges {self._plan.sources}, and nothing named {unknown}")
-        for part in source.values():
-            if part is not None:
-                self._check_source(part)
+        raise NotImplementedError
 
-    def _values(
-        self,
-        map_record: MapRecord,
-        for_create: bool,
-        fields: frozenset[str] | None,
-        binding: Any,
-        options: dict[str, Any],
-    ) -> dict[str, Any]:
-        """Map the source of a map record."""
-        is_usual = fields is None and binding is None and not options
-        run = self._idle[for_create] if is_usual else None
-        if run is None:
-            run = Run(self, None, for_create, fields, binding, options)
-        else:
-            self._idle[for_create] = None
-        run.source, run.made = map_record._source, map_record
-        before, self._run = self._run, run
+    @cached_property
+    def _checked_targets(self) -> frozenset[str]:
+        """The targets of ``direct`` whose values :meth:`_check_value` is called for."""
+        return frozenset()
+
+    def _check_value(self, target: str, value: Any) -> Any:
+        """Return the value for a target, or refuse it."""
+        raise NotImplementedError
+
+    # -- mapping -----------------------------------------------------------------------------------------------------
+
+    def steps(self, fields: frozenset[str] | None, for_create: bool) -> Steps:
+        """Return the steps that these source fields feed; None: all steps."""
+        return self._definition.select(fields, for_create)
+
+    def map_in(self, context: Context, record: MapRecord) -> dict[str, Any]:
+        """Return the values of a record; for :meth:`.MapRecord.values`."""
+        before, self._context = self._context, context
         try:
-            return self._map(run, run.selection)
+            context.source, context.known_record = record.source, record
+            return self._map(context)
         finally:
-            self._run = before
-            if is_usual:
-                self._idle[for_create] = run
+            self._context = before
 
-    def _map(self, run: Run, selection: Selection) -> dict[str, Any]:
-        """Return the values of the source whose turn it is."""
-        source = run.source
-        values = (selection.run_dict if type(source) is dict else selection.run_other)(self, source)
-        if run.made is not None and run.made._forced:
-            values.update(run.made._forced)
+    def _map(self, context: Context) -> dict[str, Any]:
+        """Run the steps for the source at hand, force values, finalize."""
+        source, trace, empty, checked = context.source, context.trace, self._empty, self._checked_targets
+        is_dict = type(source) is dict
+        values: dict[str, Any] = {}
+        errors: FieldErrors | None = None
+        for step, target, key, read, apply in context.steps.entries:
+            try:
+                value = source.get(key, MISSING) if is_dict and key is not None else read(source)
+                if apply is not None:
+                    context.target = target
+                    value = apply(context, value)
+                if checked and target in checked:
+                    value = self._check_value(target, value)
+            except Exception as exc:
+                errors = context.add_error(errors, step, exc)
+                continue
+            if value is None:
+                value = empty
+            if trace is not None:
+                trace.add(step, value)
+            if value is not MISSING:
+                values[target] = value
+        for method in context.steps.methods:
+            try:
+                made = method.values(context, source)
+            except Exception as exc:
+                errors = context.add_error(errors, method, exc)
+                continue
+            if trace is not None:
+                trace.add(method, made)
+            values.update(made)
+        if errors:
+            errors.throw()
+        forced = context.known_record.forced if context.known_record else None
+        if forced:
+            values.update(forced)
+            if trace is not None:
+                trace.add_forced(type(self), forced)
         # `fields=[]` maps nothing, so there is nothing to finalize either.
-        return self._finalized(run.record, values) if self._finalizes and run.fields != NO_FIELDS else values
+        if self._finalizes and context.fields != NO_FIELDS:
+            try:
+                values = self._call_hook(context, "finalize", values)
+            except Exception as exc:
+                context.add_error(None, self._definition.finalize, exc).throw()
+            values.update(forced or ())
+        return values
 
-    def _map_all(
-        self, run: Run, sources: Any, step: Children | None = None, known: KnownLines | None = None
+    def _call_hook(self, context: Context, hook: str, values: dict[str, Any]) -> dict[str, Any]:
+        """Return what ``finalize`` or ``finalize_child`` makes of the values."""
+        before = dict(values) if context.trace is not None else values
+        after = getattr(self, hook)(context.record, values)
+        if not isinstance(after, dict):
+            raise TypeError(f"{type(self).__qualname__}.{hook} returned {after!r} instead of the values")
+        if context.trace is not None:
+            context.trace.add_hook(type(self), hook, before, after)
+        return after
+
+    def _map_each(
+        self, context: Context, sources: Iterable[Any], step: Children | None = None, lines: Any = None
     ) -> list[dict[str, Any]]:
-        """Return the values of sources: the children of a step, or the records of :meth:`map_many`.
+        """Return the values of the records of :meth:`map_many`, or of the children of a step.
 
-        :param known: the lines that the children may be; what they are decides what is run for each
+        :param lines: the :class:`.KnownLines` that the children may be, which decides on the steps to run
         :raises MappingError: with the errors of all, named by their index
         """
-        selection = run.selection
-        if selection.may_look_up and not self._is_looked_up and type(sources) is list:
-            with looked_up(self, selection, sources):
-                return self._map_all(run, sources, step, known)
-        run_dict = selection.run_dict
-        hooked = step is not None and self._has_child_hooks
-        # Where the selection does all there is to do, it is called at once: this runs for each child of each record.
-        is_all = not hooked and known is None and self._needs_selection_alone
+        if context.steps.looks_up and not self._is_prefetched and context.trace is None:
+            sources = list(sources)
+            with self._prefetched(context, sources):
+                return self._map_each(context, sources, step, lines)
+        parent_trace, maps_dicts = context.trace, self._maps_dicts
+        is_hooked = step is not None and (self._has_child_hooks or lines is not None or parent_trace is not None)
         result: list[dict[str, Any]] = []
         errors: FieldErrors | None = None
-        before, self._run = self._run, run
+        before, self._context = self._context, context
         try:
             for index, source in enumerate(sources):
-                run.source, run.made = source, None
                 try:
-                    if is_all and type(source) is dict:
-                        values = run_dict(self, source)
-                        if run.made is not None:
-                            values.update(run.made._forced or ())
-                        result.append(values)
-                        continue
-                    self._check(source)
-                    if known is not None:  # Which one it is turns out after skip_item.
-                        run.for_create, run.binding = False, None
-                    if hooked and self.skip_item(run.record):
-                        continue
-                    if known is not None:
-                        run.binding = known.take(run.record)
-                        run.for_create = run.binding is None
-                        selection = self._complete[run.for_create]
-                    values = self._map(run, selection)
-                    result.append(self.finalize_child(run.record, values) if hooked else values)
+                    if maps_dicts and type(source) is dict:
+                        context.source, context.known_record = source, None
+                    else:
+                        self._enter(context, source)
+                    if is_hooked:
+                        result += self._map_child(context, parent_trace, lines)
+                    else:
+                        result.append(self._map(context))
                 except Exception as exc:
                     target, key = (step.target, step.key) if step else ("", "")
-                    errors = (errors or FieldErrors()).add_within(f"{target}[{index}]", exc, f"{key}[{index}]")
+                    errors = errors or context.new_errors()
+                    errors.add_within(f"{target}[{index}]", exc, f"{key}[{index}]")
         finally:
-            self._run = before
+            self._context = before
         if errors:
             errors.throw()
         return result
 
-    def _finalized(self, map_record: MapRecord, values: dict[str, Any]) -> dict[str, Any]:
+    def _enter(self, context: Context, source: Any) -> None:
+        """Make a source the one at hand."""
+        record = self.map_record(source, context.parent.record if context.parent else None)
+        context.source, context.known_record = record.source, record
+
+    def _map_child(self, context: Context, parent_trace: Trace | None, lines: Any) -> list[dict[str, Any]]:
+        """Return the values of a child in a list, which is empty if the child is left out."""
+        if lines is not None:  # Which one it is turns out after skip_item.
+            context.for_create, context.binding = False, None
+        if self.skip_item(context.record):
+            return []
+        if lines is not None:
+            context.binding = lines.recognise(context)
+            context.for_create = not context.binding
+            context.steps = self.steps(None, context.for_create)
+        if parent_trace is not None:
+            context.trace = parent_trace.child()
+        return [self._call_hook(context, "finalize_child", self._map(context))]
+
+    def _child_context(self, context: Context, step: Children) -> Context:
+        """Return the context for the children of a step, the same one for all sources of a context."""
+        child = context.children.get(step)
+        if child is None:
+            for_create = context.for_create or self._creates_children
+            child = Context(self._child_mapper(step), for_create, None, None, context.given, context)
+            context.children[step] = child
+        child.trace = context.trace
+        return child
+
+    def _child_mapper(self, step: Children) -> Any:
+        return self.unit(self._kinds[self._kind], step.model_name)  # type: ignore[index]
+
+    @contextmanager
+    def _prefetched(self, context: Context, sources: Iterable[Any]) -> Iterator[None]:
+        """Look up in bulk what the sources refer to, for children too; it is forgotten at the end."""
+        mappers: list[Mapper] = []
         try:
-            values = self.finalize(map_record, values)
-            if values is None:
-                raise TypeError("returned None instead of the values")
-        except Exception as exc:
-            FieldErrors().add("finalize", exc).throw()
-        values.update(map_record._forced or ())
-        return values
+            self._prefetch(context, sources, mappers)
+            yield
+        finally:
+            for mapper in mappers:
+                mapper._is_prefetched = False
+                for resolver in mapper._resolvers.values():
+                    resolver.forget()
 
-    def _call(self, name: str, part: str | None, target: str | None, source: Any) -> Mapping[str, Any]:
-        """Call a mapping method with its part of the source; the values that it gives, by full target."""
-        if part is not None:
-            source = source.get(part)
-            if source is None:
-                return {}
-        values = getattr(self, name)(source) or {}
-        return values if target is None else {f"{target}.{field}": value for field, value in values.items()}
+    def _prefetch(self, context: Context, sources: Iterable[Any], mappers: list[Mapper]) -> None:
+        """Look up what the sources refer to; what cannot be read is reported when it is mapped.
 
-    def _map_children(self, step: Children, items: Any) -> list[Any]:
-        raise NotImplementedError
+        :param mappers: gets those that have looked up something
+        """
+        mappers.append(self)
+        self._is_prefetched = True
+        if not self._maps_dicts:
+            sources = self._entered(context, sources)
+        for entry in context.steps.prefetching:
+            entry.prefetch(context, sources)
+        for step in context.steps.children:
+            items = step.items(sources)
+            first = next(items, MISSING)
+            if first is not MISSING:
+                child = self._child_context(context, step)
+                if child.steps.looks_up:
+                    child.mapper._prefetch(child, [first, *items], mappers)
 
-    def _child_mapper(self, step: Children) -> Mapper:
-        mapper = self._child_mappers.get(step.model_name)
-        if mapper is None:
-            mapper = self._child_mappers[step.model_name] = self.unit(self._direction(), step.model_name)
-        return mapper
-
-    @classmethod
-    def _direction(cls) -> type[Mapper]:
-        """Return the kind of mapper for children: the one of this direction."""
-        raise NotImplementedError(cls.__name__)
+    def _entered(self, context: Context, sources: Iterable[Any]) -> list[Any]:
+        """Return what :meth:`map_record` makes of the sources."""
+        entered = []
+        for source in sources:
+            with suppress(Exception):
+                self._enter(context, source)
+                entered.append(context.source)
+        return entered

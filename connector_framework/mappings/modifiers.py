@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from odoo.fields import Command
 from odoo.models import BaseModel
 
 from ..exceptions import ConfigurationError
-from .source import MISSING
-
-if TYPE_CHECKING:
-    from .mapper import Mapper
+from .context import Context
+from .source import MISSING, is_nothing
 
 __all__ = [
     "Modifier",
+    "chained",
     "code_to_m2o",
     "convert",
     "default",
@@ -24,111 +25,157 @@ __all__ = [
     "follow_m2o",
     "m2m_to_external",
     "m2o_to_external",
+    "modifier",
     "none",
 ]
 
-#: What a modifier does to one value.
-Function = Callable[["Mapper", Any], Any]
+Apply = Callable[[Context, Any], Any]
 
 
 class Modifier:
-    """The base of modifiers: a source, and a function for its value.
-
-    A modifier of one's own is a subclass with :meth:`function`.
+    """What stands in the place of a source key: a source, and what is done to its value. :func:`modifier` makes it.
 
     :param source: a source key, or another modifier, which works first
+    :param function: ``(context, value, *arguments) -> value``
     """
 
-    #: It is called with ``MISSING`` too, where the source does not have the key; others are passed over then.
-    fills_missing: ClassVar[bool] = False
-    #: What the modifier does, where that is less than a call: a Python expression of ``value`` and of ``{argument}``,
-    #: the first one after ``f``.
-    expression: ClassVar[str | None] = None
-    #: It looks something up for each value: :meth:`prefetch` does so for many.
-    looks_up: ClassVar[bool] = False
-
-    def __init__(self, source: str | Modifier, *arguments: Any) -> None:
+    def __init__(
+        self,
+        source: str | Modifier,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        sees_missing: bool,
+        prefetch: Callable[..., None] | None,
+    ) -> None:
         if not isinstance(source, str | Modifier):
-            raise TypeError(f"{type(self).__name__}() takes a source key or a modifier, not {source!r}")
+            raise TypeError(f"{function.__name__}() takes a source key or a modifier, not {source!r}")
         self.source = source
-        self._arguments = tuple(argument for argument in arguments if argument is not None)
+        self.name = function.__name__
+        self.arguments = arguments
+        self.prefetch = prefetch
+        #: ``(context, value) -> value``; the value is ``MISSING`` where the source does not have the key.
+        self.apply = _bound(function, arguments, sees_missing)
 
     def __repr__(self) -> str:
-        shown = [getattr(argument, "__name__", None) or repr(argument) for argument in self._arguments]
-        return f"{type(self).__name__}({', '.join([str(self.source), *shown])})"
+        shown = [getattr(one, "__name__", None) or repr(one) for one in self.arguments if one is not None]
+        return f"{self.name}({', '.join([str(self.source), *shown])})"
+
+    def chain(self) -> list[Modifier]:
+        """Return the modifiers in the order in which they work, this one last."""
+        return [*(self.source.chain() if isinstance(self.source, Modifier) else ()), self]
 
     @property
     def key(self) -> str:
         """The source key that the innermost modifier reads."""
-        return self.source if isinstance(self.source, str) else self.source.key
-
-    def chain(self) -> Iterator[Modifier]:
-        """Yield the modifiers in the order in which they work, this one last."""
-        if isinstance(self.source, Modifier):
-            yield from self.source.chain()
-        yield self
-
-    @property
-    def argument(self) -> Any:
-        """What ``{argument}`` of :attr:`expression` stands for."""
-        return self._arguments[0] if self._arguments else None
-
-    def function(self, target: str) -> Function:
-        """Return the function for a target, called once per record; made once per mapper class."""
-        if self.expression is None:
-            raise NotImplementedError(type(self).__name__)
-        code = f"lambda mapper, value: {self.expression.format(argument='argument')}"
-        return eval(code, {"argument": self.argument, "MISSING": MISSING})
-
-    def prefetch(self, mapper: Mapper, target: str, values: list[Any]) -> None:
-        """Look up in one query what the function will ask for one by one.
-
-        :param values: what it will get, ``MISSING`` and nonsense included
-        """
-        raise NotImplementedError(type(self).__name__)
+        return str(self.chain()[0].source)
 
 
-class none(Modifier):
-    """Take what is falsy (0, False, an empty text) for None, that is for empty."""
+def _bound(function: Callable[..., Any], arguments: tuple[Any, ...], sees_missing: bool) -> Apply:
+    """Return the function with its arguments; it lets ``MISSING`` through, unless it sees it."""
+    apply = function
+    if len(arguments) == 1:  # A call with *arguments costs three times as much.
+        (argument,) = arguments
+        apply = lambda context, value: function(context, value, argument)  # noqa: E731
+    elif arguments:
+        apply = lambda context, value: function(context, value, *arguments)  # noqa: E731
+    return apply if sees_missing else lambda context, value: value if value is MISSING else apply(context, value)
 
-    expression = "value or None"
 
-    def __init__(self, f: str | Modifier) -> None:
-        super().__init__(f)
+def chained(modifiers: list[Modifier]) -> Apply:
+    """Return the function that applies modifiers one after the other; the one place that does."""
+    functions = [modifier.apply for modifier in modifiers]
+
+    def apply(context: Context, value: Any) -> Any:
+        for function in functions:
+            value = function(context, value)
+        return value
+
+    return functions[0] if len(functions) == 1 else apply
 
 
-class convert(Modifier):
-    """Convert the value with a type or any function of one argument; None stays None.
+def modifier(
+    function: Callable[..., Any] | None = None,
+    *,
+    sees_missing: bool = False,
+    prefetch: Callable[..., None] | None = None,
+) -> Any:
+    """Make ``function(context, value, *arguments) -> value`` a modifier, to be used as ``function(source, *arguments)``.
 
-    :raises ValueError: (of the type) becomes the field's error
+    ::
+
+        @modifier
+        def prefixed(context, value, prefix):
+            return value and prefix + value
+
+        direct = [(prefixed("sku", "SHOP-"), "default_code")]
+
+    It is called for each value, None included, and may return None for empty; its exception is the error of the target.
+    ``context`` is the :class:`.Context`.
+
+    :param sees_missing: call it with ``MISSING``, too, where the source does not have the key
+    :param prefetch: ``(context, values, *arguments)``, to look up in one query what the function will look up for each
+        of ``values`` (``MISSING`` and nonsense may be among them); called before many sources are mapped, where the
+        modifier is the outermost one
     """
+    if function is None:
+        return partial(modifier, sees_missing=sees_missing, prefetch=prefetch)
+    signature = inspect.signature(function)
 
-    expression = "None if value is None else {argument}(value)"
+    def make(source: str | Modifier, *arguments: Any, **named: Any) -> Modifier:
+        bound = signature.bind(None, None, *arguments, **named)
+        bound.apply_defaults()
+        return Modifier(source, function, bound.args[2:], sees_missing, prefetch)
 
-    def __init__(self, f: str | Modifier, type: Callable[[Any], Any]) -> None:
-        super().__init__(f, type)
+    make.__name__, make.__qualname__, make.__module__ = function.__name__, function.__qualname__, function.__module__
+    make.__doc__ = function.__doc__
+    return make
 
 
-class default(Modifier):
+# -- values ------------------------------------------------------------------------------------------------------------
+
+
+@modifier
+def none(context: Context, value: Any, *others: Any) -> Any:
+    """Take what is falsy (0, False, an empty text), and the ``others``, for None, that is for empty."""
+    return None if not value or value in others else value
+
+
+@modifier
+def convert(context: Context, value: Any, type: Callable[[Any], Any]) -> Any:
+    """Convert the value with a type or any function of one argument; None stays None."""
+    return None if value is None else type(value)
+
+
+@modifier(sees_missing=True)
+def default(context: Context, found: Any, value: Any) -> Any:
     """Use ``value`` when the source key is missing or None."""
-
-    fills_missing = True
-    expression = "{argument} if value is None or value is MISSING else value"
-
-    def __init__(self, f: str | Modifier, value: Any) -> None:
-        super().__init__(f, value)
+    return value if found is None or found is MISSING else found
 
 
-class follow_m2o(Modifier):
+@modifier
+def follow_m2o(context: Context, value: Any) -> Any:
     """Follow many2ones to a field of another record: the dotted key, where a modifier is wanted."""
-
-    expression = "value"
-
-    def __init__(self, f: str) -> None:
-        super().__init__(f)
+    return value
 
 
-class external_to_m2o(Modifier):
+# -- from external ids -------------------------------------------------------------------------------------------------
+
+#: Types of external ids; a list is a composite one.
+ID_TYPES = (str, int, tuple, list)
+
+
+def _prefetch_ids(context: Context, values: list[Any], binding: str | None) -> None:
+    ids = {tuple(value) if type(value) is list else value for value in values if type(value) in ID_TYPES} - {"", ()}
+    if len(ids) > 1:
+        context.mapper.resolver(context.target, binding).prefetch(ids)
+
+
+def _prefetch_lists_of_ids(context: Context, values: list[Any], binding: str | None) -> None:
+    _prefetch_ids(context, [one for value in values if type(value) is list for one in value], binding)
+
+
+@modifier(prefetch=_prefetch_ids)
+def external_to_m2o(context: Context, value: Any, binding: str | None = None) -> int | None:
     """Turn an external id into the value of a many2one.
 
     The id of the binding where the field points to a binding model, else of its Odoo record. None, False and an empty
@@ -137,91 +184,22 @@ class external_to_m2o(Modifier):
     :param binding: the binding model, where the field's comodel is not one and has several of this backend
     :raises DependencyMissingError: (when mapping) the external id is not bound yet
     """
-
-    looks_up = True
-
-    def __init__(self, f: str | Modifier, binding: str | None = None) -> None:
-        super().__init__(f, binding)
-        self.binding = binding
-
-    def prefetch(self, mapper: Mapper, target: str, values: list[Any]) -> None:
-        external_ids = {tuple(value) if type(value) is list else value for value in values if _may_be_id(value)}
-        if len(external_ids) > 1:
-            mapper.link(target, self.binding).prefetch(external_ids)
-
-    def function(self, target: str) -> Function:
-        binding = self.binding
-        key = (target, binding)
-
-        def to_id(mapper: Mapper, value: Any) -> Any:
-            if value is None or value is False or value == "":
-                return None
-            if type(value) is list:  # a composite key
-                value = tuple(value)
-            link = mapper._links.get(key) or mapper.link(target, binding)
-            return link.found.get(value) or link.to_id(value)
-
-        return to_id
+    if is_nothing(value):
+        return None
+    return context.mapper.resolver(context.target, binding).to_id(value)
 
 
-class external_to_m2m(external_to_m2o):
+@modifier(prefetch=_prefetch_lists_of_ids)
+def external_to_m2m(context: Context, value: Any, binding: str | None = None) -> list[Any]:
     """Turn a list of external ids into the command that sets a many2many."""
-
-    def function(self, target: str) -> Function:
-        def to_command(mapper: Mapper, value: Any) -> Any:
-            external_ids = [external_id for external_id in value or () if not _is_nothing(external_id)]
-            if not external_ids:
-                return [Command.clear()]
-            return [Command.set(mapper.link(target, self.binding).to_ids(external_ids))]
-
-        return to_command
-
-    def prefetch(self, mapper: Mapper, target: str, values: list[Any]) -> None:
-        super().prefetch(mapper, target, [one for value in values if type(value) is list for one in value])
+    external_ids = [external_id for external_id in value or () if not is_nothing(external_id)]
+    if not external_ids:
+        return [Command.clear()]
+    return [Command.set(context.mapper.resolver(context.target, binding).to_ids(external_ids))]
 
 
-class m2o_to_external(Modifier):
-    """Turn a many2one of a record into the external id of its target; empty gives None.
-
-    :param binding: the binding model, where the target's model is not one and has several of this backend
-    :raises DependencyMissingError: (when mapping) the target is not bound yet
-    """
-
-    looks_up = True
-
-    def __init__(self, f: str | Modifier, binding: str | None = None) -> None:
-        super().__init__(f, binding)
-        self.binding = binding
-
-    def prefetch(self, mapper: Mapper, target: str, values: list[Any]) -> None:
-        records = [value for value in values if isinstance(value, BaseModel)]
-        together = records[0].union(*records[1:]) if records else None
-        if together is not None and len(together) > 1:
-            mapper.export_link(together._name, self.binding).prefetch(together)
-
-    def function(self, target: str) -> Function:
-        def to_external(mapper: Mapper, value: Any) -> Any:
-            return self._external_id(mapper, value) if value else None
-
-        return to_external
-
-    def _external_id(self, mapper: Mapper, record: Any) -> Any:
-        if not isinstance(record, BaseModel):
-            raise TypeError(f"{type(self).__name__} needs a relation, got {record!r}")
-        return mapper.export_link(record._name, self.binding).to_external(record)
-
-
-class m2m_to_external(m2o_to_external):
-    """Turn an x2many of a record into the list of the external ids of its targets."""
-
-    def function(self, target: str) -> Function:
-        def to_list(mapper: Mapper, value: Any) -> Any:
-            return [self._external_id(mapper, record) for record in value or ()]
-
-        return to_list
-
-
-class code_to_m2o(Modifier):
+@modifier
+def code_to_m2o(context: Context, value: Any, field: str = "code") -> int | None:
     """Find the record of a many2one by a code both systems know: a currency by its name, a country by its code.
 
     Archived records count. None, False and an empty text clear the field; a code that no record has is an error of
@@ -229,36 +207,49 @@ class code_to_m2o(Modifier):
 
     :param field: the field of the comodel that holds the code
     """
-
-    def __init__(self, f: str | Modifier, field: str = "code") -> None:
-        super().__init__(f, field)
-        self.field = field
-
-    def function(self, target: str) -> Function:
-        def to_id(mapper: Mapper, value: Any) -> Any:
-            return None if _is_nothing(value) else self._id(mapper, target, value)
-
-        return to_id
-
-    def _id(self, mapper: Mapper, target: str, code: Any) -> int:
-        found: dict[Any, int] = mapper.work.shared.setdefault(code_to_m2o, {})
-        field = mapper.target_field(target)
-        if field is None or not field.comodel_name:
-            raise ConfigurationError(f"{type(mapper).__name__}, code_to_m2o for {target!r}: that is no relation")
-        key = (field.comodel_name, self.field, code)
-        if key not in found:
-            records = mapper.env[field.comodel_name].with_context(active_test=False)
-            record = records.search([(self.field, "=", code)], limit=2)
-            if len(record) != 1:
-                many = "several records" if record else "no record"
-                raise ValueError(f"{many} of {field.comodel_name} with {self.field} {code!r}")
-            found[key] = record.id
-        return found[key]
+    if is_nothing(value):
+        return None
+    mapper = context.mapper
+    comodel = getattr(mapper.target_field(context.target), "comodel_name", None)
+    if not comodel:
+        raise ConfigurationError(f"{type(mapper).__name__}, code_to_m2o for {context.target!r}: that is no relation")
+    found: dict[Any, int] = mapper.work.shared.setdefault("mappings.codes", {})
+    key = (comodel, field, value)
+    if key not in found:
+        records = mapper.env[comodel].with_context(active_test=False).search([(field, "=", value)], limit=2)
+        if len(records) != 1:
+            raise ValueError(f"{'several records' if records else 'no record'} of {comodel} with {field} {value!r}")
+        found[key] = records.id
+    return found[key]
 
 
-def _may_be_id(value: Any) -> bool:
-    return type(value) in (str, int, tuple, list) and value != ""
+# -- to external ids ---------------------------------------------------------------------------------------------------
 
 
-def _is_nothing(external_id: Any) -> bool:
-    return external_id is None or external_id is False or external_id == ""
+def _prefetch_records(context: Context, values: list[Any], binding: str | None) -> None:
+    records = [value for value in values if isinstance(value, BaseModel)]
+    together = records[0].union(*records[1:]) if records else ()
+    if len(together) > 1:
+        context.mapper.export_resolver(together._name, binding).prefetch(together)
+
+
+def _external_id(context: Context, record: Any, binding: str | None) -> Any:
+    if not isinstance(record, BaseModel):
+        raise TypeError(f"a relation is needed to find an external id, not {record!r}")
+    return context.mapper.export_resolver(record._name, binding).to_external(record)
+
+
+@modifier(prefetch=_prefetch_records)
+def m2o_to_external(context: Context, value: Any, binding: str | None = None) -> Any:
+    """Turn a many2one of a record into the external id of its target; empty gives None.
+
+    :param binding: the binding model, where the target's model is not one and has several of this backend
+    :raises DependencyMissingError: (when mapping) the target is not bound yet
+    """
+    return _external_id(context, value, binding) if value else None
+
+
+@modifier(prefetch=_prefetch_records)
+def m2m_to_external(context: Context, value: Any, binding: str | None = None) -> list[Any]:
+    """Turn an x2many of a record into the list of the external ids of its targets."""
+    return [_external_id(context, record, binding) for record in value or ()]

@@ -295,7 +295,7 @@ class ChunkImport:
     def _prefetch(self, records: Sequence[Any]) -> Iterator[None]:
         """Look up in bulk what the records refer to."""
         try:
-            prefetch = self.importer.mapper.looked_up(records)
+            prefetch = self.importer.mapper.prefetch(records)
         except NoUnitError:  # The importer maps without a mapper.
             prefetch = nullcontext()
         with prefetch:

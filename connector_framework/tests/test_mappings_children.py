@@ -289,6 +289,34 @@ class TestMappingsChildrenImport(MappingCase):
             with self.assertRaisesRegex(MappingError, "line_ids: .*list of children"):
                 self.mapper(Order, Line).map_record({"lines": wrong}).values()
 
+    def test_empty_object(self):
+        """An empty object where a list should be is an empty list; an empty list for a child is an error of its place."""
+        mapper = self.mapper(Order, Line)
+        self.assertEqual(mapper.map_record({"lines": {}}).values(), {"line_ids": []})
+        with self.assertRaisesRegex(MappingError, r"line_ids\[1\]: .*not list \(source 'lines\[1\]'\)"):
+            mapper.map_record({"lines": [{"id": 1}, []]}).values()
+
+    def test_map_record_of_lines(self):
+        """An override of `map_record` is called for each source, of children and of `map_many` too."""
+
+        class OwnOrder(Order):
+            def map_record(self, source, parent=None):
+                return super().map_record({**source, "ref": source["id"], "lines": source["items"]}, parent)
+
+        class OwnLine(Line):
+            def map_record(self, source, parent=None):
+                return super().map_record({"id": f"{parent.source['ref']}-{source}"}, parent)
+
+        mapper = self.mapper(OwnOrder, OwnLine)
+        source = {"id": 5, "items": [1, 2]}
+        lines = [Command.create({"external_id": f"5-{number}", "created": True}) for number in (1, 2)]
+        expected = {"name": 5, "line_ids": lines}
+        self.assertEqual(mapper.map_record(source).values(), expected)
+        self.assertEqual(mapper.map_many([source, source]), [expected, expected])
+        binding = FakeBinding(line_ids=[line(10, "5-1")])
+        values = mapper.map_record(source).values(binding=binding)
+        self.assertEqual(values["line_ids"], [Command.update(10, {"external_id": "5-1"}), lines[1]])
+
     def test_no_mapper(self):
         """A missing mapper of the children is what it is, no field's error."""
         with self.assertRaises(NoUnitError):
@@ -367,6 +395,8 @@ class TestMappingsChildrenExport(MappingCase):
             def new(self, record):
                 return {"new": True}
 
-        map_record = self.mapper(self.Order, CreateLine).map_record({"lines": [{"quantity": 1}]})
-        self.assertEqual(map_record.values(for_create=True)["items"], [{"qty": 1, "new": True}])
-        self.assertEqual(map_record.values()["items"], [{"qty": 1}])
+        mapper, source = self.mapper(self.Order, CreateLine), {"lines": [{"quantity": 1}]}
+        for for_create, expected in ((True, [{"qty": 1, "new": True}]), (False, [{"qty": 1}])):
+            self.assertEqual(mapper.map_record(source).values(for_create=for_create)["items"], expected)
+            (values,) = mapper.map_many([source], for_create=for_create)
+            self.assertEqual(values["items"], expected)

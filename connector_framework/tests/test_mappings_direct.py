@@ -4,21 +4,23 @@ from collections import ChainMap
 from functools import partial
 from types import MappingProxyType
 
+from odoo.fields import Command
 from odoo.tests import tagged
 
 from ..exceptions import ConfigurationError, MappingError
 from ..mappings import (
+    MISSING,
     ExportMapper,
     ImportMapper,
-    Modifier,
+    changed_by,
     convert,
     default,
     follow_m2o,
+    modifier,
     none,
     to_decimal,
     to_utc,
 )
-from ..mappings.source import MISSING
 from .mappings_common import MappingCase
 
 
@@ -125,22 +127,56 @@ class TestMappingsDirect(MappingCase):
         self.assertEqual(mapper.map_record({"a": 1}).values(), {"x": 1})
 
     def test_bad_entry(self):
-        """An entry that is no pair is refused, naming the class."""
-
-        class Mapper(ImportMapper):
-            direct = [("a", "x", "y")]
-
+        """An entry that is no pair is refused when the class is made, naming the class."""
         with self.assertRaisesRegex(ConfigurationError, "Mapper.*'a', 'x', 'y'"):
-            self.mapper(Mapper)
+
+            class Mapper(ImportMapper):
+                direct = [("a", "x", "y")]
 
     def test_bad_source(self):
         """An entry whose source is neither a key nor a modifier is refused."""
+        for source in (len, none, 5):
+            with self.assertRaisesRegex(ConfigurationError, "neither a source key nor a modifier"):
 
-        class Mapper(ImportMapper):
-            direct = [(len, "x")]
+                class Mapper(ImportMapper):
+                    direct = [(source, "x")]
 
-        with self.assertRaisesRegex(ConfigurationError, "neither a source key nor a modifier"):
-            self.mapper(Mapper)
+    def test_bad_lists(self):
+        """What is no list of entries is refused: a forgotten comma makes a pair of texts, or a text, of it."""
+        for wrong in (("a", "x"), "ax", {"a": "x"}, 5):
+            for attribute in ("direct", "children"):
+                with self.assertRaisesRegex(ConfigurationError, f"Mapper: {attribute}: "):
+                    type("Mapper", (ImportMapper,), {attribute: wrong})
+        for attribute in ("sources", "targets"):
+            with self.assertRaisesRegex(ConfigurationError, f"{attribute}: 'customer'"):
+                type("Mapper", (ImportMapper,), {attribute: "customer"})
+
+    def test_bad_names(self):
+        """Keys and targets are names."""
+        for pair in (("", "x"), ("a..b", "x"), (".a", "x"), ("a", ""), ("a", None)):
+            with self.assertRaisesRegex(ConfigurationError, "is no (source key|target)"):
+                type("Mapper", (ImportMapper,), {"direct": [pair]})
+        with self.assertRaisesRegex(ConfigurationError, "None is no source key"):
+            type("Mapper", (ImportMapper,), {"children": [(None, "line_ids", "line")]})
+
+    def test_all_mistakes(self):
+        """All mistakes of a class are told together, with the class that makes each."""
+
+        class Mixin:
+            direct = [("a",)]
+
+        with self.assertRaises(ConfigurationError) as caught:
+
+            class Mapper(Mixin, ImportMapper):
+                direct = [(5, "x")]
+                children = [("lines", "line_ids")]
+
+                @changed_by("a")
+                def street(self, record):
+                    return {}
+
+        for part in ("Mapper: ", "('a',)", ".Mixin)", "5 is neither", "('lines', 'line_ids')", "street"):
+            self.assertIn(part, str(caught.exception))
 
 
 @tagged("post_install", "-at_install", "plain")
@@ -154,6 +190,14 @@ class TestMappingsModifiers(MappingCase):
         values = self.values(Mapper, {"a": 0, "b": "", "c": False, "d": "d"})
         self.assertEqual(values, {"a": None, "b": None, "c": None, "d": "d"})
         self.assertIsNone(values["a"])
+
+    def test_none_of_others(self):
+        """`none` takes further values for None where they are named."""
+
+        class Mapper(ExportMapper):
+            direct = [(none("a", "0", "N/A"), "a"), (none("b", "0"), "b"), (none("c"), "c")]
+
+        self.assertEqual(self.values(Mapper, {"a": "N/A", "b": "0", "c": "0"}), {"a": None, "b": None, "c": "0"})
 
     def test_convert(self):
         """`convert` calls the type with what is not None."""
@@ -217,33 +261,106 @@ class TestMappingsModifiers(MappingCase):
         self.assertEqual((str(values["at"]), str(values["price"])), ("2026-07-01 10:00:00", "10.01"))
 
     def test_own_modifier(self):
-        """A modifier of one's own is a class with a function, which is not asked about a missing key."""
+        """A modifier of one's own is a function of three lines, which is not called for a missing key."""
 
-        class upper(Modifier):
-            def function(self, target):
-                return lambda mapper, value: f"{target}:{value.upper()}"
+        @modifier
+        def upper(context, value):
+            return value and f"{context.target}:{value.upper()}"
 
         class Mapper(ImportMapper):
-            direct = [(upper(none("a")), "x"), (upper("b"), "y"), (default(upper("c"), 3), "z")]
+            direct = [(upper(none("a")), "x"), (upper("b"), "y"), (default(upper("c"), 3), "z"), (upper("d"), "w")]
 
         for kind in (dict, MappingProxyType):
-            self.assertEqual(self.values(Mapper, kind({"a": "v"})), {"x": "x:V", "z": 3})
+            self.assertEqual(self.values(Mapper, kind({"a": "v", "d": None})), {"x": "x:V", "z": 3, "w": False})
 
-    def test_fills_missing(self):
-        """A modifier that fills what is missing is asked about a missing key, wherever it stands."""
+    def test_own_modifier_with_arguments(self):
+        """The arguments of a modifier follow the source; the wrong ones are refused where they are written."""
 
-        class absent(Modifier):
-            fills_missing = True
-
-            def function(self, target):
-                return lambda mapper, value: "absent" if value is MISSING else value
+        @modifier
+        def between(context, value, before, after="!"):
+            """Put a text between two."""
+            return f"{before}{value}{after}"
 
         class Mapper(ImportMapper):
-            direct = [(convert(absent(convert("a", int)), list), "x"), (absent("b"), "y"), (absent("c.d"), "z")]
+            direct = [(between("a", "<"), "x"), (between("a", "<", ">"), "y"), (between("a", before="("), "z")]
+
+        self.assertEqual(self.values(Mapper, {"a": 1}), {"x": "<1!", "y": "<1>", "z": "(1!"})
+        self.assertEqual(repr(between(none("a"), "<")), "between(none(a), '<', '!')")
+        self.assertEqual((between.__name__, between.__doc__), ("between", "Put a text between two."))
+        for arguments in ((), ("<", ">", 1)):
+            with self.assertRaisesRegex(TypeError, "before|many"):
+                between("a", *arguments)
+
+    def test_context(self):
+        """A modifier knows the mapper, the options and the record that is being mapped."""
+
+        @modifier
+        def known(context, value):
+            parent = context.record.parent
+            source = parent.source if parent else context.record.source
+            return type(context.mapper).__name__, context.options.shop, context.options.for_create, source["name"]
+
+        class Mapper(ImportMapper):
+            direct = [(known("a"), "x")]
+            children = [("lines", "line_ids", "line")]
+
+        class Line(ImportMapper):
+            _apply_on = "line"
+            direct = [(known("a"), "x")]
+
+        values = self.mapper(Mapper, Line).map_record({"a": 1, "name": "N", "lines": [{"a": 1}]}).values(shop="s")
+        self.assertEqual(values["x"], ("Mapper", "s", False, "N"))
+        self.assertEqual(values["line_ids"], [Command.create({"x": ("Line", "s", True, "N")})])
+
+    def test_sees_missing(self):
+        """A modifier that sees what is missing is called for a missing key, wherever it stands."""
+
+        @modifier(sees_missing=True)
+        def absent(context, value, text="absent"):
+            return text if value is MISSING else value
+
+        class Mapper(ImportMapper):
+            direct = [(convert(absent(convert("a", int)), list), "x"), (absent("b"), "y"), (absent("c.d", "-"), "z")]
 
         for kind in (dict, MappingProxyType):
             values = self.values(Mapper, kind({"b": None, "c": {}}))
-            self.assertEqual(values, {"x": list("absent"), "y": False, "z": "absent"})
+            self.assertEqual(values, {"x": list("absent"), "y": False, "z": "-"})
+
+    def test_becomes_missing(self):
+        """A modifier may leave the target out."""
+
+        @modifier
+        def only_positive(context, value):
+            return value if value > 0 else MISSING
+
+        class Mapper(ImportMapper):
+            direct = [(only_positive("a"), "x"), (convert(only_positive("b"), str), "y")]
+
+        self.assertEqual(self.values(Mapper, {"a": -1, "b": -1}), {})
+        self.assertEqual(self.values(Mapper, {"a": 1, "b": 1}), {"x": 1, "y": "1"})
+
+    def test_prefetch(self):
+        """A modifier may look up in one go what `map_many` will ask it for, after the modifiers before it."""
+        asked = []
+
+        def look_up(context, values, prefix):
+            asked.append((context.target, [value for value in values if value is not MISSING], prefix))
+
+        @modifier(prefetch=look_up)
+        def found(context, value, prefix):
+            return f"{prefix}{value}"
+
+        class Mapper(ImportMapper):
+            direct = [(found(convert("a", int), "#"), "x")]
+
+        sources = [{"a": "1"}, {}, {"a": "2"}]
+        mapper = self.mapper(Mapper)
+        self.assertEqual(mapper.map_many(sources), [{"x": "#1"}, {}, {"x": "#2"}])
+        self.assertEqual(asked, [("x", [1, 2], "#")])
+        with mapper.prefetch([*sources, {"a": "?"}]):
+            self.assertEqual(mapper.map_record(sources[0]).values(), {"x": "#1"})
+            self.assertEqual(mapper.map_many(sources)[2], {"x": "#2"})
+        self.assertEqual(len(asked), 2)
 
     def test_repr(self):
         """A modifier shows itself as it was written."""

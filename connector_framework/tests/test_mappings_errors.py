@@ -3,13 +3,13 @@
 from collections import ChainMap
 
 import psycopg2
-from odoo.exceptions import UserError
+from odoo.exceptions import ConcurrencyError, UserError
 from odoo.fields import Command
 from odoo.tests import tagged
 
 from ..exceptions import DependencyMissingError, MappingError, SkipError
 from ..mappings import ExportMapper, ImportMapper, changed_by, convert, mapping, none
-from .mappings_common import MappingCase
+from .mappings_common import FakeBinding, FakeLine, MappingCase
 
 
 class Line(ImportMapper):
@@ -194,6 +194,8 @@ class TestMappingsErrors(MappingCase):
             DependencyMissingError("import it first"),
             SkipError("not wanted"),
             psycopg2.errors.SerializationFailure(),
+            psycopg2.OperationalError("server closed the connection unexpectedly"),
+            ConcurrencyError("try again"),
         ):
             for source in ({"a": "wrong"}, {"lines": [{}]}):
                 with self.assertRaises(type(error)) as caught:
@@ -217,14 +219,36 @@ class TestMappingsErrors(MappingCase):
         self.assertIsInstance(caught.exception.__cause__, ZeroDivisionError)
 
     def test_not_a_dict(self):
-        """A method that returns something else is an error."""
+        """A method that returns something else is an error that names class and method."""
 
         class Mapper(ImportMapper):
             @mapping
             def wrong(self, record):
-                return 5
+                return record["value"]
 
-        self.assertEqual(set(self.errors(Mapper, {})), {"wrong"})
+        for value in (5, [("a", 1)], "", False, ["a"]):
+            errors = self.errors(Mapper, {"value": value})
+            self.assertEqual(set(errors), {"wrong"})
+            self.assertIn("Mapper.wrong returned", errors["wrong"])
+            self.assertIn("a dict", errors["wrong"])
+        self.assertEqual(self.values(Mapper, {"value": ChainMap({"a": 1})}), {"a": 1})
+
+    def test_hook_without_values(self):
+        """`finalize` and `finalize_child` that return something else are errors that name class and hook."""
+
+        class Mapper(ImportMapper):
+            children = [("lines", "line_ids", "line")]
+
+            def finalize(self, map_record, values):
+                return [values]
+
+        class HookedLine(Line):
+            def finalize_child(self, map_record, values):
+                return None
+
+        self.assertIn("Mapper.finalize returned [{}]", self.errors(Mapper, {}, HookedLine)["finalize"])
+        errors = self.errors(Mapper, {"lines": [{}]}, HookedLine)
+        self.assertIn("HookedLine.finalize_child returned None", errors["line_ids[0]"])
 
     def test_map_many(self):
         """`map_many` reports the errors of all records, by index."""
@@ -331,6 +355,88 @@ class TestMappingsExplain(MappingCase):
         self.assertIn("line_ids[0].quantity", entry["note"])
         self.assertIn("a list of children", mapper.explain({**self.SOURCE, "lines": 5})["line_ids"]["note"])
         self.assertIsNone(mapper.current, "nothing is being mapped any more")
+
+    def test_maps_once(self):
+        """Each method, hook and modifier is called once for each record, as in a mapping, and errors do not change it."""
+        calls = []
+
+        def called(value):
+            calls.append(value)
+            return int(value)
+
+        class CallingLine(ImportMapper):
+            _apply_on = "line"
+            direct = [(convert("qty", called), "quantity")]
+
+            @mapping
+            def method(self, record):
+                calls.append("method")
+
+            def finalize_child(self, map_record, values):
+                calls.append("finalize_child")
+                return values
+
+        class Calling(ImportMapper):
+            children = [("lines", "line_ids", "line")]
+
+        mapper = self.mapper(Calling, CallingLine)
+        entry = mapper.explain({"lines": [{"qty": "1"}, {"qty": "?"}, {"qty": "3"}]})["line_ids"]
+        self.assertEqual(calls, ["1", "method", "finalize_child", "?", "method", "3", "method", "finalize_child"])
+        self.assertEqual([child["quantity"]["value"] for child in entry["children"]], [1, None, 3])
+        self.assertIn("line_ids[1].quantity", entry["note"])
+
+    def test_typed_errors(self):
+        """What a mapping raises at once is told as well, and spoils no other target; of children, too."""
+
+        class Failing(ImportMapper):
+            direct = [("a", "x")]
+            children = [("lines", "line_ids", "line")]
+
+            @mapping
+            def fails(self, record):
+                raise DependencyMissingError("import it first")
+
+        class FailingLine(Failing):
+            _apply_on = "line"
+            children = [("lines", "line_ids", "nothing")]
+
+        answer = self.mapper(Failing, FailingLine).explain({"a": 1, "lines": [{"a": 2}, {"lines": [{}]}]})
+        self.assertEqual((answer["x"]["value"], answer["fails"]["note"]), (1, "import it first"))
+        first, second = answer["line_ids"]["children"]
+        self.assertEqual((first["x"]["value"], first["fails"]["note"]), (2, "import it first"))
+        self.assertIn("nothing", second["line_ids"]["note"])
+
+    def test_binding(self):
+        """With the record that the values are for, the children are told as the mapping recognises them."""
+        binding = FakeBinding(line_ids=[FakeLine(id=5, external_id="1")])
+
+        class KeyedLine(Line):
+            direct = [("id", "external_id")]
+
+        class Keyed(ImportMapper):
+            children = [("lines", "line_ids", "line")]
+
+        source = {"lines": [{"id": 1, "qty": 2}, {"id": 3, "qty": 4}]}
+        mapper = self.mapper(Keyed, KeyedLine)
+        entry = mapper.explain(source, for_create=False, binding=binding)["line_ids"]
+        self.assertEqual(entry["value"], mapper.map_record(source).values(binding=binding)["line_ids"])
+        self.assertEqual([child["external_id"]["value"] for child in entry["children"]], [1, 3])
+
+    def test_forced(self):
+        """A value that a method forces is told."""
+
+        class Forcing(ImportMapper):
+            direct = [("a", "x"), ("a", "y")]
+
+            @mapping
+            def force(self, record):
+                self.current.update(x="forced")
+
+            def finalize(self, map_record, values):
+                return {"y": values["y"]}
+
+        answer = self.mapper(Forcing).explain({"a": 1})
+        self.assertEqual((answer["x"]["value"], answer["x"]["method"], answer["y"]["value"]), ("forced", "update", 1))
 
     def test_merge(self):
         """Where sources are merged, a method names the part that it gets; one whose part is missing tells nothing."""

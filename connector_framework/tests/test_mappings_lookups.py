@@ -88,12 +88,12 @@ class TestMappingsLookups(RecordCase):
         with self.assertQueryCount(2):
             self.assertEqual(mapper.map_many([source, {"groups": ["3"]}])[0], expected)
 
-    def test_looked_up(self):
-        """Inside `looked_up`, records that are mapped one by one find their ids; after it they look again."""
+    def test_prefetch(self):
+        """Inside `prefetch`, records that are mapped one by one find their ids; after it they look again."""
         mapper = self.mapper(PartnerImport, AddressImport)
         sources = [{"group": number} for number in range(8)]
         self.warm(mapper, *sources)
-        with mapper.looked_up(sources):
+        with mapper.prefetch(sources):
             with self.assertQueryCount(0):
                 values = [mapper.map_record(source).values()["group_id"] for source in sources]
             self.assertEqual(values, self.categories.ids)

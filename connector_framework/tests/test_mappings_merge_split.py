@@ -71,6 +71,16 @@ class TestMappingsMerge(MappingCase):
         values = self.values(Mapper, {"customer": {"name": "Ada"}, "address": None})
         self.assertEqual(values, {"name": "Ada", "city": False, "country": False, "label": "Ada @ None"})
 
+    def test_source_empty(self):
+        """A source that is nothing in another way, an empty list say, is as one that is None."""
+
+        class Mapper(Merge, ImportMapper):
+            pass
+
+        for empty in ([], "", False):
+            values = self.values(Mapper, {"customer": {"name": "Ada"}, "address": empty})
+            self.assertEqual(values, {"name": "Ada", "city": False, "country": False, "label": "Ada @ None"})
+
     def test_fields(self):
         """Fields are selected with the name of their source, or a source with all its fields."""
 
@@ -95,12 +105,10 @@ class TestMappingsMerge(MappingCase):
 
     def test_no_prefix(self):
         """A source key without the name of a source is refused."""
-
-        class Mapper(Merge, ImportMapper):
-            direct = [("name", "other")]
-
         with self.assertRaisesRegex(ConfigurationError, "'name'.*customer"):
-            self.mapper(Mapper)
+
+            class Mapper(Merge, ImportMapper):
+                direct = [("name", "other")]
 
     def test_unknown_source(self):
         """A part of the source that the mapper does not know is refused."""
@@ -113,16 +121,14 @@ class TestMappingsMerge(MappingCase):
 
     def test_method_of_unknown_source(self):
         """A method for a source that the mapper does not have is refused."""
-
-        class Mapper(ImportMapper):
-            sources = ("customer",)
-
-            @mapping(source="address")
-            def street(self, record):
-                return {}
-
         with self.assertRaisesRegex(ConfigurationError, "street.*'address'"):
-            self.mapper(Mapper)
+
+            class Mapper(ImportMapper):
+                sources = ("customer",)
+
+                @mapping(source="address")
+                def street(self, record):
+                    return {}
 
     def test_children(self):
         """Children of one of the sources are mapped as ever."""
@@ -197,20 +203,17 @@ class TestMappingsSplit(MappingCase):
     def test_wrong_target(self):
         """A target without the name of one of the targets is refused."""
         for wrong in ("name", "person.name", "customer"):
+            with self.assertRaisesRegex(ConfigurationError, f"'{wrong}'"):
 
-            class Mapper(ImportMapper):
-                targets = ("customer", "address")
-                direct = [("name", wrong)]
+                class Mapper(ImportMapper):
+                    targets = ("customer", "address")
+                    direct = [("name", wrong)]
 
             with self.assertRaisesRegex(ConfigurationError, f"'{wrong}'"):
-                self.mapper(Mapper)
 
-            class Parent(ImportMapper):
-                targets = ("customer", "address")
-                children = [("lines", wrong, "line")]
-
-            with self.assertRaisesRegex(ConfigurationError, f"'{wrong}'"):
-                self.mapper(Parent)
+                class Parent(ImportMapper):
+                    targets = ("customer", "address")
+                    children = [("lines", wrong, "line")]
 
     def test_wrong_value(self):
         """A value of a method that is in no target is refused, not lost."""

@@ -1,5 +1,7 @@
 """Mapping methods, inheritance, options, and the selection of fields."""
 
+from collections.abc import Mapping
+
 from odoo.tests import tagged
 
 from ..exceptions import ConfigurationError, MappingError
@@ -62,14 +64,17 @@ class TestMappingsMethods(MappingCase):
 
     def test_not_a_mapping(self):
         """A decorator of mapping methods without `mapping` is refused, naming the method."""
-
-        class Mapper(ImportMapper):
-            @changed_by("a")
-            def street(self, record):
-                return {}
-
         with self.assertRaisesRegex(ConfigurationError, "Mapper.*street"):
-            self.mapper(Mapper)
+
+            class Mapper(ImportMapper):
+                @changed_by("a")
+                def street(self, record):
+                    return {}
+
+    def test_unnamed_argument(self):
+        """A text in place of the method says what is wrong."""
+        with self.assertRaisesRegex(TypeError, "'address'.*name the argument"):
+            mapping("address")
 
     def test_changed_by_nothing(self):
         """`changed_by` needs names."""
@@ -188,8 +193,8 @@ class TestMappingsInheritance(MappingCase):
         self.assertEqual(mapper.map_record({"a": 1, "b": 2}).values(), {"x": 2, "y": 1})
         self.assertEqual(mapper.map_record({"a": 1}).values(), {"y": 1})
 
-    def test_compiled_once(self):
-        """A class is compiled once, and a subclass for itself."""
+    def test_collected_once(self):
+        """Definitions are collected when the class is made: no mapping and no session looks at the class again."""
 
         class Base(ImportMapper):
             direct = [("a", "x")]
@@ -197,11 +202,9 @@ class TestMappingsInheritance(MappingCase):
         class Mapper(Base):
             direct = [("b", "y")]
 
+        Base.direct = Mapper.direct = 5
         self.assertEqual(self.values(Base, {"a": 1}), {"x": 1})
-        plan = Base._compiled()
         self.assertEqual(self.values(Mapper, {"a": 1, "b": 2}), {"x": 1, "y": 2})
-        self.assertIs(Base._compiled(), plan)
-        self.assertIsNot(Mapper._compiled(), plan)
 
 
 @tagged("post_install", "-at_install", "plain")
@@ -220,15 +223,33 @@ class TestMappingsOptions(MappingCase):
         self.assertEqual(values, {"x": "fr", "unknown": None, "create": True})
         self.assertIsNone(mapper.options.lang)
 
-    def test_options_named_like_methods(self):
-        """An option may have any name, one of a dict's methods too."""
+    def test_options_as_mapping(self):
+        """Options read as a mapping, too."""
 
         class Mapper(ImportMapper):
             @mapping
             def x(self, record):
-                return {"x": self.options.items, "y": self.options.get}
+                options = self.options
+                assert isinstance(options, Mapping) and len(options) == 4
+                return {"get": (options.get("tag"), options.get("foo", 1)), "item": options["tag"], "all": {**options}}
 
-        self.assertEqual(self.values(Mapper, {}, items=3), {"x": 3, "y": None})
+        values = self.values(Mapper, {}, tag="t")
+        everything = {"tag": "t", "for_create": False, "fields": None, "binding": None}
+        self.assertEqual(values, {"get": ("t", 1), "item": "t", "all": everything})
+        self.assertEqual(dict(self.mapper(Mapper).options), {})
+        with self.assertRaises(KeyError):
+            self.mapper(Mapper).options["foo"]
+
+    def test_options_named_like_methods(self):
+        """An option may have any name, one of a mapping's methods too."""
+
+        class Mapper(ImportMapper):
+            @mapping
+            def x(self, record):
+                return {"x": self.options.items, "y": self.options.get("items"), "z": self.options.keys}
+
+        values = self.values(Mapper, {}, items=3)
+        self.assertEqual((values["x"], values["y"], list(values["z"]())), (3, 3, ["items", "for_create", "fields", "binding"]))
 
     def test_options_after_error(self):
         """Options are gone after an error as well."""
@@ -412,6 +433,45 @@ class TestMappingsFields(MappingCase):
         expected = {"a", "b", "c", "missing", "s1", "s2", "lines"}
         self.assertEqual(self.Mapper.source_fields(), expected)
         self.assertEqual(self.mapper(self.Mapper, self.Child).source_fields(), expected)
+
+    def test_undeclared_methods(self):
+        """Methods that may read any field are named: those that run for existing records and do not say what they read."""
+
+        class Mapper(ExportMapper):
+            @mapping
+            @changed_by("a")
+            def declared(self, record):
+                return {}
+
+            @mapping
+            def undeclared(self, record):
+                return {}
+
+            @only_create
+            @mapping
+            def new(self, record):
+                return {}
+
+        self.assertEqual(Mapper.undeclared_methods(), ["undeclared"])
+        self.assertEqual(self.mapper(Mapper).undeclared_methods(), ["undeclared"])
+        self.assertEqual(type("Sub", (Mapper,), {"undeclared": None}).undeclared_methods(), [])
+
+    def test_undeclared_finalize(self):
+        """`finalize` may read any field, too, unless it says which."""
+
+        class Mapper(ExportMapper):
+            def finalize(self, map_record, values):
+                return values
+
+        class Declared(ExportMapper):
+            @changed_by("a", "b.c")
+            def finalize(self, map_record, values):
+                return {**values, "a": map_record.source["a"]}
+
+        self.assertEqual((Mapper.undeclared_methods(), Mapper.source_fields()), (["finalize"], set()))
+        self.assertEqual((Declared.undeclared_methods(), Declared.source_fields()), ([], {"a", "b"}))
+        self.assertEqual(self.values(Declared, {"a": 1}), {"a": 1})
+        self.assertEqual(ExportMapper.undeclared_methods(), [])
 
     def test_only_create(self):
         """`only_create` holds with a selection too."""
