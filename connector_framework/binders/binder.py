@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable
 from typing import Any, ClassVar
 
 from odoo import fields
@@ -68,8 +68,7 @@ class Binder(ConnectorUnit):
         binding.ensure_one()
         if binding.backend_id != self.backend:
             raise ValueError(f"{binding} is a binding of another backend than {self.backend.display_name}")
-        values = self.key_values(external_id)
-        key = tuple(values.values())
+        values = key = self.key_values(external_id)
         if self._stored_parts(binding) == key:
             values = {}
         else:
@@ -114,17 +113,18 @@ class Binder(ConnectorUnit):
 
     def to_internal_many(self, external_ids: Iterable[Key]) -> dict[Key, Any]:
         """Return the bindings by external id, as these were given; unknown ones are left out. One query."""
-        given = {_hashable(external_id): self._parts(external_id, alone=True) for external_id in external_ids}
-        given = {external_id: parts for external_id, parts in given.items() if None not in parts}
-        if not given:
+        wanted = {_hashable(external_id): self._criteria(external_id) for external_id in external_ids}
+        wanted = {external_id: criteria for external_id, criteria in wanted.items() if None not in criteria.values()}
+        if not wanted:
             return {}
-        bindings = self._search(self._all(), list(given.values())).with_env(self.env)
-        by_parts: dict[tuple, Any] = {}
-        for binding in bindings:
-            by_parts[self._stored_parts(binding)] = binding
-            if self.sufficient_column:
-                by_parts[(self._stored_part(binding, self.sufficient_column),)] = binding
-        return {external_id: by_parts[parts] for external_id, parts in given.items() if parts in by_parts}
+        found = {}
+        shapes = {tuple(criteria) for criteria in wanted.values()}
+        for binding in self._search(self._all(), wanted.values()).with_env(self.env):
+            parts = self._stored_parts(binding)
+            for columns in shapes:
+                found[tuple((name, parts[name]) for name in columns)] = binding
+        keys = {external_id: tuple(criteria.items()) for external_id, criteria in wanted.items()}
+        return {external_id: found[key] for external_id, key in keys.items() if key in found}
 
     def to_external_many(self, records: Any) -> dict[Any, Key]:
         """Return the external ids by record, of bindings or of records of Odoo; unknown ones are left out. One query.
@@ -160,11 +160,11 @@ class Binder(ConnectorUnit):
         :raises ValueError: when the external id is none, or a part of it is missing
         """
         parts = self._parts(external_id)
-        if None in parts:
+        if None in parts.values():
             raise ValueError(
                 f"{external_id!r} is no external id of {self.model._name}: it is empty, or a part of it is"
             )
-        return dict(zip(self._columns, parts, strict=True))
+        return parts
 
     @property
     def is_composite(self) -> bool:
@@ -175,23 +175,22 @@ class Binder(ConnectorUnit):
     def _columns(self) -> tuple[str, ...]:
         return tuple(self.model._external_key)
 
-    def _parts(self, external_id: Key, alone: bool = False) -> tuple[Any, ...]:
-        """Return the parts of an external id as they are stored, None for a part that is missing.
-
-        :param alone: the sufficient column's value may stand for all
-        """
+    def _parts(self, external_id: Key) -> dict[str, Any]:
+        """Return the parts of an external id by column, as they are stored; None for a part that is missing."""
         columns = self._columns
-        if isinstance(external_id, list | tuple):
-            parts = tuple(external_id)
-        else:
-            parts = (external_id,)
-            if alone and len(columns) > 1 and self.sufficient_column:
-                columns = (self.sufficient_column,)
+        parts = tuple(external_id) if isinstance(external_id, list | tuple) else (external_id,)
         if len(parts) != len(columns):
             raise ValueError(
                 f"{external_id!r} is no external id of {self.model._name}: that is a tuple of {', '.join(columns)}"
             )
-        return tuple(self._as_stored(name, part) for name, part in zip(columns, parts, strict=True))
+        return {name: self._as_stored(name, part) for name, part in zip(columns, parts, strict=True)}
+
+    def _criteria(self, external_id: Key) -> dict[str, Any]:
+        """Return the parts to look an external id up by: all of them, or the value of the sufficient column."""
+        column = self.sufficient_column
+        if column is None or isinstance(external_id, list | tuple):
+            return self._parts(external_id)
+        return {column: self._as_stored(column, external_id)}
 
     def _as_stored(self, name: str, part: Any) -> Any:
         """Return a part of a key as the database holds it; None for nothing, which 0 is not."""
@@ -206,42 +205,30 @@ class Binder(ConnectorUnit):
             return str(part)
         return field.convert_to_cache(part, self.model)
 
-    def _stored_part(self, binding: Any, name: str) -> Any:
-        return self._as_stored(name, binding[name])
-
-    def _stored_parts(self, binding: Any) -> tuple[Any, ...]:
-        return tuple(self._stored_part(binding, name) for name in self._columns)
+    def _stored_parts(self, binding: Any) -> dict[str, Any]:
+        return {name: self._as_stored(name, binding[name]) for name in self._columns}
 
     def _key_of(self, binding: Any) -> Key | None:
         """Return the external id of a binding (1), None if it is not complete."""
-        parts = self._stored_parts(binding)
+        parts = tuple(self._stored_parts(binding).values())
         if None in parts:
             return None
-        return parts if len(parts) > 1 else parts[0]
+        return parts if self.is_composite else parts[0]
 
     # -- queries -------------------------------------------------------------------------------------------------------
 
     def _all(self) -> Any:
         return self.model.with_context(active_test=False)
 
-    def _search(self, model: Any, keys: Sequence[tuple[Any, ...]]) -> Any:
-        """Return the bindings with these keys, each as :meth:`_parts` returns it."""
-        columns = self._columns
-        alone = [key[0] for key in keys if len(key) < len(columns)]
-        whole = [key for key in keys if len(key) == len(columns)]
-        # A filter for each column lets the index do most of the work; pairs that nobody asked for are dropped after.
+    def _search(self, model: Any, criteria: Collection[dict[str, Any]]) -> Any:
+        """Return the bindings that match one of the criteria, and of many perhaps some more, in one query."""
+        # A filter for each column that all have lets the index do most of the work: it also finds pairs that nobody
+        # asked for.
+        columns = [name for name in self._columns if all(name in parts for parts in criteria)]
         domain: list[Any] = [("backend_id", "=", self.backend.id)]
-        if alone:
-            domain.append(
-                (self.sufficient_column, "in", alone + [k[columns.index(self.sufficient_column)] for k in whole])
-            )
-        else:
-            domain += [(name, "in", list({key[i] for key in whole})) for i, name in enumerate(columns)]
-        found = model.with_context(active_test=False).search_fetch(domain, ["backend_id", *columns], order="id")
-        if len(columns) == 1 or alone:
-            return found
-        wanted = set(whole)
-        return found.filtered(lambda binding: self._stored_parts(binding) in wanted)
+        domain += [(name, "in", list({parts[name] for parts in criteria})) for name in columns]
+        found = model.with_context(active_test=False)
+        return found.search_fetch(domain, ["backend_id", *self._columns], order="id")
 
     def _check_has_record(self) -> None:
         if "odoo_id" not in self.model._fields:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .errors import FieldErrors
 
-__all__ = ["Context", "MapRecord", "Options", "names_of"]
+__all__ = ["Context", "MapRecord", "Options"]
 
 
 class Options(Mapping[str, Any]):
@@ -68,8 +68,7 @@ class MapRecord:
         :raises MappingError: with the errors of all fields
         :raises RetryableError: as the mapping raised it, e.g. for a missing dependency
         """
-        context = Context(self.mapper, bool(for_create), names_of(fields), binding, options)
-        return self.mapper.map_in(context, self)
+        return self.mapper.map_in(Context(self.mapper, for_create, fields, binding, options), self)
 
     def values_by_target(self, **arguments: Any) -> dict[str, dict[str, Any]]:
         """Map as :meth:`values` does and return the values of each of the mapper's ``targets``, in a dict of dicts.
@@ -86,7 +85,7 @@ class Context:
     ``context.target`` is the target of the entry of ``direct`` whose modifiers are being applied.
 
     :param fields: names of source fields, None for all
-    :param given: the options, to be handed on to children
+    :param given: the options, also for children
     :param parent: the context of the source that the sources are children of
     :param trace: the :class:`.Trace` of the record, to explain it
     """
@@ -103,21 +102,23 @@ class Context:
         self,
         mapper: Any,
         for_create: bool,
-        fields: frozenset[str] | None,
+        fields: Iterable[str] | None,
         binding: Any,
         given: Mapping[str, Any],
         parent: Context | None = None,
         trace: Any = None,
     ) -> None:
+        if isinstance(fields, str):
+            raise TypeError(f"fields takes a list of source fields, not the text {fields!r}")
         self.mapper = mapper
-        self.for_create = for_create
-        self.fields = fields
+        self.for_create = bool(for_create)
+        self.fields = fields if fields is None else frozenset(fields)
         self.binding = binding
         self.given = given
         self.parent = parent
         self.trace = trace
         #: The steps to run.
-        self.steps: Any = mapper.steps(fields, for_create)
+        self.steps: Any = mapper.steps(self.fields, self.for_create)
         #: The map record of the source, once it was asked for.
         self.known_record: MapRecord | None = None
         #: The contexts of children, by step; each is for the children of all sources.
@@ -135,23 +136,10 @@ class Context:
         """The options as the mapper reads them."""
         return Options({**self.given, "for_create": self.for_create, "fields": self.fields, "binding": self.binding})
 
-    def new_errors(self) -> FieldErrors:
-        return FieldErrors(collects_all=self.trace is not None)
-
     def add_error(self, errors: FieldErrors | None, step: Any, exc: Exception) -> FieldErrors:
         """Add the error of a step; return the errors, new ones if there were none yet."""
-        errors = errors or self.new_errors()
+        errors = errors or FieldErrors(collects_all=self.trace is not None)
         errors.add(step.name, exc, step.key)
         if self.trace is not None:
             self.trace.add_error(step, exc)
         return errors
-
-
-def names_of(fields: Iterable[str] | None) -> frozenset[str] | None:
-    """Return the names of source fields as a set, None for all of them.
-
-    :raises TypeError: when it is a text
-    """
-    if isinstance(fields, str):
-        raise TypeError(f"fields takes a list of source fields, not the text {fields!r}")
-    return None if fields is None else frozenset(fields)

@@ -100,11 +100,6 @@ class Entry:
         self.read = read
         self.apply = apply
 
-    def value(self, context: Context, source: Any) -> Any:
-        """Return the value for the target."""
-        context.target = self.target
-        return self.apply(context, self.read(source)) if self.apply else self.read(source)
-
 
 class Direct(Entry):
     """One entry of ``direct``.
@@ -256,8 +251,8 @@ class Definition:
     # -- collecting --------------------------------------------------------------------------------------------------
 
     def _add_mistake(self, problem: str, owner: type | None = None) -> None:
-        is_own = owner is None or owner is self.cls
-        self._mistakes.append(problem if is_own else f"{problem} (defined in {owner.__module__}.{owner.__qualname__})")
+        via = f" (defined in {owner.__module__}.{owner.__qualname__})" if owner and owner is not self.cls else ""
+        self._mistakes.append(problem + via)
 
     def _names_in(self, attribute: str) -> tuple[str, ...]:
         names = getattr(self.cls, attribute)

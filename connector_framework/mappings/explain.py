@@ -43,7 +43,7 @@ class Trace:
 
     def add_hook(self, cls: type, hook: str, before: dict[str, Any], after: dict[str, Any]) -> None:
         """Add what ``finalize`` or ``finalize_child`` of a mapper class changed."""
-        owner = _owner(cls, hook)
+        owner = next(base for base in cls.__mro__ if hook in vars(base))
         for target, value in after.items():
             if target not in before or before[target] is not value:
                 self.answer[target] = _entry(owner, method=hook, value=value)
@@ -63,12 +63,8 @@ class Trace:
             return _entry(step.owner, source=source, method=step.name, **known)
         children = [trace.answer for trace in self._children if trace.answer]
         self._children = []
-        return _entry(step.owner, source=step.key, model=step.model_name, children=children, **known)
-
-
-def _owner(cls: type, name: str) -> type:
-    """Return the class that a method of a class is defined in."""
-    return next(base for base in cls.__mro__ if name in vars(base))
+        model_name = step.model_name  # type: ignore[attr-defined]
+        return _entry(step.owner, source=step.key, model=model_name, children=children, **known)
 
 
 def _entry(owner: type, **known: Any) -> dict[str, Any]:

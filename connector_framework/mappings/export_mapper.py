@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -41,17 +41,17 @@ class ExportMapper(Mapper):
         return child.mapper._map_each(child, items, step)
 
     @cached_property
-    def _checked_targets(self) -> frozenset[str]:
-        return frozenset(self._definition.direct)
-
-    def _check_value(self, target: str, value: Any) -> Any:
-        """Refuse a recordset, which no external system can read."""
-        if isinstance(value, BaseModel):
-            raise TypeError(f"{value} is a record: export a field of it by a dotted key, or use m2o_to_external")
-        return value
+    def _checks(self) -> dict[str, Callable[[Any], Any]]:
+        return dict.fromkeys(self._definition.direct, _refuse_records)
 
     def _check_source(self, source: Any) -> None:
         if isinstance(source, BaseModel):
             source.ensure_one()
         elif not isinstance(source, Mapping):
             raise TypeError(f"{type(self).__name__} maps records and mappings, not {type(source).__name__}")
+
+
+def _refuse_records(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        raise TypeError(f"{value} is a record: export a field of it by a dotted key, or use m2o_to_external")
+    return value

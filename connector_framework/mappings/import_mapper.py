@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 from odoo.fields import Command, Date, Datetime
@@ -82,7 +82,8 @@ class ImportMapper(Mapper):
                 key = external_key(record.values(**context.given), names)
                 return key or external_key(record.values(for_create=True, **context.given), names)
             try:
-                found[entry.target] = entry.value(context, record.source)
+                context.target, value = entry.target, entry.read(record.source)
+                found[entry.target] = entry.apply(context, value) if entry.apply else value
             except Exception as exc:
                 # Unless it is typed, the mapping of the child reports it, beside the other errors.
                 FieldErrors(context.trace is not None).add(entry.target, exc)
@@ -90,25 +91,24 @@ class ImportMapper(Mapper):
         return external_key(found, names)
 
     @cached_property
-    def _checked_targets(self) -> frozenset[str]:
-        if not self._definition.targets and self.work.model_name not in self.env:
-            return frozenset()
-        fields = {target: self.target_field(target) for target in self._definition.direct}
-        return frozenset(target for target, field in fields.items() if getattr(field, "type", None) in TIMES)
-
-    def _check_value(self, target: str, value: Any) -> Any:
-        """Return None for what is no time; what Odoo cannot read as a date or a time is an error."""
-        if value is MISSING:
-            return value
-        if is_no_time(value):
-            return None
-        TIMES[self.target_field(target).type](value)
-        return value
+    def _checks(self) -> dict[str, Callable[[Any], Any]]:
+        if not self.targets and self.work.model_name not in self.env:
+            return {}
+        types = {target: getattr(self.target_field(target), "type", None) for target in self._definition.direct}
+        return {target: partial(_check_time, TIMES[type]) for target, type in types.items() if type in TIMES}
 
     def _check_source(self, source: Any) -> None:
         if not isinstance(source, Mapping):
             raise TypeError(f"{type(self).__name__} maps mappings, not {type(source).__name__}")
 
+
+def _check_time(read: Callable[[Any], Any], value: Any) -> Any:
+    """Return None for what is no time; what Odoo cannot read as one is an error."""
+    if is_no_time(value):
+        return None
+    if value is not MISSING:
+        read(value)
+    return value
 
 
 class KnownLines:

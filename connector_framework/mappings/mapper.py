@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
 from typing import Any, ClassVar, Final
 
 from ..exceptions import MappingError
 from ..references import ConnectorUnit
-from .context import Context, MapRecord, Options, names_of
+from .context import Context, MapRecord, Options
 from .definition import Children, Definition, Steps
 from .errors import FieldErrors
 from .explain import Trace
@@ -98,7 +98,7 @@ class Mapper(ConnectorUnit):
 
         :raises MappingError: with the errors of all sources, named ``[3].name``
         """
-        context = Context(self, bool(for_create), names_of(fields), options.pop("binding", None), options)
+        context = Context(self, for_create, fields, options.pop("binding", None), options)
         return self._map_each(context, list(records))
 
     def by_target(self, values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -199,12 +199,8 @@ class Mapper(ConnectorUnit):
         raise NotImplementedError
 
     @cached_property
-    def _checked_targets(self) -> frozenset[str]:
-        """The targets of ``direct`` whose values :meth:`_check_value` is called for."""
-        return frozenset()
-
-    def _check_value(self, target: str, value: Any) -> Any:
-        """Return the value for a target, or refuse it."""
+    def _checks(self) -> dict[str, Callable[[Any], Any]]:
+        """By target of ``direct``, what returns the value for it, or raises why it cannot be one."""
         raise NotImplementedError
 
     # -- mapping -----------------------------------------------------------------------------------------------------
@@ -224,7 +220,7 @@ class Mapper(ConnectorUnit):
 
     def _map(self, context: Context) -> dict[str, Any]:
         """Run the steps for the source at hand, force values, finalize."""
-        source, trace, empty, checked = context.source, context.trace, self._empty, self._checked_targets
+        source, trace, empty, checks = context.source, context.trace, self._empty, self._checks
         is_dict = type(source) is dict
         values: dict[str, Any] = {}
         errors: FieldErrors | None = None
@@ -234,8 +230,8 @@ class Mapper(ConnectorUnit):
                 if apply is not None:
                     context.target = target
                     value = apply(context, value)
-                if checked and target in checked:
-                    value = self._check_value(target, value)
+                if checks and target in checks:
+                    value = checks[target](value)
             except Exception as exc:
                 errors = context.add_error(errors, step, exc)
                 continue
@@ -310,7 +306,7 @@ class Mapper(ConnectorUnit):
                         result.append(self._map(context))
                 except Exception as exc:
                     target, key = (step.target, step.key) if step else ("", "")
-                    errors = errors or context.new_errors()
+                    errors = errors or FieldErrors(collects_all=context.trace is not None)
                     errors.add_within(f"{target}[{index}]", exc, f"{key}[{index}]")
         finally:
             self._context = before

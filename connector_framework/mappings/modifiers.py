@@ -228,8 +228,8 @@ def code_to_m2o(context: Context, value: Any, field: str = "code") -> int | None
 
 def _prefetch_records(context: Context, values: list[Any], binding: str | None) -> None:
     records = [value for value in values if isinstance(value, BaseModel)]
-    together = records[0].union(*records[1:]) if records else ()
-    if len(together) > 1:
+    together = records[0].union(*records[1:]) if records else None
+    if together is not None and len(together) > 1:
         context.mapper.export_resolver(together._name, binding).prefetch(together)
 
 

@@ -143,5 +143,6 @@ def _only_binding_model(mapper: Any, model_name: str | None, what: str) -> str:
     )
     if len(found) == 1:
         return found[0]
-    seen = f"several binding models on {model_name} ({', '.join(found)})" if found else f"no binding model on {model_name}"
+    names = ", ".join(found)
+    seen = f"several binding models on {model_name} ({names})" if found else f"no binding model on {model_name}"
     raise ConfigurationError(f"{what}: {mapper.backend._name} has {seen}; name the one to use with binding=")

@@ -11,10 +11,8 @@ from zoneinfo import ZoneInfo
 from dateutil.parser import isoparse
 from odoo.models import BaseModel
 
-__all__ = [
-    *("MISSING", "Reader", "feeds", "is_no_time", "is_nothing", "listed", "reader", "root"),
-    *("to_decimal", "to_tz", "to_utc"),
-]
+__all__ = ["MISSING", "Reader", "feeds", "is_no_time", "is_nothing", "listed", "reader", "root", "to_decimal", "to_tz"]
+__all__ += ["to_utc"]
 
 
 class _Missing:
@@ -45,18 +43,12 @@ def reader(key: str, *, strict_empty: bool = False) -> Reader:
     :param key: dotted; each step goes through a mapping or a record
     :param strict_empty: read an empty field of a record as None; as Odoo's own False otherwise
     """
-
-    def read(source: Any) -> Any:
-        if type(source) is not dict and isinstance(source, BaseModel):
-            return _field(source, key, strict_empty)
-        return source.get(key, MISSING)
-
     path = key.split(".")
 
-    def read_path(source: Any) -> Any:
+    def read(source: Any) -> Any:
         value = source
         for name in path:
-            if isinstance(value, Mapping):
+            if type(value) is dict or isinstance(value, Mapping):
                 value = value.get(name, MISSING)
                 if value is MISSING:
                     return MISSING
@@ -71,7 +63,7 @@ def reader(key: str, *, strict_empty: bool = False) -> Reader:
                 raise TypeError(f"cannot read {name!r} of {type(value).__name__}: neither a mapping nor a record")
         return value
 
-    return read if len(path) == 1 else read_path
+    return read
 
 
 def _field(record: BaseModel, name: str, strict_empty: bool) -> Any:
@@ -104,11 +96,9 @@ def listed(items: Any) -> Iterable[Any]:
 
 # -- nothing -----------------------------------------------------------------------------------------------------------
 
+EMPTY_TYPES = (str, list, tuple, dict)
 #: How texts of dates begin that are none: MySQL's zero date, what PHP makes of it, and the first day of .NET.
 ZERO_DATES = ("0000-00-00", "-0001-11-30", "0001-01-01")
-
-
-EMPTY_TYPES = (str, list, tuple, dict)
 
 
 def is_nothing(value: Any) -> bool:

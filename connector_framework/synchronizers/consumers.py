@@ -37,7 +37,8 @@ def export_on_change(
     made the change, with the rights of the system: he need not have access to the backend.
 
     :param model_name: a binding model, or a model of Odoo
-    :param fields: names of the fields whose change counts; None: those that the export mapper reads
+    :param fields: names of the fields whose change counts; None: those that the export mapper reads, which is any field
+        if one of its methods does not declare what it reads (``ExportMapper.undeclared_methods()``)
     :param binding_models: for a model of Odoo, the binding models to export; None: all that the calling addon has
     :param when: given bindings (n), returns those to export
     :param options: of the jobs, as for ``as_job``
@@ -119,10 +120,11 @@ def _enqueue_exports(
     with backend.work_on(model_name) as work:
         bound = work.unit(Binder).to_external_many(bindings)
         if wanted is None:
-            try:
-                wanted = frozenset(work.reference.get_class(ExportMapper, model_name, work.env).source_fields())
-            except NoUnitError:
+            mapper = work.reference.find_class(ExportMapper, model_name, work.env)
+            if mapper is None or mapper.undeclared_methods():  # Any field may be read.
                 wanted = changed - BOOKKEEPING
+            else:
+                wanted = frozenset(mapper.source_fields())
         sizes = _chunk_sizes(work) if len(bindings) > 1 else (1, 1)
     names = sorted(changed & wanted)
     known = bindings.filtered(lambda binding: binding in bound)

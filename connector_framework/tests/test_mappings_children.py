@@ -290,7 +290,7 @@ class TestMappingsChildrenImport(MappingCase):
                 self.mapper(Order, Line).map_record({"lines": wrong}).values()
 
     def test_empty_object(self):
-        """An empty object where a list should be is an empty list; an empty list for a child is an error of its place."""
+        """An empty object in place of a list is an empty list; an empty list for a child is an error of its place."""
         mapper = self.mapper(Order, Line)
         self.assertEqual(mapper.map_record({"lines": {}}).values(), {"line_ids": []})
         with self.assertRaisesRegex(MappingError, r"line_ids\[1\]: .*not list \(source 'lines\[1\]'\)"):

@@ -357,7 +357,7 @@ class TestMappingsExplain(MappingCase):
         self.assertIsNone(mapper.current, "nothing is being mapped any more")
 
     def test_maps_once(self):
-        """Each method, hook and modifier is called once for each record, as in a mapping, and errors do not change it."""
+        """Each method, hook and modifier is called once for each record, errors or not."""
         calls = []
 
         def called(value):

@@ -435,7 +435,7 @@ class TestMappingsFields(MappingCase):
         self.assertEqual(self.mapper(self.Mapper, self.Child).source_fields(), expected)
 
     def test_undeclared_methods(self):
-        """Methods that may read any field are named: those that run for existing records and do not say what they read."""
+        """Methods that run for existing records and do not declare what they read are named."""
 
         class Mapper(ExportMapper):
             @mapping

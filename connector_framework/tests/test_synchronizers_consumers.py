@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from odoo.tests import new_test_user, tagged
 
 from ..events import on_record_change, on_record_unlink
+from ..mappings import changed_by, mapping, only_create
 from ..synchronizers import delete_on_unlink, export_on_change
 from .common import drain_jobs, trap_jobs
-from .synchronizers_common import SynchronizerCase
+from .synchronizers_common import PartnerExportMapper, SynchronizerCase
 
 
 @tagged("post_install", "-at_install", "transaction")
@@ -55,6 +56,82 @@ class TestExportOnChange(SynchronizerCase):
         binding = self.bound("1")
         with self.exports() as exports:
             binding.write({"comment": "x", "sync_date": "2026-01-01", "export_hash": "x", "external_id": "2"})
+        self.assertEqual(exports, [])
+
+    def test_undeclared_field(self):
+        """A change of a field that only a method without @changed_by reads is exported, with what else has changed."""
+
+        class CityMapper(PartnerExportMapper):
+            @mapping
+            def city(self, record):
+                return {"town": record.city}
+
+        self.register(CityMapper)
+        self.export_on_change("test.partner")
+        binding = self.bound("1", name="Ann")
+        with self.exports() as exports:
+            binding.odoo_id.city = "Bern"
+        self.assertEqual(exports, [(binding.ids, ["city"])])
+        with self.exports() as exports:
+            binding.write({"sync_date": "2026-01-01", "export_hash": "x", "import_hash": "y"})
+        self.assertEqual(exports, [])
+
+    def test_undeclared_field_is_sent(self):
+        """The export of such a field sends what the method made of it, and nothing that did not change."""
+
+        class CityMapper(PartnerExportMapper):
+            @mapping
+            def city(self, record):
+                return {"town": record.city}
+
+        self.register(CityMapper)
+        self.export_on_change("test.partner")
+        self.world.put("test.partner", 1)
+        binding = self.bound("1", name="Ann")
+        with self.exports():
+            binding.export_record()
+        binding.odoo_id.city = "Bern"
+        self.env.cr.flush()
+        self.assertEqual(drain_jobs(self), 1)
+        self.assertEqual(self.world.made("write")[-1], ("write", "1", {"town": "Bern"}))
+
+    def test_field_that_finalize_reads(self):
+        """A change of a field that only `finalize` reads is exported; with @changed_by, of those fields alone."""
+
+        class Final(PartnerExportMapper):
+            def finalize(self, map_record, values):
+                return {**values, "town": map_record.source.city}
+
+        class Declared(Final):
+            @changed_by("city")
+            def finalize(self, map_record, values):
+                return super().finalize(map_record, values)
+
+        self.export_on_change("test.partner")
+        binding = self.bound("1")
+        for cls, expected in ((Final, [(binding.ids, ["comment"])]), (Declared, [])):
+            self.register(cls)
+            with self.exports() as exports:
+                binding.comment = cls.__name__
+            self.assertEqual(exports, expected)
+            with self.exports() as exports:
+                binding.odoo_id.city = cls.__name__
+            self.assertEqual(exports, [(binding.ids, ["city"])])
+
+    def test_undeclared_method_of_new_records(self):
+        """A method that runs for new records alone makes no change of others count."""
+
+        class NewMapper(PartnerExportMapper):
+            @only_create
+            @mapping
+            def city(self, record):
+                return {"town": record.city}
+
+        self.register(NewMapper)
+        self.export_on_change("test.partner")
+        binding = self.bound("1")
+        with self.exports() as exports:
+            binding.odoo_id.city = "Bern"
         self.assertEqual(exports, [])
 
     def test_new_binding(self):

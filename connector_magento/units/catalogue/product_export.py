@@ -106,6 +106,7 @@ class ProductExportMapper(BaseProductExportMapper):
             "categories": [category.external_id for category in product.category_ids],
         }
 
+    @changed_by("magento_template_id")
     def finalize(self, map_record, values):
         values = super().finalize(map_record, values)
         if map_record.source.magento_template_id:
