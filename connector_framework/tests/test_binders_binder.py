@@ -52,7 +52,7 @@ class TestBinderToInternal(BinderCase):
         binding.odoo_id.active = False
         found = self.binder.to_internal("1")
         self.assertEqual(found, binding)
-        self.assertEqual(found.env.context, self.env.context)
+        self.assertEqual(found.env.context, self.binder.env.context)
         self.assertEqual(self.binder.to_internal("1", unwrap=True), binding.odoo_id)
 
     def test_backend(self):
