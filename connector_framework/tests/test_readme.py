@@ -72,9 +72,9 @@ class TestReadme(ProcessCase):
         self.run_shell(script)
         self.assertEqual(self.sql(partners), expected)
         results = self.sql(
-            "SELECT result, count(*) FROM connector_job WHERE method_name = 'import_record' GROUP BY 1 ORDER BY 1"
+            "SELECT result, count(*) FROM connector_job WHERE method_name = 'import_records' GROUP BY 1 ORDER BY 1"
         )
-        self.assertEqual(results, [("created", 5), ("unchanged", 5)])
+        self.assertEqual(results, [("5 created", 1), ("5 unchanged", 1)])
         _Acme.customers[2]["name"] = "Renamed"
         self.run_shell(script)
         self.assertEqual(self.sql(partners)[2][1], "Renamed")
