@@ -144,7 +144,7 @@ class Children(Entry):
                 items = self.read(source)
             except Exception:
                 continue
-            if isinstance(items, (list, tuple, BaseModel)):  # noqa: UP038 - a union is made anew for each source
+            if isinstance(items, (list, tuple, BaseModel)):
                 yield from items
 
 

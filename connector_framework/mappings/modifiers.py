@@ -99,7 +99,7 @@ def modifier(
     sees_missing: bool = False,
     prefetch: Callable[..., None] | None = None,
 ) -> Any:
-    """Make ``function(context, value, *arguments) -> value`` a modifier, to be used as ``function(source, *arguments)``.
+    """Make ``function(context, value, *arguments) -> value`` a modifier, used as ``function(source, *arguments)``.
 
     ::
 
