@@ -15,7 +15,7 @@ class Resolver:
     """Resolves one relation in one work session, by the binder of its binding model.
 
     The binding model is the relation's model if it is one, else ``binding``, else the only one that this kind of
-    backend     has on the model.
+    backend has on the model.
 
     :param mapper: whose relation it is
     :param model_name: the relation's model, None if it is not known
