@@ -123,8 +123,9 @@ class Mapper(ConnectorUnit):
 
     @classmethod
     def undeclared_methods(cls) -> list[str]:
-        """Return the names of the methods that may read any field: mapping methods and ``finalize`` without
-        ``@changed_by``, but for those that run for new records alone.
+        """Return the names of the methods that may read any field of a record that exists already.
+
+        These are the mapping methods, and ``finalize``, without ``@changed_by``.
         """
         return list(cls._definition.undeclared)
 
@@ -249,7 +250,7 @@ class Mapper(ConnectorUnit):
                 continue
             if trace is not None:
                 trace.add(method, made)
-            values.update(made)
+            values |= made
         if errors:
             errors.throw()
         forced = context.known_record.forced if context.known_record else None

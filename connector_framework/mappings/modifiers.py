@@ -72,13 +72,13 @@ class Modifier:
 
 def _bound(function: Callable[..., Any], arguments: tuple[Any, ...], sees_missing: bool) -> Apply:
     """Return the function with its arguments; it lets ``MISSING`` through, unless it sees it."""
-    apply = function
-    if len(arguments) == 1:  # A call with *arguments costs three times as much.
+    passes = not sees_missing
+    if not arguments:
+        return lambda context, value: value if passes and value is MISSING else function(context, value)
+    if len(arguments) == 1:  # The usual case: a call with *arguments costs three times as much.
         (argument,) = arguments
-        apply = lambda context, value: function(context, value, argument)  # noqa: E731
-    elif arguments:
-        apply = lambda context, value: function(context, value, *arguments)  # noqa: E731
-    return apply if sees_missing else lambda context, value: value if value is MISSING else apply(context, value)
+        return lambda context, value: value if passes and value is MISSING else function(context, value, argument)
+    return lambda context, value: value if passes and value is MISSING else function(context, value, *arguments)
 
 
 def chained(modifiers: list[Modifier]) -> Apply:
@@ -184,7 +184,7 @@ def external_to_m2o(context: Context, value: Any, binding: str | None = None) ->
     :param binding: the binding model, where the field's comodel is not one and has several of this backend
     :raises DependencyMissingError: (when mapping) the external id is not bound yet
     """
-    if is_nothing(value):
+    if not value and is_nothing(value):
         return None
     return context.mapper.resolver(context.target, binding).to_id(value)
 

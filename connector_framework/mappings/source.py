@@ -11,8 +11,19 @@ from zoneinfo import ZoneInfo
 from dateutil.parser import isoparse
 from odoo.models import BaseModel
 
-__all__ = ["MISSING", "Reader", "feeds", "is_no_time", "is_nothing", "listed", "reader", "root", "to_decimal", "to_tz"]
-__all__ += ["to_utc"]
+__all__ = [
+    "MISSING",
+    "Reader",
+    "feeds",
+    "is_no_time",
+    "is_nothing",
+    "listed",
+    "reader",
+    "root",
+    "to_decimal",
+    "to_tz",
+    "to_utc",
+]
 
 
 class _Missing:
@@ -63,7 +74,10 @@ def reader(key: str, *, strict_empty: bool = False) -> Reader:
                 raise TypeError(f"cannot read {name!r} of {type(value).__name__}: neither a mapping nor a record")
         return value
 
-    return read
+    if len(path) > 1:
+        return read
+    # The usual case, without a loop.
+    return lambda source: source.get(key, MISSING) if type(source) is dict else read(source)
 
 
 def _field(record: BaseModel, name: str, strict_empty: bool) -> Any:

@@ -6,6 +6,7 @@ import ast
 import importlib
 import inspect
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 from odoo import models
@@ -55,6 +56,15 @@ class TestImports(BaseCase):
         for path in set(ROOT.glob("*.py")) - {ROOT / "__init__.py"}:
             with self.subTest(path=path.name):
                 self.assertFalse(_imported_packages(path))
+
+    def test_mappings_have_no_circle(self):
+        """The files of the mappings import each other one way, type hints' imports included."""
+        imports = {}
+        for path in (ROOT / "mappings").glob("*.py"):
+            nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+            imports[path.stem] = {node.module for node in nodes if node.level == 1}
+        self.assertGreater(sum(map(len, imports.values())), 20)
+        tuple(TopologicalSorter(imports).static_order())  # raises CycleError
 
     def test_the_reader_of_imports_sees(self):
         """The reading above finds imports, or it would prove nothing."""

@@ -364,6 +364,22 @@ class TestMappingsRecordExport(MappedCase):
         by_lang = self.mapper(CategoryExport).translations(category, ["en_US", "fr_FR"])
         self.assertEqual(by_lang, {"en_US": {"name": "Chair"}, "fr_FR": {"name": "Chaise"}})
 
+    def test_translations_of_methods(self):
+        """A method without @changed_by may read any translatable field, so its values come per language, too."""
+        self.env["res.lang"]._activate_lang("fr_FR")
+
+        class CategoryExport(ExportMapper):
+            _apply_on = "mapping.test.category"
+
+            @mapping
+            def label(self, category):
+                return {"label": category.name}
+
+        category = self.category("1", name="Chair")
+        category.with_context(lang="fr_FR").name = "Chaise"
+        by_lang = self.mapper(CategoryExport).translations(category, ["en_US", "fr_FR"])
+        self.assertEqual(by_lang, {"en_US": {"label": "Chair"}, "fr_FR": {"label": "Chaise"}})
+
     def test_round_trip(self):
         """What was imported is exported as it was."""
         self.category("5")
