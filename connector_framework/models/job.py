@@ -158,10 +158,13 @@ class ConnectorJob(models.Model):
         :raises UserError: when a job is in another state; nothing is changed
         """
         self._check_action("waiting", "pending", "failed", "running")
-        running = self.filtered(lambda job: job.state == "running")
+        reason = reason or self.env._("cancelled by %s", self.env.user.name)
+        running = self.filtered(lambda job: job.state == "running").ids
         if running:
-            self.env.cr.execute(workers.end_sessions(running.ids))
-        self._transition(actions.cancel(self.ids, reason or self.env._("cancelled by %s", self.env.user.name)))
+            # A job that is about to begin has no session to cut: without this lock the update would wait for its work.
+            unbegun = {job_id for (job_id,) in self._query(actions.lock_unbegun(running))}
+            self.env.cr.execute(workers.end_sessions([job_id for job_id in running if job_id not in unbegun]))
+        self._transition(actions.cancel(self.ids, reason))
         wake.after_commit(self.env.cr, maintenance=True)
         return True
 

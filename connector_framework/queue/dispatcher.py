@@ -247,7 +247,6 @@ class Dispatcher:
             if not self._join(pool, heartbeat):
                 jobs = [job for slot in pool.slots() for job in slot.jobs]
                 _logger.warning("jobs %s did not end in time, they are given back", [job.id for job in jobs])
-                worker.end_sessions(jobs)
             worker.release()
         except psycopg2.Error as error:
             _logger.debug("worker %s leaves without its session: %s", worker.id, error)

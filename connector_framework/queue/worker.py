@@ -73,9 +73,15 @@ class Worker:
         self.missing_addons: list[str] = []
 
     def close(self) -> None:
-        """Give everything back and unregister."""
+        """Give everything back, that which still runs included, and unregister."""
+        own = workers.jobs_of([self.id])
         try:
-            self._take_from(workers.jobs_of([self.id]), _STOPPED, stopped=True)
+            # First without waiting, as in time_out().
+            self._take_from(own, _STOPPED, stopped=True)
+            at_work = [row[0] for row in self._session.execute(attempt.lost_jobs(own))]
+            if at_work:
+                self._session.execute(workers.end_sessions(at_work))
+                self._take_from(own, _STOPPED, stopped=True, wait=True)
             self._session.execute(workers.unregister_worker(self.id))
         except psycopg2.Error as error:
             _logger.warning("worker %s could not unregister; its jobs are rescued after the lease: %s", self.id, error)
@@ -177,16 +183,19 @@ class Worker:
 
     # -- end -----------------------------------------------------------------------------------------------------------
 
-    def retry(self, job: Claimed, failure: Failure, *, delay_s: float, count_attempt: bool = True) -> bool:
-        """Put one's own job back for later; False: it was taken over."""
-        query = attempt.retry(self.id, job, delay_s=delay_s, count_attempt=count_attempt, failure=failure)
+    def retry(
+        self, job: Claimed, failure: Failure, *, delay_s: float, count_attempt: bool = True, wait: bool = True
+    ) -> bool:
+        """Put one's own job back for later; False: it was taken over, or it is at work and is not waited for."""
+        query = attempt.retry(self.id, job, delay_s=delay_s, count_attempt=count_attempt, failure=failure, wait=wait)
         rows = self._repeat(query, durable=True)
         self.ended(job)
         return bool(rows)
 
-    def fail(self, job: Claimed, failure: Failure, *, started: Any = None) -> bool:
-        """End one's own job ``failed``; False: it was taken over."""
-        rows = self._session.execute(attempt.fail(self.id, job, failure=failure, started=started), durable=True)
+    def fail(self, job: Claimed, failure: Failure, *, started: Any = None, wait: bool = True) -> bool:
+        """End one's own job ``failed``; False: it was taken over, or it is at work and is not waited for."""
+        query = attempt.fail(self.id, job, failure=failure, started=started, wait=wait)
+        rows = self._session.execute(query, durable=True)
         self.ended(job)
         return bool(rows)
 
@@ -205,16 +214,17 @@ class Worker:
         """Fail an attempt that takes too long: its session is cut, so that its work cannot be committed any more."""
         message = f"the attempt took longer than {job.timeout_s:g} s"
         _logger.warning("%s: %s", job, message)
-        self.end_sessions([job])
         failure = Failure("TimeoutError", message)
-        if job.exhausted:
-            self.fail(job, failure)
-        else:
-            self.retry(job, failure, delay_s=delay_s)
 
-    def end_sessions(self, jobs: Iterable[Claimed]) -> None:
-        """Cut the database sessions that run these jobs."""
-        self._session.execute(workers.end_sessions([job.id for job in jobs]))
+        def write(*, wait: bool) -> bool:
+            if job.exhausted:
+                return self.fail(job, failure, wait=wait)
+            return self.retry(job, failure, delay_s=delay_s, wait=wait)
+
+        # First without waiting: an attempt that is about to begin has no session to cut, and would be waited for.
+        if not write(wait=False):
+            self._session.execute(workers.end_sessions([job.id]))
+            write(wait=True)
 
     def save_progress(self, job: Claimed, done: float, total: float) -> None:
         self._session.execute(attempt.save_progress(job.id, done, total))
@@ -244,11 +254,14 @@ class Worker:
         """Put back this worker's own jobs that none of its threads has; return how many."""
         return self._take_from(workers.abandoned_by(self.id, known_ids), _ABANDONED)
 
-    def _take_from(self, condition: SQL, failure: Failure, *, crashed: bool = False, stopped: bool = False) -> int:
+    def _take_from(
+        self, condition: SQL, failure: Failure, *, crashed: bool = False, stopped: bool = False, wait: bool = False
+    ) -> int:
         """Take running jobs from their worker: those that had begun lose the attempt, the others nothing.
 
         :param crashed: the worker died while it ran them
         :param stopped: the worker stops: what goes back has not failed
+        :param wait: wait for jobs at work; False: pass them by
         """
         begun: list[int] = []
         exhausted: list[int] = []
@@ -257,13 +270,13 @@ class Worker:
             (untouched if not has_begun else exhausted if is_exhausted else begun).append(job_id)
         rows: list[tuple[Any, ...]] = []
         if exhausted:
-            query = attempt.fail_lost(exhausted, failure, crashed=crashed, wait=stopped)
+            query = attempt.fail_lost(exhausted, failure, crashed=crashed, wait=wait)
             rows += self._session.execute(query, durable=True)
         for job_ids, had_begun in ((begun, True), (untouched, False)):
             if job_ids:
                 what = failure if had_begun and not stopped else NO_FAILURE
                 query = attempt.put_back_lost(
-                    job_ids, begun=had_begun, failure=what, crashed=crashed and had_begun, wait=stopped
+                    job_ids, begun=had_begun, failure=what, crashed=crashed and had_begun, wait=wait
                 )
                 rows += self._repeat(query, durable=True)
         for job_id, state, _key in rows if not stopped else ():

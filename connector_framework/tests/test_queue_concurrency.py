@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
+from unittest.mock import patch
 
 from odoo.tests import tagged
-from odoo.tools import mute_logger
+from odoo.tools import SQL, mute_logger
 from psycopg2.errors import SerializationFailure
 
 from ..queue.claimed import Claimed, Failure
@@ -179,6 +181,50 @@ class TestQueueConcurrency(ProcessCase):
         channels = self.sql("SELECT channel FROM connector_job WHERE id = ANY(%s) ORDER BY id", ids)
         self.assertEqual(channels, [("root.a.x",), ("root.b",)])
 
+    @contextlib.contextmanager
+    def begin_late(self, job: Claimed, worker: Worker):
+        """Let a claimed job lock its row just after sessions were cut, too late to be cut itself; yield what it got."""
+        got: list[list] = []
+        cut = workers.end_sessions
+        session = DatabaseSession(self.dbname)
+        session.execute(SQL("BEGIN"))
+        thread = threading.Thread(target=lambda: got.append(session.execute(attempt.lock(worker.id, [job]))))
+
+        def end_sessions(job_ids):
+            thread.start()
+            thread.join(1)
+            return cut([])
+
+        with patch.object(workers, "end_sessions", end_sessions):
+            yield got
+        if thread.ident:
+            thread.join(10)
+        session.close()
+
+    def test_actions_before_a_job_begins(self):
+        """A claimed job that begins too late to be cut is not waited for: the action ends, and the job cannot begin."""
+
+        def cancel(worker, job):
+            with self.environment() as env:
+                env.cr.execute("SET LOCAL lock_timeout = '5s'")
+                env["connector.job"].browse(job.id).action_cancel()
+
+        for state, act in (
+            ("cancelled", cancel),
+            ("pending", lambda worker, job: worker.time_out(job, delay_s=60)),
+            ("pending", lambda worker, job: worker.close()),
+        ):
+            with self.subTest(state=state):
+                self.sql("TRUNCATE connector_job")
+                self.enqueue("effect", [("late",)], timeout_s=1)
+                worker = self.worker()
+                worker._session.execute(SQL("SET lock_timeout = '5s'"))
+                (job,) = worker.claim(1)
+                with self.begin_late(job, worker) as got:
+                    act(worker, job)
+                self.assertEqual(self.states(), {state: 1})
+                self.assertFalse(any(got))
+
     def test_bulk_enqueuers_do_not_deadlock(self):
         """Two that store the same keys in opposite order: one of them, or both, succeed; none is a deadlock."""
         keys = [str(i) for i in range(200)]
@@ -288,6 +334,7 @@ class TestQueuePlans(ProcessCase):
             "give_back": attempt.give_back(1, [5]),
             "lost jobs of a dead worker": attempt.lost_jobs(workers.jobs_of([1])),
             "abandoned jobs": attempt.lost_jobs(workers.abandoned_by(1, [5])),
+            "lock_unbegun": actions.lock_unbegun([5]),
             "fail_lost": attempt.fail_lost([5], _ERROR, crashed=True),
             "put_back_lost": attempt.put_back_lost([5], begun=True, failure=_ERROR),
             "release_dependents": attempt.release_dependents([5]),

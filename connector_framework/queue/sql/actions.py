@@ -18,6 +18,15 @@ def lock_jobs(job_ids: Sequence[int]) -> SQL:
     )
 
 
+def lock_unbegun(job_ids: Sequence[int]) -> SQL:
+    """Lock running jobs whose work has not locked its row yet, before it does; returns their ids."""
+    return SQL(
+        "SELECT id FROM connector_job WHERE id = ANY(%s) AND state = 'running' ORDER BY id"
+        " FOR NO KEY UPDATE SKIP LOCKED",
+        list(job_ids),
+    )
+
+
 def requeue(job_ids: Sequence[int]) -> SQL:
     """Put failed, cancelled and done jobs back, with all their attempts; columns as :func:`~.attempt.retry`."""
     return back_to_pending(SQL("id = ANY(%s) AND state IN ('failed', 'cancelled', 'done')", list(job_ids)), SQL("0"))

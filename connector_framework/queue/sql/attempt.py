@@ -157,37 +157,50 @@ def back_to_pending(
     )
 
 
-def _owned(worker_id: int, job: Claimed) -> SQL:
+_LOCK = SQL("FOR NO KEY UPDATE")
+_UNLOCKED = SQL("FOR NO KEY UPDATE SKIP LOCKED")
+
+
+def _owned(worker_id: int, job: Claimed, wait: bool) -> SQL:
     return statement(
-        "id = %(id)s AND worker_id = %(worker)s AND attempt = %(attempt)s AND %(running)s",
+        "id = %(id)s AND worker_id = %(worker)s AND attempt = %(attempt)s AND %(running)s %(lock)s",
         id=job.id,
         worker=worker_id,
         attempt=job.attempt,
+        lock=_LOCK if wait else _UNLOCKED,
     )
 
 
-def retry(worker_id: int, job: Claimed, *, delay_s: float, count_attempt: bool, failure: Failure) -> SQL:
-    """Put one's own job back for a later attempt, with its failure."""
+def retry(
+    worker_id: int, job: Claimed, *, delay_s: float, count_attempt: bool, failure: Failure, wait: bool = True
+) -> SQL:
+    """Put one's own job back for a later attempt, with its failure.
+
+    :param wait: wait for a work transaction that has locked the row; False: do nothing then
+    """
     return back_to_pending(
-        _owned(worker_id, job),
+        _owned(worker_id, job, wait),
         SQL("j.attempt") if count_attempt else SQL("j.attempt - 1"),
         delay_s=delay_s,
         failure=failure,
     )
 
 
-def fail(worker_id: int, job: Claimed, *, failure: Failure, started: Any = None) -> SQL:
-    """End one's own job ``failed``; returns (id,), nothing if it is not this worker's any more."""
+def fail(worker_id: int, job: Claimed, *, failure: Failure, started: Any = None, wait: bool = True) -> SQL:
+    """End one's own job ``failed``; returns (id,), nothing if it is not this worker's any more.
+
+    :param wait: as of :func:`retry`
+    """
     return statement(
         """UPDATE connector_job
               SET state = 'failed', worker_id = NULL, date_done = %(now)s,
                   date_started = coalesce(%(started)s::timestamp, date_started),
                   duration_s = extract(epoch FROM %(now)s - coalesce(%(started)s::timestamp, date_started)),
                   result = NULL, %(failure)s
-            WHERE %(owned)s RETURNING id""",
+            WHERE id IN (SELECT id FROM connector_job WHERE %(owned)s) RETURNING id""",
         started=started,
         failure=_set_failure(failure),
-        owned=_owned(worker_id, job),
+        owned=_owned(worker_id, job, wait),
     )
 
 
@@ -200,10 +213,6 @@ def give_back(worker_id: int, job_ids: Sequence[int]) -> SQL:
 
 
 # -- jobs that their worker does not run any more ----------------------------------------------------------------------
-
-
-_LOCK = SQL("FOR NO KEY UPDATE")
-_UNLOCKED = SQL("FOR NO KEY UPDATE SKIP LOCKED")
 
 
 def lost_jobs(condition: SQL) -> SQL:
