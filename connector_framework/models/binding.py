@@ -319,13 +319,21 @@ class ConnectorBindingMixin(models.AbstractModel):
 
         :raises SkipError: when the backend is deleted or archived
         """
-        backend = backend.with_env(self.env)
-        if not backend.exists():
-            raise SkipError(f"the backend of this job no longer exists: {backend}")
+        backend = self._existing(backend)
         if not backend.active:
             raise SkipError(f"{backend.display_name} is archived: nothing is imported from it")
         with backend.work_on(self._name) as work:
             yield work
+
+    def _existing(self, backend):
+        """Return the backend (1) of a job.
+
+        :raises SkipError: when it was deleted
+        """
+        backend = backend.with_env(self.env)
+        if not backend.exists():
+            raise SkipError(f"the backend of this job no longer exists: {backend}")
+        return backend
 
     @api.private
     @job_options(exclusive_key=_export_key)
@@ -348,8 +356,5 @@ class ConnectorBindingMixin(models.AbstractModel):
     @job_options(exclusive_key=_delete_key)
     def export_delete_record(self, backend, external_id):
         """Delete a record in the external system."""
-        backend = backend.with_env(self.env)
-        if not backend.exists():
-            raise SkipError(f"the backend of this job no longer exists: {backend}")
-        with backend.work_on(self._name) as work:
+        with self._existing(backend).work_on(self._name) as work:
             return work.unit(Deleter).run(external_id)

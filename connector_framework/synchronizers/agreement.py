@@ -11,7 +11,7 @@ from ..mappings import ExportMapper
 from ..references import ConnectorUnit
 from .synchronizer import digest
 
-__all__ = ["POLICIES", "Agreement", "clear_conflict"]
+__all__ = ["POLICIES", "Agreement", "check_policy", "clear_conflict"]
 
 _logger = logging.getLogger(__name__)
 
@@ -19,6 +19,13 @@ _logger = logging.getLogger(__name__)
 POLICIES = (None, "external", "odoo", "ask")
 #: Hexadecimal digits of the hash of one target; a collision costs one update that is not sent, in 2^48.
 _HASH_LENGTH = 12
+
+
+def check_policy(importer: type, policy: Any) -> None:
+    """:raises ValueError: when an importer's conflict policy is none of :data:`POLICIES`"""
+    if policy not in POLICIES:
+        name = f"{importer.__module__}.{importer.__qualname__}"
+        raise ValueError(f"{name}.conflict_policy is {policy!r}; it can be {', '.join(map(repr, POLICIES))}")
 
 
 class Agreement(ConnectorUnit):
@@ -49,11 +56,10 @@ class Agreement(ConnectorUnit):
         :raises ConfigurationError: when it is none of :data:`POLICIES`
         """
         policy = self.importer.conflict_policy
-        if policy not in POLICIES:
-            raise ConfigurationError(
-                f"{type(self.importer).__name__}.conflict_policy is {policy!r}; it can be"
-                f" {', '.join(map(repr, POLICIES))}"
-            )
+        try:
+            check_policy(type(self.importer), policy)
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from None
         return policy
 
     @property

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -14,7 +13,7 @@ from odoo.tools import escape_psql
 from ..exceptions import AuthenticationError, ConfigurationError, RetryableError, SkipError
 from .enqueue import enqueue_chunks, enqueue_imports
 from .importer import Importer
-from .keys import as_text, chunk_key, import_key
+from .keys import as_text, import_prefixes
 from .pages import PageTrail
 from .synchronizer import Synchronizer
 
@@ -143,14 +142,14 @@ class BatchImporter(Synchronizer):
         """Requeue the failed imports of this model and backend: the stream moved on without their records."""
         if not self.retry_failed_s:
             return
-        key, chunk = import_key(self.model, self.backend, ""), chunk_key(self.model, self.backend, ())
+        record, chunk = import_prefixes(self.model, self.backend)
         domain = [
             ("state", "=", "failed"),
             ("model_name", "=", self.model._name),
             ("date_done", "<", self.env.cr.now() - timedelta(seconds=self.retry_failed_s)),
             "|",
-            ("exclusive_key", "=like", f"{escape_psql(key)}%"),
-            ("identity_key", "=like", f"{escape_psql(chunk.partition(':False:')[0])}:%"),
+            ("exclusive_key", "=like", f"{escape_psql(record)}%"),
+            ("identity_key", "=like", f"{escape_psql(chunk)}%"),
         ]
         failed = self.env["connector.job"].sudo().search(domain, limit=RETRIED_AT_ONCE)
         if failed:
@@ -269,7 +268,7 @@ class DirectBatchImporter(BatchImporter):
         failed: list[Any] = []
         for number, external_id in enumerate(ids, 1):
             try:
-                with self._alone():
+                with self.env.cr.savepoint():
                     importer.run(external_id)
             except SkipError as error:
                 _logger.info("%s %s is skipped: %s", self.model._name, as_text(external_id), error)
@@ -282,9 +281,3 @@ class DirectBatchImporter(BatchImporter):
                 self._report(progress["count"] + number)
         if failed:
             enqueue_imports(self, failed, priority=self._priority(progress), channel=self._channel())
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Roll back what is done inside when that raises."""
-        with self.env.cr.savepoint():
-            yield

@@ -18,12 +18,16 @@ __all__ = ["ChunkExport"]
 _logger = logging.getLogger(__name__)
 
 
+class LocksLostError(ConcurrentUpdateError):
+    """After a commit, another process has locked one of the bindings that are being exported."""
+
+
 @dataclass(eq=False)
 class Entry:
     """One binding of a chunk."""
 
     binding: Any
-    external_id: Any
+    external_id: Any = None
     values: dict[str, Any] | None = None
     #: An exception when the binding could not be exported now.
     outcome: str | Exception | None = None
@@ -40,17 +44,17 @@ class ChunkExport:
         self.exporter = exporter
         self.fields = None if fields is None else list(fields)
         bindings = bindings.with_env(exporter.env).exists()
-        external_ids = exporter.binder.to_external_many(bindings)
-        self.entries = [Entry(binding, external_ids.get(binding)) for binding in bindings]
+        self.entries = [Entry(binding) for binding in bindings]
 
     def run(self) -> Outcomes:
         """Export, and enqueue what could not be exported now; return the counts by outcome."""
         self._lock()
-        for entry in self._open():
-            self._guarded(entry, self._prepare)
-        ready = [entry for entry in self._open() if entry.values is not None]
-        self._update([entry for entry in ready if entry.external_id is not None])
-        self._create([entry for entry in ready if entry.external_id is None])
+        with self.exporter._holding(self._lock_again):
+            for entry in self._open():
+                self._guarded(entry, self._prepare)
+            ready = [entry for entry in self._open() if entry.values is not None]
+            self._update([entry for entry in ready if entry.external_id is not None])
+            self._create([entry for entry in ready if entry.external_id is None])
         self._enqueue_rest()
         return Outcomes(str(entry.outcome) for entry in self.entries)
 
@@ -58,24 +62,38 @@ class ChunkExport:
         return [entry for entry in self.entries if entry.outcome is None]
 
     def _lock(self) -> None:
-        exporter = self.exporter
-        bindings = exporter.model.browse([entry.binding.id for entry in self.entries])
-        locked = bindings.try_lock_for_update(allow_referencing=True)
+        locked = self._locked(self.entries)
         for entry in self.entries:
             if entry.binding not in locked:
-                entry.outcome = exporter._concurrent(f"another process is changing {entry.binding}")
+                entry.outcome = self.exporter._concurrent(f"another process is changing {entry.binding}")
+
+    def _lock_again(self) -> None:
+        """Lock what was locked before a commit.
+
+        :raises ConcurrentUpdateError: when another process was quicker for one
+        """
+        entries = [entry for entry in self.entries if not isinstance(entry.outcome, Exception)]
+        if len(self._locked(entries)) < len(entries):
+            raise self.exporter._concurrent(f"another process is changing some of {len(entries)} bindings")
+
+    def _locked(self, entries: list[Entry]) -> Any:
+        """Lock what is free; return those bindings (n)."""
+        bindings = self.exporter.model.browse([entry.binding.id for entry in entries])
+        return bindings.try_lock_for_update(allow_referencing=True)
 
     def _guarded(self, entry: Entry, step: Callable[[Entry], None]) -> None:
         """Take a step for one binding, and keep its error."""
         try:
             with self.exporter._exporting(entry.binding, entry.external_id):
                 step(entry)
-        except psycopg2.Error:
+        except (psycopg2.Error, LocksLostError):
             raise
         except Exception as error:
             entry.outcome = error
 
     def _prepare(self, entry: Entry) -> None:
+        # Another one of the chunk may have exported it as its dependency.
+        entry.external_id = self.exporter.binder.to_external(entry.binding)
         values = self.exporter._prepare(entry.external_id, self.fields)
         if isinstance(values, str):
             entry.outcome = "conflict" if "conflict" in values else values
@@ -98,6 +116,11 @@ class ChunkExport:
 
     def _create(self, entries: list[Entry]) -> None:
         exporter = self.exporter
+        for entry in entries:
+            if exporter.binder.to_external(entry.binding) is not None:
+                # Another one of the chunk, prepared after it, has exported it as its dependency.
+                entry.outcome = "created"
+        entries = [entry for entry in entries if entry.outcome is None]
         if len(entries) > 1 and exporter.sends_together("create_many"):
             for entry in entries:
                 self._guarded(entry, self._find)
@@ -114,10 +137,8 @@ class ChunkExport:
         for entry in created:
             self._guarded(entry, lambda entry: exporter._sent(entry.external_id, entry.values))
         # From here on a failure must not lose the ids: the next attempt would create the records again.
-        if created and exporter.env["connector.job"].current():
-            job = exporter.env["connector.job"]
-            job.checkpoint(job.checkpoint_state())
-            self._lock_again(created)
+        if created:
+            exporter._commit()
         for entry in created:
             if entry.outcome is None:
                 self._guarded(entry, lambda entry: self._after(entry, "created"))
@@ -129,13 +150,6 @@ class ChunkExport:
 
     def _create_one(self, entry: Entry) -> None:
         entry.external_id = self.exporter._create(entry.values)
-
-    def _lock_again(self, entries: list[Entry]) -> None:
-        bindings = self.exporter.model.browse([entry.binding.id for entry in entries])
-        locked = bindings.try_lock_for_update(allow_referencing=True)
-        for entry in entries:
-            if entry.binding not in locked:
-                entry.outcome = self.exporter._concurrent(f"another process is changing {entry.binding}")
 
     def _results(self, method: str, payload: list[Any]) -> list[Any]:
         """Send in one call and return the answer for each, in order.

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from ..adapters import Adapter
+from ..exceptions import ConcurrentUpdateError
 from .agreement import Agreement
-from .export_chunk import ChunkExport
+from .export_chunk import ChunkExport, LocksLostError
 from .outcomes import Outcomes
 from .synchronizer import Synchronizer, digest
 
 __all__ = ["Exporter"]
+
+#: Key in ``work.shared`` of the locks of the exports that are under way.
+_LOCKS = "connector.export_locks"
 
 
 class Exporter(Synchronizer):
@@ -60,7 +64,7 @@ class Exporter(Synchronizer):
         if not binding.exists():
             return "no longer exists"
         external_id = self.binder.to_external(binding)
-        with self._exporting(binding, external_id):
+        with self._exporting(binding, external_id), self._holding(lambda: self._lock_again(binding)):
             return self._run(external_id, None if fields is None else list(fields))
 
     def run_many(self, bindings: Any, fields: Iterable[str] | None = None) -> Outcomes:
@@ -90,6 +94,23 @@ class Exporter(Synchronizer):
         try:
             with self._concerning(binding, external_id):
                 yield
+        finally:
+            self.binding = before
+
+    @contextmanager
+    def _holding(self, lock: Callable[[], None]) -> Iterator[None]:
+        """Call ``lock`` again after each commit inside, those of nested exports too: a commit ends all locks."""
+        locks = self.work.shared.setdefault(_LOCKS, [])
+        locks.append(lock)
+        try:
+            yield
+        finally:
+            locks.remove(lock)
+
+    def _lock_again(self, binding: Any) -> None:
+        before, self.binding = self.binding, binding
+        try:
+            self._lock_binding()
         finally:
             self.binding = before
 
@@ -228,13 +249,19 @@ class Exporter(Synchronizer):
         """Take the last step, with the binding (1) bound."""
 
     def _commit(self) -> bool:
-        """In a job, commit what was done so far and lock the binding again; tell whether it did.
+        """In a job, commit what was done so far and lock again what is being exported; tell whether it did.
 
         Outside a job nothing is committed. The state of the job's last checkpoint is kept.
+
+        :raises LocksLostError: when another process was quicker to lock; the job is run again
         """
         job = self.env["connector.job"]
         if not job.current():
             return False
         job.checkpoint(job.checkpoint_state())
-        self._lock_binding()
+        try:
+            for lock in self.work.shared.get(_LOCKS, ()):
+                lock()
+        except ConcurrentUpdateError as error:
+            raise LocksLostError(str(error), retry_after_s=error.retry_after_s) from error
         return True

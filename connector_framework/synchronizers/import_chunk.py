@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg2
 
@@ -53,6 +53,15 @@ class Entry:
     binding: Any = None
 
 
+class Ready(NamedTuple):
+    """A record that can be written."""
+
+    entry: Entry
+    #: (0..1)
+    binding: Any
+    values: dict[str, Any]
+
+
 class _Wanted(BaseException):
     """A dependency is not known yet: the step is called again when it is.
 
@@ -89,8 +98,11 @@ class ChunkImport:
         self._attempts = 0
         #: Bindings (0..1) of this model by token, from one lookup.
         self._bindings: dict[str, Any] = {}
+        #: Outcome and binding of what was imported since the last savepoint.
+        self._done: dict[Entry, tuple[str | Exception, Any]] = {}
         #: Bindings (0..1) of dependencies by (model, token, force), or why there is none.
         self._dependencies: dict[tuple[str, str, bool], Any] = {}
+        #: External ids by token of the dependencies to import next, by (model, force).
         self._wanted: dict[tuple[str, bool], dict[str, Any]] = {}
 
     # -- the whole -----------------------------------------------------------------------------------------------------
@@ -168,7 +180,7 @@ class ChunkImport:
             except psycopg2.Error:
                 raise
             except Exception as error:
-                entry.outcome = error
+                entry.outcome = self._outcome(entry, error)
                 if isinstance(error, _NO_CALLS):
                     stopped = error
         return gone
@@ -188,9 +200,16 @@ class ChunkImport:
     def _look_up(self) -> None:
         """Look up the bindings of all records in one query."""
         importer = self.importer
-        ids = [e.external_id for e in self.entries.values() if importer._is_lookup_key(e.external_id)]
-        found = {id_token(key): binding for key, binding in importer.binder.to_internal_many(ids).items()}
-        self._bindings = {id_token(external_id): importer.model for external_id in ids} | found
+        ids = [entry.external_id for entry in self.entries.values()]
+        known = {id_token(external_id): importer.model for external_id in ids if importer._is_lookup_key(external_id)}
+        self._bindings = known | importer._bound(ids)
+
+    def _outcome(self, entry: Entry, error: Exception) -> str | Exception:
+        """Return the outcome of a record whose import has raised."""
+        if not isinstance(error, SkipError):
+            return error
+        _logger.info("%s %s is skipped: %s", self.importer.model._name, as_text(entry.external_id), error)
+        return "skipped"
 
     # -- isolation -----------------------------------------------------------------------------------------------------
 
@@ -201,20 +220,20 @@ class ChunkImport:
         self._attempts += 1
         try:
             with self.importer.env.cr.savepoint():
-                outcomes = self._together(entries)
+                self._together(entries)
         except _RERUN:
             raise
         except _Refused as refused:
-            refused.entry.outcome = refused.error
+            refused.entry.outcome = self._outcome(refused.entry, refused.error)
             rest = [entry for entry in entries if entry is not refused.entry]
             error: Exception = refused.error
         except Exception as refusal:
             error, rest = refusal, entries
             if len(entries) == 1:
-                entries[0].outcome = refusal
+                entries[0].outcome = self._outcome(entries[0], refusal)
                 rest = []
         else:
-            for entry, (outcome, binding) in outcomes.items():
+            for entry, (outcome, binding) in self._done.items():
                 entry.outcome, entry.binding = outcome, binding
                 if isinstance(outcome, str):
                     self._bindings[id_token(entry.external_id)] = binding
@@ -232,64 +251,58 @@ class ChunkImport:
         else:
             self._import(rest)
 
-    def _together(self, entries: list[Entry]) -> dict[Entry, tuple[Any, Any]]:
-        """Prepare and write entries; return (outcome, binding) of each.
+    def _together(self, entries: list[Entry]) -> None:
+        """Prepare and write entries.
 
         :raises _Refused: for one that cannot be written
         """
-        done: dict[Entry, tuple[Any, Any]] = {}
+        self._done, self._wanted = {}, {}
         while entries:
-            ready, entries = self._prepare(entries, done)
-            if not ready and entries:
-                for entry in entries:
-                    done[entry] = (self._unmet(entry, done), None)
-                break
-            self._write(ready, done)
-        return done
-
-    def _unmet(self, entry: Entry, done: dict[Entry, tuple[Any, Any]]) -> Exception:
-        """Return the error of a record that waits for another one of the chunk in vain."""
-        return DependencyMissingError(
-            f"{self.importer.model._name} {as_text(entry.external_id)} needs a record that is not imported"
-        )
+            ready, entries = self._prepare(entries)
+            if ready:
+                self._write(ready)
+                continue
+            for entry in entries:
+                name = f"{self.importer.model._name} {as_text(entry.external_id)}"
+                self._done[entry] = DependencyMissingError(f"{name} needs a record that is not imported"), None
+            break
 
     # -- preparing -----------------------------------------------------------------------------------------------------
 
-    def _prepare(
-        self, entries: list[Entry], done: dict[Entry, tuple[Any, Any]]
-    ) -> tuple[list[tuple[Entry, Any, dict[str, Any]]], list[Entry]]:
+    def _prepare(self, entries: list[Entry]) -> tuple[list[Ready], list[Entry]]:
         """Take the steps before the writing, and import dependencies between the rounds.
 
-        :return: (entry, binding (0..1), values) of those that can be written; and the entries that wait for one of them
+        :return: the records that can be written; and the entries that wait for one of them
         """
-        importer, ready = self.importer, []
-        self._done = done
+        ready: list[Ready] = []
         while entries:
-            self._wanted, waiting = {}, []
+            waiting: list[Entry] = []
             with self._prefetch([entry.record for entry in entries]):
                 for entry in entries:
                     try:
-                        with importer._importing(entry.external_id, entry.record):
-                            binding, values = importer._prepare(entry.record, self.force)
-                            settled = importer._settled
+                        ready += self._prepare_one(entry)
                     except _Wanted:
                         waiting.append(entry)
-                    except SkipError as error:
-                        _logger.info("%s %s is skipped: %s", importer.model._name, as_text(entry.external_id), error)
-                        done[entry] = ("skipped", importer.model)
-                    except psycopg2.Error:
-                        raise
-                    except Exception as error:
-                        done[entry] = (error, None)
-                    else:
-                        if values is None:
-                            done[entry] = (settled or "unchanged", binding)
-                        else:
-                            ready.append((entry, binding, values))
             if not self._resolve():
                 return ready, waiting
             entries = waiting
         return ready, []
+
+    def _prepare_one(self, entry: Entry) -> list[Ready]:
+        """Take the steps of one record before the writing; return it (0..1) if it is to be written."""
+        importer = self.importer
+        try:
+            with importer._importing(entry.external_id, entry.record):
+                binding, values = importer._prepare(entry.record, self.force)
+        except psycopg2.Error:
+            raise
+        except Exception as error:
+            self._done[entry] = self._outcome(entry, error), None
+            return []
+        if values is None:
+            self._done[entry] = importer._settled or "unchanged", binding
+            return []
+        return [Ready(entry, binding, values)]
 
     @contextmanager
     def _prefetch(self, records: Sequence[Any]) -> Iterator[None]:
@@ -358,7 +371,7 @@ class ChunkImport:
         wanted, self._wanted = self._wanted, {}
         for (model_name, force), ids in wanted.items():
             importer = self.importer.unit(self.importer._kinds["importer"], model_name)
-            found = {} if force else self._bound(importer, ids)
+            found = {} if force else importer._bound(ids.values())
             missing = {}
             for token, external_id in ids.items():
                 if token in found:
@@ -373,27 +386,24 @@ class ChunkImport:
                 chunk = ChunkImport(importer, missing.values(), force)
                 chunk.import_all()
                 for token, entry in chunk.entries.items():
-                    result = entry.outcome if isinstance(entry.outcome, Exception) else entry.binding
-                    if result is None:
+                    if isinstance(entry.outcome, _Marked):
+                        result: Any = entry.outcome.__cause__
+                    elif isinstance(entry.outcome, Exception):
+                        result = entry.outcome
+                    elif entry.binding is None:
                         result = importer._known_binding(entry.external_id)
+                    else:
+                        result = entry.binding
                     self._dependencies[model_name, token, force] = result
         return bool(wanted)
 
-    @staticmethod
-    def _bound(importer: Any, ids: dict[str, Any]) -> dict[str, Any]:
-        """Return the bindings by token of those ids that are bound."""
-        keys = [external_id for external_id in ids.values() if importer._is_lookup_key(external_id)]
-        return {id_token(key): binding for key, binding in importer.binder.to_internal_many(keys).items()}
-
     # -- writing -------------------------------------------------------------------------------------------------------
 
-    def _write(self, ready: list[tuple[Entry, Any, dict[str, Any]]], done: dict[Entry, tuple[Any, Any]]) -> None:
+    def _write(self, ready: list[Ready]) -> None:
         """Create the new records at once, update the others, and finish each."""
         importer = self.importer
-        if not ready:
-            return
         with importer.work.origin():
-            created = self._create([(entry, values) for entry, binding, values in ready if not binding])
+            created = self._create([one for one in ready if not one.binding])
             for entry, binding, values in ready:
                 with self._blaming(entry):
                     if binding:
@@ -403,25 +413,25 @@ class ChunkImport:
                     else:
                         binding, outcome = created[entry], "created"
                     importer._finish(binding)
-                done[entry] = (outcome, binding)
+                self._done[entry] = outcome, binding
 
-    def _create(self, new: list[tuple[Entry, dict[str, Any]]]) -> dict[Entry, Any]:
+    def _create(self, new: list[Ready]) -> dict[Entry, Any]:
         """Return the new bindings."""
         importer = self.importer
         if not new:
             return {}
         if importer.creates_one_by_one():
             created = {}
-            for entry, values in new:
+            for entry, _binding, values in new:
                 with self._blaming(entry):
                     created[entry] = importer._create(values)
             return created
-        bindings = importer._create_many([values for _entry, values in new])
+        bindings = importer._create_many([one.values for one in new])
         if len(bindings) != len(new):
             raise ConfigurationError(
                 f"{type(importer).__name__}._create_many() returned {len(bindings)} bindings for {len(new)} records"
             )
-        return dict(zip((entry for entry, _values in new), bindings, strict=True))
+        return dict(zip((one.entry for one in new), bindings, strict=True))
 
     @contextmanager
     def _blaming(self, entry: Entry) -> Iterator[None]:
@@ -443,11 +453,6 @@ class ChunkImport:
         :raises RetryableError: when all have to wait: the job is run again, then
         """
         rest = [entry for entry in self.entries.values() if isinstance(entry.outcome, Exception)]
-        for entry in rest:
-            if isinstance(entry.outcome, SkipError):
-                _logger.info("%s %s is skipped: %s", self.importer, as_text(entry.external_id), entry.outcome)
-                entry.outcome = "skipped"
-        rest = [entry for entry in rest if isinstance(entry.outcome, Exception)]
         postponed = [entry for entry in rest if isinstance(entry.outcome, _LATER)]
         if postponed and len(postponed) == len(self.entries):
             raise postponed[0].outcome  # type: ignore[misc]

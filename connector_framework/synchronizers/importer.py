@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from ..adapters import Adapter
 from ..exceptions import DependencyMissingError, ExternalNotFoundError, PermanentError, SkipError
 from ..mappings import to_utc
-from .agreement import POLICIES, Agreement
+from .agreement import Agreement, check_policy
 from .import_chunk import ChunkImport
 from .keys import as_text, id_token, import_lock
 from .outcomes import Outcomes
@@ -97,12 +97,8 @@ class Importer(Synchronizer):
     @classmethod
     def check_definition(cls) -> None:
         super().check_definition()
-        policy = cls.conflict_policy
-        if not isinstance(policy, property) and policy not in POLICIES:
-            raise ValueError(
-                f"{cls.__module__}.{cls.__qualname__}.conflict_policy is {policy!r}; it can be"
-                f" {', '.join(map(repr, POLICIES))}"
-            )
+        if not isinstance(cls.conflict_policy, property):
+            check_policy(cls, cls.conflict_policy)
 
     def __init__(self, work: Any) -> None:
         super().__init__(work)
@@ -378,8 +374,7 @@ class Importer(Synchronizer):
 
         :raises PermanentError: when that would be more than :attr:`gone_limit`; none is marked then
         """
-        keys = [external_id for external_id in external_ids if self._is_lookup_key(external_id)]
-        bound = {id_token(key): binding for key, binding in self.binder.to_internal_many(keys).items()}
+        bound = self._bound(external_ids)
         new = [binding for binding in bound.values() if binding.sync_state != "gone"]
         if new:
             self._check_gone_limit(len(new))
@@ -433,6 +428,11 @@ class Importer(Synchronizer):
             if found is not None:
                 return found
         return self.binder.to_internal(external_id)
+
+    def _bound(self, external_ids: Iterable[Any]) -> dict[str, Any]:
+        """Return the bindings (1) of those external ids that alone find one, by token."""
+        keys = [external_id for external_id in external_ids if self._is_lookup_key(external_id)]
+        return {id_token(key): binding for key, binding in self.binder.to_internal_many(keys).items()}
 
     def _find_binding(self, record: Any) -> Any:
         """Return the binding (0..1) of the record that was read."""

@@ -19,6 +19,7 @@ __all__ = [
     "id_token",
     "import_key",
     "import_lock",
+    "import_prefixes",
     "lock_key",
 ]
 
@@ -37,12 +38,17 @@ def id_token(external_id: Any) -> str:
 
 def import_key(model: Any, backend: Any, external_id: Any) -> str:
     """Return the key of the import of a record, forced or not."""
-    return f"{_key('import', model, backend)}:{id_token(external_id)}"
+    return f"{import_prefixes(model, backend)[0]}{id_token(external_id)}"
 
 
 def chunk_key(model: Any, backend: Any, external_ids: Sequence[Any], force: bool = False) -> str:
     """Return the key of the import of records in one job."""
-    return f"{_key('chunk', model, backend)}:{force}:{json.dumps(list(map(id_token, external_ids)))}"
+    return f"{import_prefixes(model, backend)[1]}{force}:{json.dumps(list(map(id_token, external_ids)))}"
+
+
+def import_prefixes(model: Any, backend: Any) -> tuple[str, str]:
+    """Return how the keys of all imports of a model begin: of single records, and of chunks."""
+    return f"{_key('import', model, backend)}:", f"{_key('chunk', model, backend)}:"
 
 
 def batch_key(model: Any, backend: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 
 import psycopg2.errors
@@ -503,6 +503,35 @@ class TestChunkDependencies(ChunkCase):
         self.assertEqual(outcomes, {"created": 2, "own job": 2})
         self.assertEqual(self.enqueued(jobs), [("import_record", "2"), ("import_record", "4")])
         self.assertEqual(len(self.env["test.tag"].search([("backend_id", "=", self.backend.id)])), 1)
+
+    def test_skipped_dependency(self):
+        """A dependency that is skipped, at whichever step, is none; the mapper says whether a record can do without."""
+        self.needs(lambda name: [("1", "test.tag")])
+        self.fill(1, "test.tag")
+        self.fill(2)
+        for steps in (
+            ["_read_many", "_read"],
+            ["_check_importable"],
+            ["_validate"],
+            ["_create_many"],
+            ["_after_import"],
+        ):
+            with self.subTest(steps=steps), ExitStack() as stack, self.env.cr.savepoint():
+                for step in steps:
+                    stack.enter_context(patch.object(Importer, step, self.skipping("test.tag", step)))
+                self.assertEqual(self.run_chunk("1", "2"), ({"created": 2}, []))
+                self.assertFalse(self.env["test.tag"].search([]))
+                self.env["test.partner"].search([]).unlink()
+
+    def skipping(self, model_name, step):
+        original = getattr(Importer, step)
+
+        def skip(importer, *args):
+            if importer.model._name == model_name:
+                raise SkipError("not this one")
+            return original(importer, *args)
+
+        return skip
 
     def refuse(self, is_bad):
         if is_bad:

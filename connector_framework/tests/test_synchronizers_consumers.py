@@ -13,6 +13,12 @@ from .common import drain_jobs, trap_jobs
 from .synchronizers_common import PartnerExportMapper, SynchronizerCase
 
 
+class CityMapper(PartnerExportMapper):
+    @mapping
+    def city(self, record):
+        return {"town": record.city}
+
+
 @tagged("post_install", "-at_install", "transaction")
 class TestExportOnChange(SynchronizerCase):
     def export_on_change(self, *args, **options):
@@ -61,11 +67,6 @@ class TestExportOnChange(SynchronizerCase):
     def test_undeclared_field(self):
         """A change of a field that only a method without @changed_by reads is exported, with what else has changed."""
 
-        class CityMapper(PartnerExportMapper):
-            @mapping
-            def city(self, record):
-                return {"town": record.city}
-
         self.register(CityMapper)
         self.export_on_change("test.partner")
         binding = self.bound("1", name="Ann")
@@ -78,11 +79,6 @@ class TestExportOnChange(SynchronizerCase):
 
     def test_undeclared_field_is_sent(self):
         """The export of such a field sends what the method made of it, and nothing that did not change."""
-
-        class CityMapper(PartnerExportMapper):
-            @mapping
-            def city(self, record):
-                return {"town": record.city}
 
         self.register(CityMapper)
         self.export_on_change("test.partner")

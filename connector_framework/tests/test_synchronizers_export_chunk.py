@@ -5,7 +5,8 @@ from __future__ import annotations
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from ..exceptions import MappingError, NetworkError, PermanentError, RateLimitedError
+from ..events import on_record_change
+from ..exceptions import ConcurrentUpdateError, MappingError, NetworkError, PermanentError, RateLimitedError
 from ..synchronizers import Exporter, export_on_change
 from .common import drain_jobs, trap_jobs
 from .synchronizers_common import SynchronizerCase, WorldAdapter
@@ -154,15 +155,91 @@ class TestExportChunk(SynchronizerCase):
         self.assertEqual(bindings[0].external_id, "7")
         self.assertEqual(self.world.made("create_many"), [("create_many", 1)])
 
-    def test_one_transaction(self):
-        """What one transaction changed of many records is exported by jobs of 50 bindings."""
-        bindings = self.bound(120)
+    def needing(self, wanted):
+        """Register an exporter of partners that need others: {name: binding}."""
+
+        def dependencies(exporter):
+            if exporter.binding.name in wanted:
+                exporter.export_dependency(wanted[exporter.binding.name], "test.partner")
+
+        self.register(type("Needing", (Exporter,), {"_apply_on": "test.partner", "_export_dependencies": dependencies}))
+
+    def test_in_the_chunk(self):
+        """A new record that another one of the chunk needs is created once, whichever comes first."""
+        wanted = {}
+        self.needing(wanted)
+        for names in (("Needed", "A"), ("A", "Needed")):
+            with self.subTest(names=names):
+                bindings = self.new(*names)
+                needed = bindings.filtered(lambda binding: binding.name == "Needed")
+                wanted["A"] = needed
+                count = len(self.world.records.get("test.partner", ()))
+                outcomes, jobs = self.export(bindings)
+                self.assertEqual(sum(outcomes.values()), 2)
+                self.assertFalse(jobs)
+                created = [record["name"] for record in self.world.records["test.partner"].values()]
+                self.assertEqual(created[-2:], ["Needed", "A"])
+                self.assertEqual(len(created), count + 2)
+                self.assertEqual(self.world.records["test.partner"][needed.external_id]["name"], "Needed")
+
+    def test_locked_again(self):
+        """After a commit in the middle all bindings of the chunk are locked again, and the one that was committed."""
+        needed = self.new("Needed")
+        bindings = self.new("A", "B")
+        self.needing({"B": needed})
+        locked = self.watch_locks()
+        self.export(bindings)
+        self.assertIn(bindings, locked[0])
+        # The dependency is bound, then the chunk.
+        self.assertEqual(locked[1:], [[bindings, needed], [bindings]])
+
+    def test_locks_of_one_binding(self):
+        """One binding stays locked, too, when its dependency is committed."""
+        needed, binding = self.new("Needed"), self.new("A")
+        self.needing({"A": needed})
+        locked = self.watch_locks()
+        binding.export_record()
+        self.assertEqual(locked, [[binding, needed], [binding, needed], [binding]])
+
+    def test_lost_locks(self):
+        """When another process is quicker to lock after a commit, the whole job is run again."""
+        self.watch_locks(lost=True)
+        with self.assertRaises(ConcurrentUpdateError):
+            self.export(self.new("A", "B"))
+
+    def watch_locks(self, lost=False):
+        """Let exports commit as in a job; return which bindings each transaction locks.
+
+        :param lost: another process locks them after the first commit
+        """
+        transactions = [[]]
+        lock = type(self.partners).try_lock_for_update
+
+        def try_lock(bindings, **options):
+            transactions[-1].append(bindings)
+            return bindings.browse() if lost and len(transactions) > 1 else lock(bindings, **options)
+
+        self.patch(type(self.partners), "try_lock_for_update", try_lock)
+        Job = type(self.env["connector.job"])
+        self.patch(Job, "current", lambda jobs: jobs.new({"priority": 10, "channel": "root"}))
+        self.patch(Job, "checkpoint_state", lambda jobs: None)
+        self.patch(Job, "checkpoint", lambda jobs, state: transactions.append([]))
+        return transactions
+
+    def export_changes(self, count):
+        """Change bindings in one transaction; return the jobs of their exports."""
+        bindings = self.bound(count)
         self.env.cr.flush()
         consumer = export_on_change("test.partner")
-        self.addCleanup(lambda: self.unsubscribe(consumer))
+        self.addCleanup(on_record_change.unsubscribe, consumer)
         with trap_jobs(self.env) as trap:
             bindings.write({"name": "New"})
             self.env.cr.flush()
+        return trap
+
+    def test_one_transaction(self):
+        """What one transaction changed of many records is exported by jobs of 50 bindings."""
+        trap = self.export_changes(120)
         self.assertEqual([len(job.records) for job in trap.enqueued("export_record")], [50, 50, 20])
         trap.run()
         self.assertEqual([len(call[1]) for call in self.world.made("write_many")], [50, 50, 20])
@@ -171,18 +248,7 @@ class TestExportChunk(SynchronizerCase):
         """Where the adapter takes one record a call, each binding gets a job."""
         del WorldAdapter.write_many
         try:
-            bindings = self.bound(3)
-            self.env.cr.flush()
-            consumer = export_on_change("test.partner")
-            self.addCleanup(lambda: self.unsubscribe(consumer))
-            with trap_jobs(self.env) as trap:
-                bindings.write({"name": "New"})
-                self.env.cr.flush()
+            trap = self.export_changes(3)
             self.assertEqual([len(job.records) for job in trap.enqueued("export_record")], [1, 1, 1])
         finally:
             WorldAdapter.write_many = write_many
-
-    def unsubscribe(self, consumer):
-        from ..events import on_record_change
-
-        on_record_change.unsubscribe(consumer)
