@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure the import of a Magento shop: one by one, by jobs over four threads, and in bulk.
+"""Measure the import of a Magento shop: one by one, in chunks, and by jobs with a worker.
 
 The shop is the sandbox of this repository, a process of its own on this machine: 300 customers with their addresses,
 200 products, 100 orders. Each way gets a database of its own, a copy of CONNECTOR_TEMPLATE, and imports the categories
@@ -33,9 +33,10 @@ from odoo import api
 from odoo.modules.registry import Registry
 from odoo.service.db import exp_drop, exp_duplicate_database
 from odoo.sql_db import Cursor
-from odoo.tools import config
+from odoo.tools import config, split_every
 
 ROOT = Path(__file__).resolve().parents[1]
+CHUNK = 50
 MODELS = ("magento.res.partner", "magento.product.product", "magento.sale.order")
 
 
@@ -47,7 +48,7 @@ def main() -> None:
     print(
         f"{'way':<22} {'model':<24} {'records':>7} {'s':>7} {'/s':>7} {'SQL/rec':>8} {'shop':>6} {'SQL':>6} {'rest':>6}"
     )
-    for way in (one_by_one, in_bulk):
+    for way in (one_by_one, in_chunks):
         with shop() as (url, user, key), database() as name:
             way(name, url, user, key)
     with shop() as (url, user, key), database() as name:
@@ -164,35 +165,27 @@ def one_by_one(name: str, url: str, user: str, key: str) -> None:
             show("one by one", model_name, len(ids), clock)
 
 
-def in_bulk(name: str, url: str, user: str, key: str) -> None:
-    """Import hundreds at a time."""
-    from odoo.addons.connector_framework.synchronizers import BulkImporter
-    from odoo.addons.connector_magento.references import magento
-    from odoo.addons.connector_magento.units.batch import RecordBatchImporter
-
-    bulk = type("Bulk", (BulkImporter,), {"_apply_on": RecordBatchImporter._apply_on})
-    magento.register(bulk, replacing=RecordBatchImporter)
-    try:
-        with Registry(name).cursor() as cr:
-            env = api.Environment(cr, api.SUPERUSER_ID, {})
-            backend = connect(env, url, user, key)
-            for model_name in MODELS:
-                clock = Clock()
-                with clock.running():
-                    env[model_name].import_batch(backend)
+def in_chunks(name: str, url: str, user: str, key: str) -> None:
+    """Import a chunk in one transaction, as the jobs of a batch do."""
+    with Registry(name).cursor() as cr:
+        env = api.Environment(cr, api.SUPERUSER_ID, {})
+        backend = connect(env, url, user, key)
+        for model_name in MODELS:
+            ids, clock = ids_of(backend, model_name), Clock()
+            with clock.running():
+                for chunk in split_every(CHUNK, ids, list):
+                    env[model_name].import_records(backend, chunk)
                     cr.commit()
-                refused = env["connector.job"].search_count(
-                    [("model_name", "=", model_name), ("method_name", "=", "import_record")]
-                )
-                if refused:
-                    sys.exit(f"{model_name}: {refused} records were refused and became jobs")
-                show("bulk, 200 at a time", model_name, env[model_name].search_count([]), clock)
-    finally:
-        magento.unregister(bulk)
+            alone = env["connector.job"].search(
+                [("model_name", "=", model_name), ("method_name", "in", ["import_record", "import_records"])]
+            )
+            if alone:
+                sys.exit(f"{model_name}: records were put off: {alone.mapped('name')}")
+            show(f"chunks of {CHUNK}", model_name, len(ids), clock)
 
 
 def delayed(name: str, url: str, user: str, key: str, threads: int) -> None:
-    """Import by a job a record, which a worker runs in threads."""
+    """Import as a user does, by a batch whose chunks a worker runs."""
     servers = sibling("_servers")
     with Registry(name).cursor() as cr:
         env = api.Environment(cr, api.SUPERUSER_ID, {})
@@ -209,12 +202,13 @@ def delayed(name: str, url: str, user: str, key: str, threads: int) -> None:
                 with servers.process(args, Path(folder) / "worker.log") as worker:
                     if worker.wait(900):
                         sys.exit(f"the worker ended: {(Path(folder) / 'worker.log').read_text()[-2000:]}")
-                count, seconds = servers.sql(
+                seconds = servers.sql(
                     name,
-                    "SELECT count(*), extract(epoch FROM max(date_done) - min(date_started)) FROM connector_job"
-                    " WHERE model_name = %s AND method_name = 'import_record' AND state = 'done'",
+                    "SELECT extract(epoch FROM max(date_done) - min(date_started)) FROM connector_job"
+                    " WHERE model_name = %s AND method_name LIKE 'import_record%%' AND state = 'done'",
                     model_name,
-                )[0]
+                )[0][0]
+                count = env[model_name].search_count([])
                 statements = servers.sql(
                     name,
                     "SELECT sum(calls) FROM pg_stat_statements JOIN pg_database d ON d.oid = dbid"
