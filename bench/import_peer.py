@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Compare the import of customers with two addresses each: this framework, OCA's connector, and ``create`` alone.
 
-The same customers from the same HTTP server into databases of their own, in one run: by OCA's connector and queue_job on
-four prefork workers with the channel ``root:4``, a job a record; by this framework with its defaults, in one process and
-in two; with one record in a hundred that Odoo refuses; and the floor, ``create`` of the same mapped values, quiet, 200
-at a time in one process, without network and jobs. A rate is that between a tenth and nine tenths of the customers, so
-that starting the servers does not count.
+The same customers from the same HTTP server into databases of their own, in one run: by OCA's connector and queue_job
+on four prefork workers with the channel ``root:4``, a job a record; by this framework with its defaults, in one process
+and in two; with one record in a hundred that Odoo refuses; and the floor, ``create`` of the same mapped values, quiet,
+200 at a time in one process, without network and jobs. A rate is that between a tenth and nine tenths of the customers,
+so that starting the servers does not count.
 
 """
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from odoo.tools import str2bool
 
-from ..exceptions import ConfigurationError, RateLimitedError
+from ..exceptions import AuthenticationError, ConfigurationError, RateLimitedError
 from ..masking import Masker
 from ..references import ConnectorUnit
 from .connection import Connection, fingerprint
@@ -80,8 +80,8 @@ class CallingUnit(ConnectorUnit):
         raise self._not_implemented("ping")
 
     def close(self) -> None:
-        """Close the connections of the work session, which calls it at its end."""
-        Connection.close_all(self.work)
+        """Release the connections of the work session, which calls it at its end."""
+        Connection.release_all(self.work)
 
     def _not_implemented(self, method: str) -> NotImplementedError:
         return NotImplementedError(f"{type(self).__module__}.{type(self).__qualname__} does not implement {method}()")
@@ -102,6 +102,8 @@ class CallingUnit(ConnectorUnit):
         return fingerprint(*self._credentials())
 
     def _credentials(self) -> Iterator[Any]:
+        # Whatever is changed on the backend, its API user say, begins another connection.
+        yield self._backend_value("write_date")
         yield self._backend_value("url")
         for name in getattr(self.backend, "_secret_fields", ()):
             yield self.backend.get_secret(name) or ""
@@ -170,6 +172,8 @@ class CallingUnit(ConnectorUnit):
             # A library of another protocol may put into its exceptions what it was given, the password too.
             self._masker().error(error)
             failure = error
+            if isinstance(error, AuthenticationError):
+                self.connection.api_session = None
             raise
         finally:
             duration_s = time.monotonic() - started

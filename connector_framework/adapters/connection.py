@@ -1,9 +1,11 @@
-"""The connection of a backend: what its adapters share to talk to one system."""
+"""The connection of a backend: what its adapters share to talk to one system, kept from job to job."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -15,21 +17,29 @@ from urllib3.util import Retry
 __all__ = ["Connection", "ConnectionKey", "fingerprint"]
 
 
-class ConnectionKey(NamedTuple):
-    """What tells one connection from another: different credentials never share one, nor do two threads."""
+#: Seconds that an idle connection is kept.
+KEPT_S = 600.0
+#: Idle connections that are kept for one key.
+KEPT_EACH = 16
 
+
+class ConnectionKey(NamedTuple):
+    """What tells one connection from another: different credentials never share one."""
+
+    database: str
     backend_model: str
     backend_id: int
     credentials: str
-    thread: int
 
 
 class Connection:
-    """One thread's connection to one backend with one set of credentials.
+    """A connection to one backend with one set of credentials, used by one thread at a time.
 
-    The adapters of all models of a work session share it, and its end closes it.
+    The adapters of all models of a work session share it. At the end of the session it stays open in this process, for
+    the next session on the backend: so an API is logged in to once a thread, not once a job.
 
-    :ivar api_session: the session that the API gave at the login, for an adapter to keep; None before it
+    :ivar api_session: the session that the API gave at the login, for an adapter to keep; None before the login, and
+        after an ``AuthenticationError``. It may have expired since: the adapter logs in again then
     :ivar server_date: the ``Date`` header of the last answer
     :ivar secrets: values to mask that the other system gave, e.g. the id of a session
     :ivar about: the columns of an exchange that name the record of the calls at the moment
@@ -70,19 +80,75 @@ class Connection:
         while self._http_sessions:
             self._http_sessions.popitem()[1].close()
         self.api_session = None
+        self.secrets.clear()
 
     @classmethod
     def of(cls, work: Any, credentials: str) -> Connection:
-        """Return this thread's connection of a work session, a new one the first time."""
-        key = ConnectionKey(work.backend._name, work.backend.id, credentials, threading.get_ident())
-        connections: dict[ConnectionKey, Connection] = work.shared.setdefault(cls, {})
-        return connections.get(key) or connections.setdefault(key, cls())
+        """Return this thread's connection of a work session: the first time an idle one, or a new one."""
+        backend = work.backend
+        key = ConnectionKey(work.env.cr.dbname, backend._name, backend.id, credentials)
+        connections: dict[tuple[ConnectionKey, int], Connection] = work.shared.setdefault(cls, {})
+        own = (key, threading.get_ident())
+        if own not in connections:
+            connections[own] = _idle.take(key) or cls()
+        return connections[own]
 
     @classmethod
-    def close_all(cls, work: Any) -> None:
-        """Close the connections of a work session, those of all threads."""
-        for connection in work.shared.pop(cls, {}).values():
+    def release_all(cls, work: Any) -> None:
+        """Keep the connections of a work session, those of all threads, for the next one."""
+        for (key, _thread), connection in work.shared.pop(cls, {}).items():
+            connection.server_date = None
+            _idle.put(key, connection)
+
+    @staticmethod
+    def close_idle() -> None:
+        """Close all idle connections of this process."""
+        _idle.close()
+
+
+class _Idle:
+    """The idle connections of this process, with the moment since when they are."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_key: dict[ConnectionKey, list[tuple[float, Connection]]] = {}
+
+    def take(self, key: ConnectionKey) -> Connection | None:
+        """Return the connection that was used last."""
+        with self._lock:
+            kept = self._by_key.get(key)
+            since, connection = kept.pop() if kept else (0.0, None)
+        if connection and time.monotonic() - since > KEPT_S:
             connection.close()
+            return None
+        return connection
+
+    def put(self, key: ConnectionKey, connection: Connection) -> None:
+        """Keep a connection, and close those that were idle for too long."""
+        now, closed = time.monotonic(), []
+        with self._lock:
+            self._by_key.setdefault(key, []).append((now, connection))
+            for kept in self._by_key.values():
+                while kept and (now - kept[0][0] > KEPT_S or len(kept) > KEPT_EACH):
+                    closed.append(kept.pop(0)[1])
+            self._by_key = {key: kept for key, kept in self._by_key.items() if kept}
+        for old in closed:
+            old.close()
+
+    def close(self) -> None:
+        with self._lock:
+            by_key, self._by_key = self._by_key, {}
+        for kept in by_key.values():
+            for _since, connection in kept:
+                connection.close()
+
+    def forget(self) -> None:
+        """Leave the connections of the parent process to it."""
+        self.__init__()  # type: ignore[misc]
+
+
+_idle = _Idle()
+os.register_at_fork(after_in_child=_idle.forget)
 
 
 def fingerprint(*values: Any) -> str:

@@ -1,6 +1,7 @@
 from . import (
     test_acceptance_fake,
     test_acceptance_finds,
+    test_adapters_connection,
     test_adapters_exchanges,
     test_adapters_failures,
     test_adapters_http,
