@@ -9,6 +9,8 @@ from typing import Any
 
 from odoo.tools import SQL
 
+from ..text import clean
+
 __all__ = ["Call", "collect"]
 
 _logger = logging.getLogger(__name__)
@@ -40,7 +42,7 @@ def collect(env: Any, values: dict[str, Any]) -> None:
         # Odoo clears one of them when it runs the other.
         cr.postcommit.add(write)
         cr.postrollback.add(write)
-    pending.append(values)
+    pending.append({name: clean(value, None) if isinstance(value, str) else value for name, value in values.items()})
     if len(pending) >= MAX_PENDING:
         _store(env.registry, pending)
 

@@ -18,6 +18,7 @@ from odoo.tools import SQL
 from psycopg2.errors import DeadlockDetected, SerializationFailure
 
 from ..exceptions import AuthenticationError, ConfigurationError, ConnectorError, NetworkError
+from ..text import clean
 from .errors import CircuitOpenError
 
 __all__ = ["Circuit", "CircuitBreaker", "Throttle"]
@@ -161,7 +162,7 @@ class Throttle:
     def failed(self, reason: str, threshold: int, probe_s: float) -> bool:
         """Count a failure; return whether the circuit is open now, which it is from ``threshold`` in a row on."""
         opens = SQL("opened_at IS NULL AND failures + 1 >= %s", threshold)
-        query = SQL(_FAILED, row=self._row, opens=opens, reason=reason, probe_s=probe_s, now=_NOW)
+        query = SQL(_FAILED, row=self._row, opens=opens, reason=clean(reason), probe_s=probe_s, now=_NOW)
         return self._update(query, default=[(False,)])[0][0]
 
     def answered(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from ..exceptions import ConfigurationError, ConnectorError, NoUnitError
 from ..mappings import ExportMapper
 from ..references import ConnectorUnit
+from ..text import clean
 from .synchronizer import digest
 
 __all__ = ["POLICIES", "Agreement", "check_policy", "clear_conflict"]
@@ -219,8 +220,8 @@ def _mark(binding: Any, found: dict[str, dict[str, str]]) -> str:
 def _shown(record: Any, name: str) -> str:
     value = record[name]
     if record._fields[name].type == "many2one":
-        return value.display_name or ""
-    return "" if value is False or value is None else str(value)
+        value = value.display_name
+    return "" if value is False or value is None else clean(value)
 
 
 def _hash(value: Any) -> str:

@@ -51,6 +51,22 @@ class TestAdaptersExchanges(ExchangeCase):
         self.assertLess(abs(fields.Datetime.now() - exchange.date), timedelta(seconds=10))
         self.assertFalse(exchange.job_id)
 
+    def test_text_that_cannot_be_stored(self):
+        """NUL and half an emoji in what is sent, answered or said of an error lose no exchange."""
+        for text in ("a\0b", "a\ud83d", "a\udcffb"):
+            self.server.will(answer(400, body=json.dumps({"message": text})))
+            self.assert_fails(PermanentError, self.rest()._request, "POST", "/things", json={"name": text})
+        self.server.will(answer(body='{"id": 3}'))
+        self.rest()._request("GET", "/things")
+        self.assertEqual(len(self.exchanges()), 4)
+
+    def test_text_of_the_circuit(self):
+        """Such a text opens the circuit as any other does."""
+        adapter = self.rest()
+        breaker = adapter._circuit_breaker()
+        breaker.record(NetworkError("a\0b \ud83d"), False)
+        self.assertEqual(self.state.failures, 1)
+
     def test_rest(self):
         """Of a REST call query and body are kept, the query not in the path."""
         self.server.will(answer(body='{"id": 3}'))

@@ -28,7 +28,7 @@ class TestConflict(SynchronizerCase):
         self.world.put("test.partner", 1, name="There", email="a")
         self.world.calls = []
 
-    def test_nobody_looks(self):
+    def test_no_policy(self):
         """Without a policy the last one wins, and no call more than needed is made."""
         self.policy(None)
         self.change_both()
@@ -45,6 +45,14 @@ class TestConflict(SynchronizerCase):
         self.assertEqual((self.record.name, self.record.sync_state), ("Here", "conflict"))
         self.assertEqual(self.record.conflict, {"name": {"odoo": "Here", "external": "There"}})
         self.assertEqual(self.record.conflict_text, "Name: Here here, There there")
+
+    def test_import_asks_about_any_text(self):
+        """What PostgreSQL cannot hold of the other side's value is shown without it."""
+        self.change_both()
+        self.world.put("test.partner", 1, name="There\0 \ud83d", email="a")
+        self.assertEqual(self.import_record("1"), "conflict: a person has to decide")
+        self.env.flush_all()
+        self.assertEqual(self.record.conflict["name"]["external"], "There\ufffd \ufffd")
 
     def test_export_asks(self):
         """An export of what has changed there too sends nothing, and leaves the difference for a person."""
