@@ -80,7 +80,7 @@ def database() -> Iterator[str]:
 
 
 def unsubscribe_all(env: Any) -> None:
-    """Have nobody listen: the connectors in the database do."""
+    """Unsubscribe the consumers of the connectors in the database."""
     from odoo.addons.connector_framework import events
 
     for name in ("on_record_create", "on_record_write", "on_record_unlink", "on_record_change"):

@@ -7,7 +7,7 @@ from .models.odoo_backend import MODELS
 
 
 def made_here(bindings):
-    """Return the bindings whose change is news over there: what its own user wrote here is not."""
+    """Return the bindings whose change the other Odoo does not have yet: not those that its own user wrote here."""
     return bindings.filtered(
         lambda binding: binding.sync_state != "gone" and binding.backend_id.peer_user_id != bindings.env.user
     )

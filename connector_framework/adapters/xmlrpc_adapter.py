@@ -43,7 +43,7 @@ class XmlRpcAdapter(HttpAdapter):
     """
 
     #: Fault code, or (resource, fault code) where :meth:`_fault_resource` tells resources apart -> exception type.
-    #: What is not in it is a :class:`PermanentError`.
+    #: Other codes are :class:`PermanentError`.
     _fault_errors: ClassVar[Mapping[Any, type[ConnectorError]]] = {}
 
     #: Methods whose result is a secret itself, a session id: it is masked everywhere.

@@ -222,8 +222,8 @@ class Binder(ConnectorUnit):
 
     def _search(self, model: Any, criteria: Collection[dict[str, Any]]) -> Any:
         """Return the bindings that match one of the criteria, and of many perhaps some more, in one query."""
-        # A filter for each column that all have lets the index do most of the work: it also finds pairs that nobody
-        # asked for.
+        # One IN filter a column uses the index; it also matches combinations that are not wanted, which the caller
+        # drops.
         columns = [name for name in self._columns if all(name in parts for parts in criteria)]
         domain: list[Any] = [("backend_id", "=", self.backend.id)]
         domain += [(name, "in", list({parts[name] for parts in criteria})) for name in columns]

@@ -24,7 +24,7 @@ __all__ = [
 
 AnyConsumer = TypeVar("AnyConsumer", bound=Consumer)
 
-# What is muted in this thread: pairs of an event and a consumer, or None for all of its consumers.
+# The mutes of this thread: pairs of an event and a consumer, or None for all of its consumers.
 _muted: ContextVar[tuple[tuple[Event, Consumer | None], ...]] = ContextVar("muted", default=())
 
 

@@ -29,7 +29,7 @@ class Resolver:
             model_name = binding or _only_binding_model(mapper, model_name, f"{type(mapper).__name__}, {what}")
         self.model_name = model_name
         self.binder = mapper.binder_for(model_name)
-        #: What was found for many in one query; consulted before the binder.
+        #: Prefetched ids by key; consulted before the binder.
         self.prefetched: dict[Hashable, Any] = {}
 
     def prefetch(self, keys: Any) -> None:
@@ -37,7 +37,7 @@ class Resolver:
         self.prefetched.update(self.find(keys))
 
     def forget(self) -> None:
-        """Forget what was prefetched."""
+        """Drop the prefetched ids."""
         self.prefetched = {}
 
     def find(self, keys: Any) -> dict[Hashable, Any]:

@@ -181,7 +181,7 @@ def to_decimal(value: str | int | float | Decimal | None, digits: int | None = N
     if is_nothing(value):
         return None
     try:
-        # The shortest text of a float is what was meant by it, its binary value is not.
+        # repr() gives the shortest text that reads back as the same float: 0.1, not its binary expansion.
         number = Decimal(repr(value) if isinstance(value, float) else value)  # type: ignore[arg-type]
     except (InvalidOperation, TypeError, ValueError):
         raise ValueError(f"{value!r} is not a number") from None

@@ -176,7 +176,7 @@ class ConnectorBindingMixin(models.AbstractModel):
         belongs_to_origin = backend_model == self._fields["backend_id"].comodel_name
         return super().create(
             [
-                # What is created within a backend's origin, e.g. the lines of an order, is a binding of that backend.
+                # Bindings created in a backend's origin, e.g. the lines of an order, belong to that backend.
                 {**({"backend_id": backend_id} if belongs_to_origin else {}), **self._with_empty_keys(vals)}
                 for vals in vals_list
             ]

@@ -187,7 +187,7 @@ class Runner:
         except BaseException as error:  # whatever a job raises must not end the worker
             if attempt.committed:
                 outcome = "done"
-                _logger.warning("%s is done, but what was to follow its commit failed", job, exc_info=True)
+                _logger.warning("%s is done; a postcommit hook of it failed", job, exc_info=True)
             else:
                 outcome = self._failed(attempt, job, error)
         finally:
@@ -218,7 +218,7 @@ class Runner:
             self._attempt(attempt)
         except (Exception, JobLostError) as error:  # each fails by itself when it is run alone
             if attempt.committed:
-                _logger.warning("%s and %s more are done, but what was to follow failed", jobs[0], len(jobs) - 1)
+                _logger.warning("%s and %s more are done; a postcommit hook of theirs failed", jobs[0], len(jobs) - 1)
             _logger.debug("%s and %s more: %r", jobs[0], len(jobs) - 1, error, exc_info=True)
         finally:
             if not attempt.committed:

@@ -1,4 +1,4 @@
-"""The agreement of the two sides on a binding: what was sent, what was imported, and which changes are in conflict."""
+"""The agreement of the two sides on a binding: hashes of the last export and import, and conflicts."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ class Agreement(ConnectorUnit):
         """The exporter of the session's model."""
         return self.unit(self._kinds["exporter"])
 
-    # -- what was sent -------------------------------------------------------------------------------------------------
+    # -- the last export ----------------------------------------------------------------------------------------------
 
     @staticmethod
     def sent(binding: Any) -> dict[str, str]:
-        """Return the hashes of what was sent last of a binding (1), by target."""
+        """Return the hashes of the values that the last export of a binding (1) sent, by target."""
         try:
             sent = json.loads(binding.export_hash or "{}")
         except ValueError:
@@ -85,7 +85,7 @@ class Agreement(ConnectorUnit):
         return sent if isinstance(sent, dict) else {}
 
     def unsent(self, values: dict[str, Any], binding: Any) -> dict[str, Any]:
-        """Return the values that differ from what was sent last."""
+        """Return the values that differ from those of the last export."""
         sent = self.sent(binding)
         return {target: value for target, value in values.items() if sent.get(target) != _hash(value)}
 
@@ -127,7 +127,7 @@ class Agreement(ConnectorUnit):
         try:
             now = self.exporter.values_of(binding)
         except ConnectorError as error:  # A binding that cannot be exported now can still be imported.
-            _logger.debug("%s cannot be exported, what was sent of it is forgotten: %s", binding, error)
+            _logger.debug("%s cannot be mapped for export, its export hash is cleared: %s", binding, error)
             return {}
         return {target: value for target, value in sent.items() if target not in now or _hash(now[target]) == value}
 
@@ -182,7 +182,7 @@ class Agreement(ConnectorUnit):
                     found = difference(binding.with_env(self.env), importer.values_of(external_id, record, binding))
                     if found:
                         return _mark(binding.with_env(self.env), found)
-        # The export changes the external record: what is read next is not what was imported last.
+        # The export changes the external record, so the import hash holds no longer.
         with self.work.origin():
             binding.with_env(self.env).import_hash = False
         return None
@@ -208,7 +208,7 @@ def difference(binding: Any, values: dict[str, Any]) -> dict[str, dict[str, str]
 
 
 def clear_conflict(bindings: Any) -> None:
-    """Clear the conflict of bindings (n), and what was imported last."""
+    """Clear the conflict and the import hash of bindings (n)."""
     bindings.write({"sync_state": "synced", "conflict": False, "import_hash": False})
 
 

@@ -16,9 +16,9 @@ from .exporter import Exporter
 
 __all__ = ["delete_on_unlink", "export_on_change"]
 
-#: What says that a binding is new: every creation writes it.
+#: Fields that every creation of a binding writes.
 CREATION = frozenset({"backend_id", "odoo_id"})
-#: What the framework itself writes on bindings; nobody exports it.
+#: Fields that the framework itself writes on bindings; their change exports nothing.
 BOOKKEEPING = CREATION | {"external_id", "sync_date", "sync_state", "export_hash", "import_hash", "conflict"}
 
 

@@ -68,7 +68,7 @@ class ChunkExport:
                 entry.outcome = self.exporter._concurrent(f"another process is changing {entry.binding}")
 
     def _lock_again(self) -> None:
-        """Lock what was locked before a commit.
+        """Lock the same bindings again after a commit.
 
         :raises ConcurrentUpdateError: when another process was quicker for one
         """

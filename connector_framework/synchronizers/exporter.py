@@ -136,7 +136,7 @@ class Exporter(Synchronizer):
         return values
 
     def _sent(self, external_id: Any, values: dict[str, Any]) -> None:
-        """Record on the binding what was sent."""
+        """Record the values that were sent on the binding."""
         self.unit(Agreement).remember(values, self.binding)
         self._bind(external_id)
 
@@ -206,7 +206,7 @@ class Exporter(Synchronizer):
             self.binding = before
 
     def _changed(self, values: dict[str, Any], binding: Any) -> dict[str, Any]:
-        """Return what is to be sent of the values: all, or nothing if they are what was sent last."""
+        """Return the values to send: all, or none if the last export sent the same."""
         return values if self.unit(Agreement).unsent(values, binding) else {}
 
     def _validate(self, values: dict[str, Any]) -> None:
@@ -249,7 +249,7 @@ class Exporter(Synchronizer):
         """Take the last step, with the binding (1) bound."""
 
     def _commit(self) -> bool:
-        """In a job, commit what was done so far and lock again what is being exported; tell whether it did.
+        """In a job, commit and lock the bindings under export again; tell whether it did.
 
         Outside a job nothing is committed. The state of the job's last checkpoint is kept.
 

@@ -98,7 +98,7 @@ class ChunkImport:
         self._attempts = 0
         #: Bindings (0..1) of this model by token, from one lookup.
         self._bindings: dict[str, Any] = {}
-        #: Outcome and binding of what was imported since the last savepoint.
+        #: Outcome and binding of the records imported since the last savepoint.
         self._done: dict[Entry, tuple[str | Exception, Any]] = {}
         #: Bindings (0..1) of dependencies by (model, token, force), or why there is none.
         self._dependencies: dict[tuple[str, str, bool], Any] = {}

@@ -14,7 +14,7 @@ KEPT_PAGES = 10
 
 
 class PageTrail:
-    """The last pages of a run: their cursors and what was on them.
+    """The last pages of a run: their cursors and ids.
 
     With page numbers or offsets, a record that leaves a page moves the first record of the next page onto it: read page
     by page, that record is on none of them. So the page before is read again, and the one before that, until one is

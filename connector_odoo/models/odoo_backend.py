@@ -46,7 +46,7 @@ class OdooBackend(models.Model):
                 self.env[model_name].as_job(identity_key=f"odoo.import:{backend.id}:{model_name}").import_batch(backend)
 
     def action_find_deleted(self):
-        """Enqueue the search for what was deleted there."""
+        """Enqueue the search for records that the other Odoo has deleted."""
         self.check_access("write")
         for backend in self:
             for model_name in MODELS:
