@@ -137,7 +137,7 @@ class TestHooks(ProcessCase):
         log = self.run_with(probe)
         self.assertEqual(self.states(), {"done": 3})
         self.assertEqual(self.effects(), 3)
-        self.assertIn("is done, but what was to follow its commit failed", log)
+        self.assertIn("is done; a postcommit hook of it failed", log)
         self.assertEqual(self.sql("SELECT DISTINCT attempt FROM connector_job"), [(1,)])
 
     def test_again_after_the_commit(self):
