@@ -9,6 +9,7 @@ from . import (
     form_injection,
     ir_module,
     job,
+    job_attempt,
     job_channel,
     lock_slot,
     reference_class,

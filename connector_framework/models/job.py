@@ -19,7 +19,7 @@ from ..queue import STATES, arguments, current_job, run_pending, wake
 from ..queue.sql import actions, schema, workers
 
 
-class _Many2one(fields.Many2one):
+class UnconstrainedMany2one(fields.Many2one):
     """A many2one without a foreign key: storing a job would lock the row that each of them names."""
 
     def update_db_foreign_key(self, model, column):
@@ -40,7 +40,7 @@ class ConnectorJob(models.Model):
     method_name = fields.Char("Method", readonly=True)
     priority = fields.Integer(readonly=True, aggregator=None, help="Lower runs first.")
     eta = fields.Datetime("Not Before", readonly=True)
-    channel_id = _Many2one("connector.job.channel", string="Limits of the Channel", readonly=True)
+    channel_id = UnconstrainedMany2one("connector.job.channel", string="Limits of the Channel", readonly=True)
     channel = fields.Char(readonly=True)
     attempt = fields.Integer(readonly=True, aggregator=None)
     max_attempts = fields.Integer(readonly=True, aggregator=None)
@@ -49,8 +49,8 @@ class ConnectorJob(models.Model):
     identity_until_done = fields.Boolean(readonly=True)
     exclusive_key = fields.Char(readonly=True)
     timeout_s = fields.Float("Timeout (s)", readonly=True, aggregator=None)
-    user_id = _Many2one("res.users", readonly=True)
-    company_id = _Many2one("res.company", readonly=True)
+    user_id = UnconstrainedMany2one("res.users", readonly=True)
+    company_id = UnconstrainedMany2one("res.company", readonly=True)
     worker_id = fields.Integer(readonly=True, aggregator=None)
     date_enqueued = fields.Datetime(readonly=True)
     date_started = fields.Datetime(readonly=True)
@@ -67,6 +67,7 @@ class ConnectorJob(models.Model):
         groups="connector_framework.group_connector_manager",
         help="The stored call, secrets masked.",
     )
+    attempt_ids = fields.One2many("connector.job.attempt", "job_id", string="Failed Attempts", readonly=True)
     parent_ids = fields.Many2many("connector.job", string="Waits For", compute="_compute_dependencies")
     child_ids = fields.Many2many("connector.job", string="Waited For By", compute="_compute_dependencies")
 

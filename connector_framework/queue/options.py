@@ -89,6 +89,7 @@ class JobOptions:
     retry_pattern: Mapping[int, float] | None = field(default=None, metadata=_rule(Mapping, of_method=True))
     group_commit: int | None = field(default=None, metadata={**_COUNT, "of_method": True})
     async_commit: bool | None = field(default=None, metadata=_rule(bool, of_method=True))
+    on_failure: str | None = field(default=None, metadata=_rule(str, of_method=True))
 
 
 _OPTIONS = {option.name: option.metadata for option in fields(JobOptions)}
@@ -168,6 +169,8 @@ def job_options(**options: Any) -> Callable[[Method], Method]:
     - ``retry_pattern={1: 10, 5: 300}``: seconds to wait after a retryable failure, from the n-th attempt on
     - ``group_commit=N``: up to N claimed jobs of the method share one transaction
     - ``async_commit=True``: the job's transaction commits with ``synchronous_commit=off``
+    - ``on_failure="method"``: when a job has ended ``failed``, ``records.method(job)`` is called in a transaction of
+      its own, as the job's user, e.g. to leave a note on the records. An error in it is logged and changes nothing
 
     An override of the method keeps its base's declarations, and may replace them option by option.
 

@@ -130,6 +130,22 @@ class Runner:
             return
         for job in jobs:
             self._run_one(worker, job)
+        self.report_failures(worker)
+
+    def report_failures(self, worker: Worker) -> None:
+        """Call the ``on_failure`` methods of jobs that have failed, each in a transaction of its own."""
+        for job_id in worker.take_failed():
+            try:
+                cr = self._cursor()
+                env = _report_failure(cr, job_id)
+                cr.commit()  # pylint: disable=invalid-commit  # a transaction of its own
+                if env is not None:
+                    env.registry.signal_changes()
+            except Exception:
+                _logger.warning("job %s: its on_failure method failed; nothing of it is kept", job_id, exc_info=True)
+                self._rollback()
+            finally:
+                self._reset()
 
     def _attempt(self, attempt: _Attempt) -> None:
         """Lock jobs, make their calls, and commit with their ``done``, in one transaction.
@@ -356,6 +372,23 @@ class Runner:
         cr.__dict__.pop(_ATTRIBUTE, None)
         cr.cache.clear()
         cr.transaction = None
+
+
+def _report_failure(cr: Any, job_id: int) -> Any:
+    """Call the ``on_failure`` method of a failed job, and return its environment; None: it has no such method."""
+    cr.execute(statements.failed_call(job_id))
+    row = cr.fetchone()
+    if row is None:
+        return None
+    model_name, method_name, call, user_id = row
+    call = json.loads(call)
+    env = environment(cr, user_id, call)
+    hook = model_name in env and method_options(env.registry[model_name], method_name).on_failure
+    if not hook:
+        return None
+    getattr(env[model_name].browse(call["ids"]).exists(), hook)(env["connector.job"].browse(job_id))
+    cr.flush()
+    return env
 
 
 def _failure(error: BaseException, lang: str) -> Failure:

@@ -68,6 +68,7 @@ class Worker:
         self._lock = threading.Lock()
         self._parents: set[int] = set()
         self._keys: set[str] = set()
+        self._failed: list[int] = []
         self._next_maintenance = 0.0
         #: Installed addons that this process lacks, for people to see: nothing is claimed until it is empty.
         self.missing_addons: list[str] = []
@@ -197,7 +198,17 @@ class Worker:
         query = attempt.fail(self.id, job, failure=failure, started=started, wait=wait)
         rows = self._session.execute(query, durable=True)
         self.ended(job)
+        with self._lock:
+            self._failed += [job_id for job_id, _state, _key in rows]
         return bool(rows)
+
+    def take_failed(self) -> list[int]:
+        """Return the jobs that have ended ``failed`` since the last call, for their ``on_failure`` methods."""
+        if not self._failed:
+            return []
+        with self._lock:
+            failed, self._failed = self._failed, []
+        return failed
 
     def skip(self, job: Claimed, reason: str | None, *, started: Any = None) -> bool:
         """End one's own job ``done`` without work; False: it was taken over."""
@@ -289,6 +300,7 @@ class Worker:
             )
         with self._lock:
             self._keys.update(key for _id, _state, key in rows if key)
+            self._failed += [job_id for job_id, state, _key in rows if state == "failed"]
         return len(rows)
 
     def _repeat(self, query: SQL, **how: Any) -> list[tuple[Any, ...]]:

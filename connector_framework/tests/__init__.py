@@ -36,6 +36,7 @@ from . import (
     test_queue_connections,
     test_queue_crashes,
     test_queue_enqueue,
+    test_queue_failures,
     test_queue_hosting,
     test_queue_hosts,
     test_queue_inline,

@@ -78,6 +78,7 @@ def forget(job_ids: Sequence[int]) -> SQL:
     return statement(
         """DELETE FROM connector_job_progress WHERE job_id = ANY(%(ids)s);
            DELETE FROM connector_job_checkpoint WHERE job_id = ANY(%(ids)s);
+           DELETE FROM connector_job_attempt WHERE job_id = ANY(%(ids)s);
            DELETE FROM connector_job_dependency WHERE child_id = ANY(%(ids)s) OR parent_id = ANY(%(ids)s)""",
         ids=list(job_ids),
     )

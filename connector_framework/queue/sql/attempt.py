@@ -78,6 +78,13 @@ def is_taken_over(error: BaseException) -> bool:
     return isinstance(error, InvalidTextRepresentation) and TAKEN_OVER in str(error)
 
 
+def failed_call(job_id: int) -> SQL:
+    """Return (model, method, call, user) of a failed job."""
+    return SQL(
+        "SELECT model_name, method_name, call, user_id FROM connector_job WHERE id = %s AND state = 'failed'", job_id
+    )
+
+
 def save_checkpoint(job_id: int, state: str) -> SQL:
     return SQL(
         "INSERT INTO connector_job_checkpoint VALUES (%s, %s)"
@@ -108,6 +115,26 @@ def user_language(user_id: int) -> SQL:
     return SQL("SELECT p.lang FROM res_users u JOIN res_partner p ON p.id = u.partner_id WHERE u.id = %s", user_id)
 
 
+def _keeping(update: SQL, failure: Failure) -> SQL:
+    """Keep the attempts that an update ends with a failure; returns (id, state, exclusive key).
+
+    :param update: returns these, and the attempt's number, worker and start
+    """
+    return statement(
+        """WITH ended AS (%(update)s), kept AS (
+               INSERT INTO connector_job_attempt
+                      (job_id, number, worker, started, ended, exc_type, exc_message, exc_info)
+               SELECT e.id, e.attempt, w.host || ', process ' || w.pid, e.date_started, %(now)s,
+                      %(exc_type)s, %(exc_message)s, %(exc_info)s
+                 FROM ended e LEFT JOIN connector_worker w ON w.id = e.worker_id)
+           SELECT id, state, exclusive_key FROM ended""",
+        update=update,
+        exc_type=failure.exc_type,
+        exc_message=failure.exc_message,
+        exc_info=failure.exc_info,
+    )
+
+
 def _set_failure(failure: Failure) -> SQL:
     return SQL(", ").join(SQL("%s = %s", SQL.identifier(name), value) for name, value in asdict(failure).items())
 
@@ -121,7 +148,13 @@ _DUPLICATE = statement("""coalesce(
 
 
 def back_to_pending(
-    condition: SQL, attempt: SQL, *, delay_s: float = 0, failure: Failure = NO_FAILURE, crashed: bool = False
+    condition: SQL,
+    attempt: SQL,
+    *,
+    delay_s: float = 0,
+    failure: Failure = NO_FAILURE,
+    crashed: bool = False,
+    kept: bool = False,
 ) -> SQL:
     """Put jobs back, or end them ``cancelled`` where another job has their identity key.
 
@@ -131,8 +164,10 @@ def back_to_pending(
     :param condition: on ``connector_job``, with a locking clause if locked rows are not to be waited for
     :param attempt: the number of attempts from now on
     :param crashed: the attempt ended with the worker's death
+    :param kept: keep the failed attempt
     """
-    return statement(
+    columns = SQL(", o.attempt, o.worker_id, j.date_started") if kept else SQL("")
+    update = statement(
         """UPDATE connector_job j
               SET state = CASE WHEN o.duplicate IS NULL THEN 'pending' ELSE 'cancelled' END,
                   hold = CASE WHEN o.duplicate IS NULL AND %(delay)s > 0 THEN 'eta' END,
@@ -141,13 +176,15 @@ def back_to_pending(
                   date_done = CASE WHEN o.duplicate IS NULL THEN NULL ELSE %(now)s END,
                   result = CASE WHEN o.duplicate IS NULL THEN NULL ELSE 'superseded by job ' || o.duplicate END,
                   %(failure)s
-             FROM (SELECT k.id, coalesce(k.other, CASE WHEN k.first <> k.id THEN k.first END) AS duplicate
-                     FROM (SELECT k.id, %(duplicate)s AS other,
+             FROM (SELECT k.id, k.attempt, k.worker_id,
+                          coalesce(k.other, CASE WHEN k.first <> k.id THEN k.first END) AS duplicate
+                     FROM (SELECT k.id, k.attempt, k.worker_id, %(duplicate)s AS other,
                                   CASE WHEN k.identity_key IS NOT NULL THEN first_value(k.id)
                                       OVER (PARTITION BY k.identity_key ORDER BY k.priority, k.id) END AS first
                              FROM (SELECT * FROM connector_job WHERE %(condition)s) k) k) o
             WHERE j.id = o.id
-        RETURNING j.id, j.state, j.exclusive_key""",
+        RETURNING j.id, j.state, j.exclusive_key%(columns)s""",
+        columns=columns,
         delay=delay_s,
         attempt=attempt,
         crashes=int(crashed),
@@ -155,6 +192,7 @@ def back_to_pending(
         duplicate=_DUPLICATE,
         condition=condition,
     )
+    return _keeping(update, failure) if kept else update
 
 
 _LOCK = SQL("FOR NO KEY UPDATE")
@@ -183,25 +221,29 @@ def retry(
         SQL("j.attempt") if count_attempt else SQL("j.attempt - 1"),
         delay_s=delay_s,
         failure=failure,
+        # One that does not count may come again very often, e.g. at each look at an empty token bucket.
+        kept=count_attempt,
     )
 
 
 def fail(worker_id: int, job: Claimed, *, failure: Failure, started: Any = None, wait: bool = True) -> SQL:
-    """End one's own job ``failed``; returns (id,), nothing if it is not this worker's any more.
+    """End one's own job ``failed``; columns as :func:`retry`, no row if it is not this worker's any more.
 
     :param wait: as of :func:`retry`
     """
-    return statement(
-        """UPDATE connector_job
+    update = statement(
+        """UPDATE connector_job j
               SET state = 'failed', worker_id = NULL, date_done = %(now)s,
-                  date_started = coalesce(%(started)s::timestamp, date_started),
-                  duration_s = extract(epoch FROM %(now)s - coalesce(%(started)s::timestamp, date_started)),
+                  date_started = coalesce(%(started)s::timestamp, j.date_started),
+                  duration_s = extract(epoch FROM %(now)s - coalesce(%(started)s::timestamp, j.date_started)),
                   result = NULL, %(failure)s
-            WHERE id IN (SELECT id FROM connector_job WHERE %(owned)s) RETURNING id""",
+             FROM (SELECT id, attempt, worker_id FROM connector_job WHERE %(owned)s) o WHERE j.id = o.id
+        RETURNING j.id, j.state, j.exclusive_key, o.attempt, o.worker_id, j.date_started""",
         started=started,
         failure=_set_failure(failure),
         owned=_owned(worker_id, job, wait),
     )
+    return _keeping(update, failure)
 
 
 def give_back(worker_id: int, job_ids: Sequence[int]) -> SQL:
@@ -233,16 +275,18 @@ def fail_lost(job_ids: Sequence[int], failure: Failure, *, crashed: bool, wait: 
 
     :param wait: wait for rows that a work transaction has locked; False: pass them by
     """
-    return statement(
-        """UPDATE connector_job
+    update = statement(
+        """UPDATE connector_job j
               SET state = 'failed', crashes = crashes + %(crashes)s, worker_id = NULL, date_done = %(now)s, %(failure)s
-            WHERE id IN (SELECT id FROM connector_job WHERE %(running)s AND id = ANY(%(ids)s) %(unlocked)s)
-        RETURNING id, state, exclusive_key""",
+             FROM (SELECT id, attempt, worker_id FROM connector_job
+                    WHERE %(running)s AND id = ANY(%(ids)s) %(unlocked)s) o WHERE j.id = o.id
+        RETURNING j.id, j.state, j.exclusive_key, o.attempt, o.worker_id, j.date_started""",
         crashes=int(crashed),
         failure=_set_failure(failure),
         ids=list(job_ids),
         unlocked=_LOCK if wait else _UNLOCKED,
     )
+    return _keeping(update, failure)
 
 
 def put_back_lost(
@@ -255,6 +299,7 @@ def put_back_lost(
         SQL("j.attempt") if begun else SQL("j.attempt - 1"),
         failure=failure,
         crashed=crashed,
+        kept=begun and failure is not NO_FAILURE,
     )
 
 
