@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeVar
 
 from ..exceptions import MappingError
 from ..references import ConnectorUnit
@@ -18,6 +18,8 @@ from .resolvers import ExportResolver, ImportResolver, Resolvers
 from .source import MISSING
 
 __all__ = ["Mapper"]
+
+Result = TypeVar("Result")
 
 NO_FIELDS: Final = frozenset[str]()
 
@@ -71,8 +73,9 @@ class Mapper(ConnectorUnit):
         #: The mapping that is going on.
         self._context: Context | None = None
         self._resolvers = Resolvers(self)
-        #: What the sources refer to was looked up already.
+        #: The sources are mapped together: their references are prefetched, see also :meth:`once`.
         self._is_prefetched = False
+        self._once: dict[Any, Any] = {}
 
     # -- what callers use --------------------------------------------------------------------------------------------
 
@@ -111,6 +114,19 @@ class Mapper(ConnectorUnit):
     def prefetch(self, sources: Iterable[Any]) -> AbstractContextManager[None]:
         """Look up in bulk what mapping these sources one by one would look up each time; it is known inside."""
         return self._prefetched(Context(self, True, None, None, {}), sources)
+
+    def once(self, key: Any, compute: Callable[[], Result]) -> Result:
+        """Return ``compute()``, called once while :meth:`prefetch` is on, as for the records of a chunk.
+
+        For a lookup in a mapping method that is the same for many sources.
+
+        :param key: hashable, tells this lookup from others of the mapper
+        """
+        if not self._is_prefetched:
+            return compute()
+        if key not in self._once:
+            self._once[key] = compute()
+        return self._once[key]
 
     @classmethod
     def source_fields(cls) -> set[str]:
@@ -357,6 +373,7 @@ class Mapper(ConnectorUnit):
         finally:
             for mapper in mappers:
                 mapper._is_prefetched = False
+                mapper._once = {}
                 for resolver in mapper._resolvers.values():
                     resolver.forget()
 

@@ -30,7 +30,7 @@ class Synchronizer(ConnectorUnit):
 
     ======================  ==========================================================================================
     ``_lock(*names)``       lock names of this backend and model until the end of the transaction; never waits
-    ``_take_turn(name)``    lock a name and see what its earlier holders committed
+    ``_take_turn(*names)``  lock names and see what their earlier holders committed
     ``_concurrent(text)``   make the error of a lock that another process holds: retried after 1 to 4 s
     ``_concerning(...)``    show the calls inside on the timeline of a record
     ======================  ==========================================================================================
@@ -65,25 +65,26 @@ class Synchronizer(ConnectorUnit):
         )
         return [keys[key] for (key,) in self.env.cr.fetchall()]
 
-    def _take_turn(self, name: str) -> None:
-        """Lock as :meth:`_lock` does, and see what all earlier holders of the lock committed.
+    def _take_turn(self, *names: str) -> None:
+        """Lock as :meth:`_lock` does, and see what all earlier holders of the locks committed.
 
         For search-then-create without a unique index, such as a partner by its e-mail. A transaction whose snapshot is
         older than the last holder's commit cannot see that commit: it is run again, by the worker or by Odoo's own
         retry.
 
-        :raises ConcurrentUpdateError: when another transaction holds the lock
+        :raises ConcurrentUpdateError: when another transaction holds one of the locks
         :raises psycopg2.errors.SerializationFailure: when one held it since this transaction began
         """
-        self._lock(name)
+        self._lock(*names)
         # A row that was written after this transaction's snapshot cannot be written: PostgreSQL, "Repeatable Read
         # Isolation Level". Names that share a slot by chance cause a retry for nothing.
         self.env.cr.execute(
             SQL(
-                "INSERT INTO connector_lock_slot (slot) SELECT abs(hashtextextended(%s, 0) %% %s)"
+                "INSERT INTO connector_lock_slot (slot)"
+                " SELECT DISTINCT abs(hashtextextended(key, 0) %% %s) AS slot FROM unnest(%s) AS key ORDER BY slot"
                 " ON CONFLICT (slot) DO UPDATE SET slot = EXCLUDED.slot",
-                lock_key(self.model, self.backend, name),
                 LOCK_SLOTS,
+                [lock_key(self.model, self.backend, name) for name in names],
             ),
             log_exceptions=False,
         )

@@ -100,6 +100,16 @@ class TestMappingsLookups(RecordCase):
         self.categories[0].external_id = "new"
         self.assertEqual(mapper.map_record({"group": "new"}).values(), {"group_id": self.categories[0].id})
 
+    def test_once(self):
+        """A lookup of a method is made once while `prefetch` is on, and each time otherwise."""
+        mapper, calls = self.mapper(PartnerImport, AddressImport), []
+        with mapper.prefetch([{"group": 1}]):
+            for key in ("a", "a", "b"):
+                self.assertEqual(mapper.once(key, lambda key=key: calls.append(key)), None)
+        self.assertEqual(calls, ["a", "b"])
+        mapper.once("a", lambda: calls.append("again"))
+        self.assertEqual(calls, ["a", "b", "again"])
+
     def test_export(self):
         """The external ids of what records and their lines refer to are looked up in one query a field."""
         partners = self.env["mapping.test.partner"].create(

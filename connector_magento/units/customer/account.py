@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from odoo.fields import Command
+from odoo.fields import Command, Domain
 from odoo.tools import escape_psql
 
 from odoo.addons.connector_framework.binders import Binder
@@ -123,16 +123,21 @@ class PartnerImportMapper(ImportMapper):
     @changed_by("customer.store_id", "website.store_id")
     def language(self, record):
         """Take the language of the store view; an account made in the admin (view 0) gets that of its website."""
-        views = self.binder_for("magento.storeview")
-        view = views.to_internal(str(record["customer"]["store_id"]))
-        lang = (view or views.to_internal(str((record["website"] or {}).get("store_id")))).lang_id
+        view = self._storeview(record["customer"]["store_id"])
+        lang = (view or self._storeview((record["website"] or {}).get("store_id"))).lang_id
         return {"storeview_id": view.id, **({"lang": lang.code} if lang else {})}
+
+    def _storeview(self, store_id):
+        """Return the store view (0..1) of an id."""
+        views = self.binder_for("magento.storeview")
+        return self.once(("storeview", str(store_id)), lambda: views.to_internal(str(store_id)))
 
     @mapping(source="customer")
     @changed_by("group_id")
     def tags(self, record):
         """Tag the partner with the groups of its accounts, and with none of the shop's other groups."""
-        groups = self.env["magento.customer.group"].search([("backend_id", "=", self.backend.id)])
+        domain = [("backend_id", "=", self.backend.id)]
+        groups = self.once("groups", lambda: self.env["magento.customer.group"].search(domain))
         mine = groups.filtered(lambda group: group.external_id == str(record["group_id"]))
         account = self.options.binding
         kept = mine | (account.odoo_id.magento_bind_ids - account).group_id if account else groups
@@ -158,15 +163,29 @@ class PartnerImporter(MagentoImporter):
     def _bookkeeping(self, record):
         return {**super()._bookkeeping(record), "address_hash": digest(record["customer"]["addresses"])}
 
-    def _create(self, values):
-        if self.backend.shared_partner and values.get("email"):
-            self._take_turn(f"e-mail {values['email'].casefold()}")
-            other = self.model.search(
-                [("backend_id", "=", self.backend.id), ("email", "=ilike", escape_psql(values["email"]))], limit=1
-            )
-            if other:
-                values = {**self._own(values), "odoo_id": other.odoo_id.id}
-        return super()._create(values)
+    def _create_many(self, values_list):
+        """Create accounts; on a backend with shared partners those of one e-mail share the first one's partner."""
+        emails = [self.backend.shared_partner and (values.get("email") or "").casefold() for values in values_list]
+        partners = self._partners_by_email({email for email in emails if email})
+        first = {email: number for number, email in reversed(list(enumerate(emails))) if email not in partners}
+        alone = [number for number, email in enumerate(emails) if not email or first.get(email) == number]
+        created = dict(zip(alone, super()._create_many([values_list[number] for number in alone]), strict=True))
+        partners.update({email: created[number].odoo_id for email, number in first.items() if email})
+        sharing = [number for number in range(len(emails)) if number not in created]
+        accounts = super()._create_many(
+            [{**self._own(values_list[number]), "odoo_id": partners[emails[number]].id} for number in sharing]
+        )
+        created.update(zip(sharing, accounts, strict=True))
+        return self.model.concat(*(created[number] for number in range(len(emails))))
+
+    def _partners_by_email(self, emails):
+        """Return the partners (1) that accounts of these e-mails have already."""
+        if not emails:
+            return {}
+        self._take_turn(*(f"e-mail {email}" for email in sorted(emails)))
+        same = Domain.OR(Domain("email", "=ilike", escape_psql(email)) for email in emails)
+        accounts = self.model.search(Domain("backend_id", "=", self.backend.id) & same, order="id desc")
+        return {account.email.casefold(): account.odoo_id for account in accounts}
 
     def _update(self, binding, values):
         if binding.odoo_id.magento_bind_ids.sorted("id")[:1] != binding:
