@@ -174,6 +174,24 @@ class TestPartner(ShopCase):
         self.import_one("magento.res.partner", first.external_id)
         self.assertTrue(partner.name.startswith("New "))
 
+    def test_shared_partner_in_a_chunk(self):
+        """Accounts of one e-mail that come together, and one that came before, belong to one partner."""
+        self.backend.shared_partner = True
+        ids = self.accounts("shared1@example.com")
+        others = [str(c.customer_id) for c in self.shop.store.customers.values()][:5]
+        Account = self.env["magento.res.partner"]
+        outcomes = Account.import_records(self.backend, list(dict.fromkeys([*ids, *others])))
+        self.assertEqual(dict(outcomes), {"created": len({*ids, *others})})
+        accounts = Account.search([("email", "=", "shared1@example.com")])
+        self.assertEqual(sorted(accounts.mapped("external_id")), sorted(ids))
+        self.assertEqual(len(accounts.odoo_id), 1)
+        self.assertEqual(accounts.magento_address_ids.parent_id, accounts.odoo_id)
+        accounts[1].unlink()
+        Account.import_records(self.backend, [*ids, *others])
+        again = Account.search([("email", "=", "shared1@example.com")])
+        self.assertEqual(sorted(again.mapped("external_id")), sorted(ids))
+        self.assertEqual(again.odoo_id, accounts[0].odoo_id)
+
     def change_address(self, external_id="15"):
         """Import a customer, change an address of his in the shop, and return its id."""
         address = self.import_one("magento.res.partner", external_id).magento_address_ids[0].external_id
