@@ -16,6 +16,7 @@ from odoo.tools import config
 from psycopg2.errors import SerializationFailure, UniqueViolation
 
 from ..queue import STATES, arguments, current_job, run_pending, wake
+from ..queue.retry import is_retried_constraint
 from ..queue.sql import actions, schema, workers
 
 
@@ -244,6 +245,20 @@ class ConnectorJob(models.Model):
         """Return the job that runs on this cursor (0..1)."""
         running = current_job(self.env.cr)
         return self.browse(running.id if running else ())
+
+    @api.model
+    @api.private
+    def is_rerun_for(self, error):
+        """Tell whether the running job is run again at once, in a new transaction, if it raises this error.
+
+        So for a key that another transaction has stored since this one began: only a new one sees it.
+        """
+        running = current_job(self.env.cr)
+        return (
+            bool(running and running.reruns_left)
+            and isinstance(error, UniqueViolation)
+            and is_retried_constraint(error)
+        )
 
     @api.model
     @api.private

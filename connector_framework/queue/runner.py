@@ -47,12 +47,14 @@ def current_job(cr: Any) -> RunningJob | None:
 class RunningJob:
     """A job while it runs, as its own code sees it."""
 
-    def __init__(self, worker: Worker, claimed: Claimed, cr: Any, *, grouped: bool) -> None:
+    def __init__(self, worker: Worker, claimed: Claimed, cr: Any, *, grouped: bool, reruns_left: int) -> None:
         self.id = claimed.id
         self.claimed = claimed
         self._worker = worker
         self._cr = cr
         self._grouped = grouped
+        #: How often it may still be run again at once, for a race with another transaction.
+        self.reruns_left = reruns_left
 
     def report_progress(self, done: float, total: float) -> None:
         if not (math.isfinite(done) and math.isfinite(total)):
@@ -105,6 +107,7 @@ class _Attempt:
 
     worker: Worker
     jobs: Sequence[Claimed]
+    reruns_left: int = 0
     #: The environment of the job that runs.
     env: Any = None
     #: When each job began, by the database's clock.
@@ -165,7 +168,8 @@ class Runner:
             attempt.started.append(row.started + timedelta(seconds=waited_s))
             call = json.loads(row.call)
             attempt.env = self._environment(cr, row, call)
-            setattr(cr, _ATTRIBUTE, RunningJob(worker, job, cr, grouped=len(jobs) > 1))
+            running = RunningJob(worker, job, cr, grouped=len(jobs) > 1, reruns_left=attempt.reruns_left)
+            setattr(cr, _ATTRIBUTE, running)
             result = self._call(attempt.env, job, call)
             results.append(None if result is None else clean(result))
             cr.flush()
@@ -187,7 +191,7 @@ class Runner:
         began, outcome, attempt = time.monotonic(), "not run", _Attempt(worker, [job])
         try:
             for left in reversed(range(MAX_TRIES)):
-                attempt = _Attempt(worker, [job])
+                attempt = _Attempt(worker, [job], reruns_left=left)
                 try:
                     self._attempt(attempt)
                     outcome = "done"

@@ -228,6 +228,9 @@ class ChunkImport:
             rest = [entry for entry in entries if entry is not refused.entry]
             error: Exception = refused.error
         except Exception as refusal:
+            if self.importer.env["connector.job"].is_rerun_for(refusal):
+                # Another process has made the same, e.g. a category that both need.
+                raise
             error, rest = refusal, entries
             if len(entries) == 1:
                 entries[0].outcome = self._outcome(entries[0], refusal)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
+from unittest.mock import patch
 
 from odoo import SUPERUSER_ID, api
 from odoo.modules.registry import Registry
@@ -106,6 +107,40 @@ class TestConcurrency(BaseCase):
             self.import_in(late)
         self.assertEqual(caught.exception.diag.constraint_name, "test_partner_connector_key")
         self.assertEqual(self.records(), ["Ann"])
+
+    def test_chunk_that_meets_a_new_record(self):
+        """A chunk that cannot see what another process has committed since is run again, whole: no record is alone."""
+        for number in range(1, 11):
+            self.world.put("test.partner", number, name=f"P{number}")
+        raced = []
+
+        def validate(importer, values):
+            if not raced:
+                raced.append(True)
+                with self.environment() as other:
+                    # Not its lock: the other process has ended before this one came to it.
+                    other["test.partner"].create(
+                        {"backend_id": self.backend_id, "external_id": "7", "name": "Quick"},
+                    )
+
+        with patch.object(Importer, "_validate", validate):
+            state = self.run_job("import_records", [str(number) for number in range(1, 11)])
+        self.assertEqual(state, ("done", "9 created, 1 updated", 1))
+        self.assertEqual(sorted(self.records()), sorted(f"P{number}" for number in range(1, 11)))
+
+    def test_chunk_with_a_key_that_stays_taken(self):
+        """A key that is taken for good keeps its own record out, and no other one."""
+        for number in range(1, 6):
+            self.world.put("test.partner", number, name=f"P{number}")
+        with self.environment() as env:
+            env["test.partner"].create({"backend_id": self.backend_id, "external_id": "taken", "name": "Taken"})
+
+        def key_values(importer, values):
+            return {"external_id": "taken" if values["name"] == "P3" else importer.external_id}
+
+        with patch.object(Importer, "_key_values", key_values), mute_logger("odoo.sql_db"):
+            state = self.run_job("import_records", [str(number) for number in range(1, 6)])
+        self.assertEqual(state, ("done", "4 created, 1 own job", 1))
 
     def importer(self, env):
         """Return an importer with a work session that ends with the test."""
