@@ -1,5 +1,8 @@
 """A shop of customers over HTTP: ``GET /customers`` ids, ``GET /customers/7`` one, ``GET /customers/7,8`` several.
 
+The same for ``/tags``, in pages of 1 000 ids after ``?after=``; ``POST /tags`` changes several, ``GET /calls`` counts
+these.
+
 Run as ``python _customers.py COUNT BAD_EACH``; it prints its port. Of each BAD_EACH customers one has a type that Odoo
 refuses; 0: none.
 """
@@ -9,6 +12,7 @@ from __future__ import annotations
 import json
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 COUNT, BAD_EACH = map(int, sys.argv[1:])
@@ -37,19 +41,37 @@ def customer(number: int) -> dict[str, object]:
     }
 
 
+def tag(number: int) -> dict[str, object]:
+    return {"id": number, "name": f"Tag {number}"}
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    changes: ClassVar[list[int]] = []
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
         query = {name: int(values[0]) for name, values in parse_qs(url.query).items()}
-        ids = url.path.rstrip("/").rpartition("/customers")[2].strip("/")
-        if not ids:
-            answer: object = list(range(query.get("first", 1), query.get("last", COUNT) + 1))
+        kind, _, ids = url.path.strip("/").partition("/")
+        make = tag if kind == "tags" else customer
+        if kind == "calls":
+            answer: object = [len(self.changes), sum(self.changes)]
+        elif "after" in query:
+            answer = list(range(query["after"] + 1, min(COUNT, query["after"] + 1000) + 1))
+        elif not ids:
+            answer = list(range(1, COUNT + 1))
         elif "," in ids:
-            answer = [customer(int(one)) for one in ids.split(",")]
+            answer = [make(int(one)) for one in ids.split(",")]
         else:
-            answer = customer(int(ids))
+            answer = make(int(ids))
+        self.answer(answer)
+
+    def do_POST(self) -> None:
+        rows = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.changes.append(len(rows))
+        self.answer({"changed": len(rows)})
+
+    def answer(self, answer: object) -> None:
         body = json.dumps(answer).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")

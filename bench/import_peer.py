@@ -33,11 +33,11 @@ backend = env["bench.backend"].create({{"name": "Bench", "url": "{url}"}})
 env.cr.commit()
 """
 OURS = """
-env["bench.partner"].as_job(max_attempts=1).import_batch(env["bench.backend"].search([]), {filters})
+env["bench.partner"].as_job(max_attempts=1).import_batch(env["bench.backend"].search([]))
 env.cr.commit()
 """
 THEIRS = """
-env["bench.partner"].with_delay().import_batch(env["bench.backend"].search([]), {filters})
+env["bench.partner"].with_delay().import_batch(env["bench.backend"].search([]))
 env.cr.commit()
 """
 FLOOR = """
@@ -48,9 +48,9 @@ from odoo.addons.connector_framework.synchronizers.importer import QUIET
 backend = env["bench.backend"].search([])
 with backend.work_on("bench.partner") as work:
     importer = work.unit(Importer)
-    ids, _next = work.unit(Adapter).search({filters})
+    ids, _next = work.unit(Adapter).search()
     rows = work.unit(Adapter).read_many(ids)
-    values = [{{**importer.values_of(key, row, work.model), "backend_id": backend.id, "external_id": key}}
+    values = [{**importer.values_of(key, row, work.model), "backend_id": backend.id, "external_id": key}
               for key, row in rows.items()]
 for one in values:
     for _command, _id, address in one["address_ids"]:
@@ -108,7 +108,7 @@ class Contender:
     def rate(self, args: list[str], count: int, bad_each: int = 0) -> float:
         """Import so many customers by a server; return the customers a second."""
         with shop(count, bad_each) as url, self.database(url) as name:
-            self.shell(name, self.code.format(filters={"first": 1}))
+            self.shell(name, self.code)
             good = count - (count // bad_each if bad_each else 0)
             with _servers.process([*args, "-d", name], self.log):
                 rate = _rate(name, good)
@@ -129,7 +129,7 @@ class Contender:
 
     def floor(self, count: int) -> float:
         with shop(count) as url, self.database(url) as name:
-            return float(self.shell(name, FLOOR.format(filters={"first": 1})))
+            return float(self.shell(name, FLOOR))
 
 
 def _rate(database: str, count: int) -> float:

@@ -1,10 +1,13 @@
-"""Customers with their addresses, imported by the Connector Framework."""
+"""Customers with their addresses, and small tags, imported and exported by the Connector Framework."""
+
+import os
 
 from odoo import api, fields, models
 
 from odoo.addons.connector_framework.adapters import RestAdapter
-from odoo.addons.connector_framework.mappings import ImportMapper
+from odoo.addons.connector_framework.mappings import ExportMapper, ImportMapper
 from odoo.addons.connector_framework.references import Reference
+from odoo.addons.connector_framework.synchronizers import DelayedBatchImporter, export_on_change
 
 peer = Reference("bench")
 
@@ -44,6 +47,66 @@ class BenchAddress(models.Model):
         for vals in vals_list:
             vals["parent_id"] = self.env["bench.partner"].browse(vals["customer_id"]).odoo_id.id
         return super().create(vals_list)
+
+
+class BenchTag(models.Model):
+    _name = "bench.tag"
+    _description = "Benchmark Tag"
+    _inherit = "connector.binding.mixin"
+    _inherits = {"res.partner.category": "odoo_id"}
+
+    backend_id = fields.Many2one("bench.backend", required=True, ondelete="cascade", index=True)
+    odoo_id = fields.Many2one("res.partner.category", required=True, ondelete="cascade", index=True)
+    price = fields.Float()
+
+
+@peer
+class TagAdapter(RestAdapter):
+    _apply_on = "bench.tag"
+
+    def search(self, filters=None, cursor=None):
+        page = self._request("GET", "tags", {"after": cursor or 0})
+        return page, page[-1] if page else None
+
+    def read(self, external_id, fields=None):
+        return self._request("GET", f"tags/{external_id}")
+
+    def read_many(self, ids, fields=None):
+        return {row["id"]: row for row in self._request("GET", "tags/" + ",".join(map(str, ids)))}
+
+    def write(self, external_id, data):
+        self._request("POST", "tags", json=[{"id": external_id, **data}])
+
+    if not os.environ.get("BENCH_ONE_BY_ONE"):
+
+        def write_many(self, changes):
+            self._request("POST", "tags", json=[{"id": external_id, **data} for external_id, data in changes])
+            return [None] * len(changes)
+
+
+@peer
+class TagBatchImporter(DelayedBatchImporter):
+    _apply_on = "bench.tag"
+    stream = True
+    stable_pages = True
+
+    def _since_filters(self, since):
+        return {}
+
+
+@peer
+class TagImportMapper(ImportMapper):
+    _apply_on = "bench.tag"
+    direct = [("name", "name")]
+
+
+@peer
+class TagExportMapper(ExportMapper):
+    _apply_on = "bench.tag"
+    direct = [("price", "price")]
+
+
+export_on_change("bench.tag")
 
 
 @peer
