@@ -15,7 +15,6 @@ from typing import Any
 import psycopg2
 from odoo.modules.registry import Registry
 from odoo.sql_db import close_db
-from odoo.tools import config
 from psycopg2 import errorcodes
 
 from ..settings import Settings
@@ -26,10 +25,11 @@ from .enqueue import channel_path
 from .heartbeat import Heartbeat
 from .options import method_options
 from .pool import Pool
+from .processes import LoadingTurn
 from .quarantine import Quarantine
 from .session import DatabaseSession
 from .sql.schema import addon_installed
-from .worker import Poll, Worker, poll
+from .worker import Poll, Worker
 
 __all__ = ["Dispatcher"]
 
@@ -40,6 +40,8 @@ _seen: dict[str, int] = {}
 
 #: Seconds to wait before a lost database is tried again: at first, and at most.
 RECONNECT_S, RECONNECT_MAX_S = 1.0, 30.0
+#: Seconds that a process without a registry leaves jobs to other processes before it loads one.
+LEAVE_S = 0.2
 #: Addons that are "to be upgraded" keep jobs from starting, but a run that died in the middle must not for ever.
 MODULES_MAX_S = 900.0
 
@@ -51,15 +53,23 @@ class Dispatcher:
 
     :param channels: only these channels and those below
     :param drain: end when nothing is due or running
+    :param turn: of the processes that may load the registry
     """
 
     def __init__(
-        self, dbname: str, settings: Settings, *, channels: Iterable[str] | None = None, drain: bool = False
+        self,
+        dbname: str,
+        settings: Settings,
+        *,
+        channels: Iterable[str] | None = None,
+        drain: bool = False,
+        turn: LoadingTurn | None = None,
     ) -> None:
         self.dbname = dbname
         self.settings = settings
         self.channels = None if channels is None else [channel_path(name) for name in channels]
         self.drain = drain
+        self._turn = turn
         self._stopping = threading.Event()
         self._maintenance = False
         self._wake_in, self._wake_out = socket.socketpair()
@@ -120,10 +130,6 @@ class Dispatcher:
             if not installed:
                 return False
             self._forget_another(oid)
-            # A database that was named is loaded now, so that its first job does not wait for that; one of many that
-            # happen to be there when it has a job; one whose addons are being changed, after that.
-            if self.dbname in config["db_name"] and not poll(session).changing:
-                Registry(self.dbname)
             worker = Worker(session, threads=self.settings.threads, channels=self.channels)
         except BaseException:
             session.close()
@@ -194,15 +200,27 @@ class Dispatcher:
         self, worker: Worker, pool: Pool, quarantine: Quarantine, completeness: Completeness, state: Poll
     ) -> bool:
         """Claim as many jobs as can start, hand them over, and tell whether to poll again at once."""
-        due = state.next_eta_s is not None and state.next_eta_s <= 0
-        if not (state.claimable or due):
+        if not state.has_work:
             worker.release()
             return False
+        if self._turn is None or self.dbname in Registry.registries:
+            return self._claim_loaded(worker, pool, quarantine, completeness, state)
+        # Without work, a process does without a registry: it leaves these jobs to those that can start them now.
+        self._stopping.wait(LEAVE_S)
+        with self._turn.take() as is_mine:
+            state = worker.poll()
+            return (
+                is_mine and state.has_work and self._claim_loaded(worker, pool, quarantine, completeness, state)
+            )
+
+    def _claim_loaded(
+        self, worker: Worker, pool: Pool, quarantine: Quarantine, completeness: Completeness, state: Poll
+    ) -> bool:
         self._registry = registry = Registry(self.dbname).check_signaling()
         if not registry.ready or not completeness.check(registry, state.installed):
             return False
         limit, prefetch = pool.room
-        pool.submit(worker, quarantine.admit(worker.claim(limit, prefetch=prefetch, due=due)))
+        pool.submit(worker, quarantine.admit(worker.claim(limit, prefetch=prefetch, due=state.is_due)))
         return bool(quarantine.ids)
 
     def _group_size(self, job: Claimed) -> int:

@@ -212,9 +212,9 @@ class ProcessCase(BaseCase):
         return command
 
     def start_worker(self, *args: str, environ: dict[str, str] | None = None, **settings: object) -> Process:
-        """Start ``odoo connector worker`` and wait until it serves."""
+        """Start ``odoo connector worker`` in one process and wait until it serves."""
         before = {row[0] for row in self.sql("SELECT pid FROM connector_worker")}
-        process = self.spawn(*self.worker_command(*args, **settings), environ=environ)
+        process = self.spawn(*self.worker_command("--processes=1", *args, **settings), environ=environ)
         wait_until(
             lambda: process.pid in {row[0] for row in self.sql("SELECT pid FROM connector_worker")} - before,
             30,
