@@ -20,8 +20,8 @@ class Settings:
 
     #: Jobs of one database that run at the same time in one process.
     threads: int = 4
-    #: Processes that run jobs. None: :func:`usable_cores` in the prefork server and the command, else 0. In the threaded
-    #: server 0 means its own threads, in the prefork server that jobs are run elsewhere.
+    #: Processes that run jobs. None: :func:`usable_cores` in the prefork server and the command, else 0. 0 means in the
+    #: threaded server its own threads, in the prefork server that jobs are run elsewhere.
     processes: int | None = None
     #: Seconds between two polls of the queue when nothing wakes the worker.
     poll_interval_s: float = 1.0

@@ -16,7 +16,9 @@ class Connector(Command):
     def run(self, args):
         parser = argparse.ArgumentParser(prog=self.prog, description=self.__doc__)
         parser.add_argument("action", choices=["worker"])
-        parser.add_argument("--processes", type=int, help="processes that run jobs (default: one for each core, at most 4)")
+        parser.add_argument(
+            "--processes", type=int, help="processes that run jobs (default: one for each core, at most 4)"
+        )
         parser.add_argument("--threads", type=int, help="jobs that run at a time, database and process (default: 4)")
         parser.add_argument("--channels", help="only these channels and those below, with commas between them")
         parser.add_argument(

@@ -209,9 +209,7 @@ class Dispatcher:
         self._stopping.wait(LEAVE_S)
         with self._turn.take() as is_mine:
             state = worker.poll()
-            return (
-                is_mine and state.has_work and self._claim_loaded(worker, pool, quarantine, completeness, state)
-            )
+            return is_mine and state.has_work and self._claim_loaded(worker, pool, quarantine, completeness, state)
 
     def _claim_loaded(
         self, worker: Worker, pool: Pool, quarantine: Quarantine, completeness: Completeness, state: Poll

@@ -121,6 +121,7 @@ class WorkerJobs(server.Worker):
         super().__init__(multi)
         # A job may take long and says itself for how long: none of the limits of a request.
         self.watchdog_timeout = None
+        self.alive = True
         #: It claims no more and exits when its running jobs have ended.
         self.retiring = False
 
@@ -138,7 +139,7 @@ class WorkerJobs(server.Worker):
         """Stop in order; at once if it is stopping already: the server forces its shutdown."""
         if not self.alive:
             os._exit(1)
-        self.alive = False
+        self.signal_handler(number, frame)
 
     def _retire(self, number: int, frame: Any) -> None:
         self.retiring = True

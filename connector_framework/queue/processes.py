@@ -150,7 +150,7 @@ def fork(work: Callable[[], int]) -> int:
 class Ending:
     """Tells a process that it is to end: it got SIGTERM or SIGINT, or its parent has ended.
 
-    A second signal ends it at once; not one with a parent, which may get the same from a terminal, systemd and its parent.
+    A second signal ends it at once; not one with a parent: it may get the same from a terminal, systemd and its parent.
 
     :param parent: the id of the process that it must not outlive
     """
