@@ -42,6 +42,8 @@ _seen: dict[str, int] = {}
 RECONNECT_S, RECONNECT_MAX_S = 1.0, 30.0
 #: Seconds that a process without a registry leaves jobs to other processes before it loads one.
 LEAVE_S = 0.2
+#: Seconds after a claim that leaves threads free: other processes are to get their share of the jobs.
+SPREAD_S = 0.01
 #: Addons that are "to be upgraded" keep jobs from starting, but a run that died in the middle must not for ever.
 MODULES_MAX_S = 900.0
 
@@ -187,39 +189,47 @@ class Dispatcher:
             if state.neutralized:
                 _logger.info("database %s is neutralized, no job is run", self.dbname)
                 return False
-            more = False
+            pause_s = None
             if not heartbeat.late and not self._is_blocked(state):
-                more = self._claim(worker, pool, quarantine, completeness, state)
-            if self.drain and not more and pool.idle and not quarantine.ids and worker.is_drained():
+                pause_s = self._claim(worker, pool, quarantine, completeness, state)
+            if self.drain and pause_s is None and pool.idle and not quarantine.ids and worker.is_drained():
                 return False
-            if not more:
-                self._wait(session, state.next_eta_s)
+            if pause_s != 0:
+                self._wait(session, state.next_eta_s if pause_s is None else pause_s)
         return False
 
     def _claim(
         self, worker: Worker, pool: Pool, quarantine: Quarantine, completeness: Completeness, state: Poll
-    ) -> bool:
-        """Claim as many jobs as can start, hand them over, and tell whether to poll again at once."""
+    ) -> float | None:
+        """Claim jobs that can start, hand them over, and return after how many seconds to poll again.
+
+        None: when something has changed.
+        """
         if not state.has_work:
             worker.release()
-            return False
+            return None
         if self._turn is None or self.dbname in Registry.registries:
             return self._claim_loaded(worker, pool, quarantine, completeness, state)
-        # Without work, a process does without a registry: it leaves these jobs to those that can start them now.
+        # A process without a registry leaves work to those that can begin it now, and loads one if it is still there.
         self._stopping.wait(LEAVE_S)
         with self._turn.take() as is_mine:
+            if not is_mine:
+                return LEAVE_S
             state = worker.poll()
-            return is_mine and state.has_work and self._claim_loaded(worker, pool, quarantine, completeness, state)
+            return self._claim_loaded(worker, pool, quarantine, completeness, state) if state.has_work else None
 
     def _claim_loaded(
         self, worker: Worker, pool: Pool, quarantine: Quarantine, completeness: Completeness, state: Poll
-    ) -> bool:
+    ) -> float | None:
         self._registry = registry = Registry(self.dbname).check_signaling()
         if not registry.ready or not completeness.check(registry, state.installed):
-            return False
+            return None
         limit, prefetch = pool.room
-        pool.submit(worker, quarantine.admit(worker.claim(limit, prefetch=prefetch, due=state.is_due)))
-        return bool(quarantine.ids)
+        jobs = worker.claim(limit, prefetch=prefetch, due=state.is_due)
+        pool.submit(worker, quarantine.admit(jobs))
+        if quarantine.ids:
+            return 0.0
+        return SPREAD_S if jobs and pool.room[0] else None
 
     def _group_size(self, job: Claimed) -> int:
         """Return how many jobs of this job's method may share a transaction."""

@@ -151,6 +151,19 @@ class TestCommand(ProcessesCase):
         own = {pid: psutil.Process(pid).memory_full_info().uss for pid in pids}
         self.assertLess(min(own.values()), 16 * 2**20, own)
 
+    def test_share(self):
+        """A few slow jobs are shared among the processes, and not all taken by the first that hears of them."""
+        self.start()
+        self.enqueue("span", [(f"k{i}", 0.1) for i in range(200)])
+        self.wait_states(60, done=200)
+        shared, rounds = 0, 6
+        for number in range(rounds):
+            self.sql("DELETE FROM queue_probe_run")
+            self.enqueue("span", [(f"{number} {i}", 0.5) for i in range(2)])
+            self.wait_states(20, done=200 + 2 * (number + 1))
+            shared += self.sql("SELECT count(DISTINCT pid) FROM queue_probe_run")[0][0] == 2
+        self.assertGreater(shared, rounds / 2)
+
     def test_limits(self):
         """Capacity, rate and exclusive keys hold over all processes."""
         with self.environment() as env:
