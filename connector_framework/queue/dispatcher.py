@@ -15,6 +15,7 @@ from typing import Any
 import psycopg2
 from odoo.modules.registry import Registry
 from odoo.sql_db import close_db
+from odoo.tools import config
 from psycopg2 import errorcodes
 
 from ..settings import Settings
@@ -29,7 +30,7 @@ from .processes import LoadingTurn
 from .quarantine import Quarantine
 from .session import DatabaseSession
 from .sql.schema import addon_installed
-from .worker import Poll, Worker
+from .worker import Poll, Worker, poll
 
 __all__ = ["Dispatcher"]
 
@@ -132,6 +133,11 @@ class Dispatcher:
             if not installed:
                 return False
             self._forget_another(oid)
+            # A database that was named is loaded now, so that its first job does not wait for that; one of many that
+            # happen to be there, and one for several processes, when it has a job; one whose addons are being changed,
+            # after that.
+            if self._turn is None and self.dbname in config["db_name"] and not poll(session).changing:
+                Registry(self.dbname)
             worker = Worker(session, threads=self.settings.threads, channels=self.channels)
         except BaseException:
             session.close()
