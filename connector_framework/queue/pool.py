@@ -161,6 +161,7 @@ class Pool:
                 self._run_slot(runner, slot)
                 if self._ended(slot):
                     return
+            runner.disconnect()
         except JobLostError:
             _logger.info("the thread of %s has ended, its job was taken from it", slot and slot.jobs[0])
         finally:

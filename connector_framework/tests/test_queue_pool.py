@@ -17,6 +17,7 @@ class _Runner:
     """Runs a job until it is told to end."""
 
     gate = threading.Semaphore(0)
+    disconnected = threading.Event()
 
     def __init__(self, dbname):
         pass
@@ -30,6 +31,9 @@ class _Runner:
         pass
 
     close = rest
+
+    def disconnect(self):
+        self.disconnected.set()
 
 
 class _Worker:
@@ -111,6 +115,17 @@ class TestPool(BaseCase):
         self.assertEqual(self.pool.room, (1, 0))
         self.submit(2)
         self.assertEqual(self.pool.room, (0, 0))
+
+    def test_idle_thread(self):
+        """A thread without work for long ends, and its connection with it."""
+        self.startPatcher(patch.object(pool_module, "IDLE_S", 0.05))
+        self.startPatcher(patch.object(_Runner, "disconnected", threading.Event()))
+        self.submit(1)
+        _Runner.gate.release()
+        wait_until(lambda: self.pool.idle)
+        self.assertFalse(_Runner.disconnected.wait(0.2))
+        self.clock.monotonic.return_value = 1.0
+        self.assertTrue(_Runner.disconnected.wait(10))
 
     def test_error_of_the_runner(self):
         """A thread survives an error of the runner itself and runs the next job; the pool has the first no more."""
