@@ -10,6 +10,7 @@ from collections import Counter
 
 import psutil
 from odoo.tests import BaseCase, tagged
+from odoo.tools import config
 
 from ..queue.processes import RETIRED, Processes
 from ..settings import Settings, usable_cores
@@ -94,8 +95,14 @@ class ProcessesCase(ProcessCase):
         self.assertEqual(self.pids(), [])
         self.assertFalse([pid for pid in pids if psutil.pid_exists(pid)])
 
+    def check_hard_limit(self, pids: list[int]) -> None:
+        """Check that each process has Odoo's hard limit of memory for itself."""
+        limits = {psutil.Process(pid).rlimit(psutil.RLIMIT_AS)[0] for pid in pids}
+        self.assertEqual(limits, {config["limit_memory_hard"]})
+
     def check_memory_limit(self, pids: list[int]) -> None:
         """Check what becomes of a process that uses more than MEMORY_MIB: a job of it does so."""
+        self.check_hard_limit(pids)
         hoard = self.enqueue("hoard", [(MEMORY_MIB, 12.0)])
         pid = "SELECT w.pid FROM connector_job j JOIN connector_worker w ON w.id = j.worker_id WHERE j.id = %s"
         wait_until(lambda: self.sql(pid, *hoard), 30, self.logs)
@@ -332,6 +339,7 @@ class TestThreaded(ProcessesCase):
     def test_processes(self):
         """``processes = 2``: two child processes instead of threads; they stop with the server."""
         server, pids, parent = self.start()
+        self.check_hard_limit(pids)
         self.enqueue("effect", [(f"k{i}", 3.0) for i in range(8)])
         self.wait_running(8)
         server.signal(signal.SIGTERM)
