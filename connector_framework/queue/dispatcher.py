@@ -155,7 +155,7 @@ class Dispatcher:
         )
         try:
             with heartbeat:
-                wake.local[self.dbname] = self.wake
+                wake.local[self.dbname] = wake.Local(self.wake, is_alone=self._turn is None)
                 _logger.info("worker %s serves %s with %s threads", worker.id, self.dbname, self.settings.threads)
                 try:
                     return self._loop(worker, session, pool, quarantine, heartbeat)

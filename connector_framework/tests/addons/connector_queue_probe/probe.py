@@ -53,6 +53,11 @@ class QueueProbe(models.AbstractModel):
         )
 
     @api.private
+    def fan(self, keys, sleep_s):
+        """Enqueue jobs."""
+        self.as_job().map("span", [(key, sleep_s) for key in keys])
+
+    @api.private
     def claimed(self):
         """Return how many jobs are claimed, this one included."""
         self.env.cr.execute("SELECT count(*) FROM connector_job WHERE state = 'running'")
