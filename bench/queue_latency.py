@@ -63,7 +63,7 @@ def main() -> None:
 def take_over(config: Path, log: Path, number: signal.Signals) -> float:
     """Return the seconds from a signal to a worker until its job is running again."""
     _servers.sql(DATABASE, "TRUNCATE connector_job, queue_probe_effect")
-    args = _servers.worker_args(config, DATABASE, "--threads=1")
+    args = _servers.worker_args(config, DATABASE, "--processes=1", "--threads=1")
     alive = "SELECT 1 FROM connector_worker WHERE pid = %s"
     running = "SELECT 1 FROM connector_job WHERE state = 'running' AND attempt = %s"
     with _servers.process(args, log) as first:

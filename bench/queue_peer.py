@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Compare the queue with OCA's queue_job 19.0, on the same Odoo, the same PostgreSQL, in one run.
 
-For each: jobs stored one by one and in bulk, and empty jobs run per second, each on a server of its own with its
-default way of running jobs: here the threaded server with its worker, there four prefork workers and the channel
-``root:4`` that its documentation recommends; the same with ``synchronous_commit`` off for both, and here with
+For each: jobs stored one by one and in bulk, and empty jobs run per second, each on a prefork server of its own with
+four workers: here with the default ``processes`` beside them, there with the channel ``root:4`` that its documentation
+recommends; the same with ``synchronous_commit`` off for both, and here with
 ``group_commit=20``. The rounds alternate, the ratio is that of the medians. A bare loop of psycopg2 that claims,
 commits and updates the same number of rows, and the disk's time for a durable commit, say how much of it is PostgreSQL.
 
@@ -111,7 +111,7 @@ class Contender:
 
 
 def bare_loop(database: str, jobs: int) -> float:
-    """Return how many rows a second bare psycopg2 claims, takes, and sets to done, with as many sessions."""
+    """Return how many rows a second bare psycopg2 claims, takes, and sets to done, in a process of four threads."""
     _servers.sql(
         database,
         "DROP TABLE IF EXISTS bench_bare; CREATE TABLE bench_bare (id serial PRIMARY KEY, state text, call text)",
@@ -177,7 +177,7 @@ def main() -> None:
     parser.add_argument("--no-peer", action="store_true")
     options = parser.parse_args()
     probe = str(_servers.ROOT / "connector_framework/tests/addons")
-    ours = Contender("connector_framework", _servers.PROBE, OURS, probe, [])
+    ours = Contender("connector_framework", _servers.PROBE, OURS, probe, ["--workers=4"])
     contenders: list[tuple[Contender, int]] = [(ours, options.jobs)]
     if not options.no_peer:
         extra = (

@@ -19,7 +19,7 @@ DATABASE = "bench_scale"
 
 def rate(config: Path, log: Path, jobs: int, processes: int, threads: int) -> float:
     """Run what is stored and return the jobs a second between a tenth and nine tenths of it."""
-    args = _servers.worker_args(config, DATABASE, f"--threads={threads}", "--log-level=warn")
+    args = _servers.worker_args(config, DATABASE, "--processes=1", f"--threads={threads}", "--log-level=warn")
     with ExitStack() as stack:
         for _ in range(processes):
             stack.enter_context(_servers.process(args, log))

@@ -198,7 +198,7 @@ def delayed(name: str, url: str, user: str, key: str, threads: int) -> None:
                 env[model_name].as_job().import_batch(backend)
                 cr.commit()
                 servers.sql(name, "SELECT pg_stat_statements_reset()")
-                args = servers.worker_args(config_file, name, "--threads", str(threads), "--drain")
+                args = servers.worker_args(config_file, name, "--processes=1", "--threads", str(threads), "--drain")
                 with servers.process(args, Path(folder) / "worker.log") as worker:
                     if worker.wait(900):
                         sys.exit(f"the worker ended: {(Path(folder) / 'worker.log').read_text()[-2000:]}")

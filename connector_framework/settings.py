@@ -11,7 +11,7 @@ from typing import Any
 
 from odoo.tools import config
 
-__all__ = ["Settings", "load_settings", "read_section"]
+__all__ = ["Settings", "load_settings", "read_section", "usable_cores"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +20,9 @@ class Settings:
 
     #: Jobs of one database that run at the same time in one process.
     threads: int = 4
+    #: Processes that run jobs. None: :func:`usable_cores` in the prefork server and the command, else 0. 0 means in the
+    #: threaded server its own threads, in the prefork server that jobs are run elsewhere.
+    processes: int | None = None
     #: Seconds between two polls of the queue when nothing wakes the worker.
     poll_interval_s: float = 1.0
     #: Seconds that running jobs have to finish when the server stops.
@@ -28,6 +31,12 @@ class Settings:
     lease_s: float = 30.0
     #: Seconds between two searches for new databases.
     discover_interval_s: float = 60.0
+
+
+def usable_cores() -> int:
+    """Return the number of processor cores that this process may use, 4 at most."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(4, cores or 1)
 
 
 def read_section(section: str) -> dict[str, str]:
@@ -53,23 +62,23 @@ def _parse(path: str, modified: int) -> dict[str, dict[str, str]]:
 def load_settings() -> Settings:
     """Return the settings of this process.
 
-    :raises ValueError: for a value that is no number or not above 0, naming the setting
+    :raises ValueError: for a value that is no number or not above 0 (``processes``: below 0), naming the setting
     """
     section = read_section("connector_framework")
-    defaults = Settings()
     values: dict[str, Any] = {}
     for field in fields(Settings):
         text = section.get(field.name)
         if text is None:
             continue
-        kind = type(getattr(defaults, field.name))
+        kind = float if field.type == "float" else int
+        least = "0 or more" if field.name == "processes" else "above 0"
         try:
-            values[field.name] = kind(text)
-            if not 0 < values[field.name] < math.inf:
+            values[field.name] = value = kind(text)
+            if not 0 <= value < math.inf or (value == 0 and least == "above 0"):
                 raise ValueError
         except ValueError:
             raise ValueError(
                 f"[connector_framework] {field.name} = {text!r} in {config['config']} is not"
-                f" {'a whole number' if kind is int else 'a number'} above 0: correct it"
+                f" {'a whole number' if kind is int else 'a number'} {least}: correct it"
             ) from None
     return Settings(**values)

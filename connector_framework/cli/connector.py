@@ -1,37 +1,37 @@
-"""``odoo connector worker``: a process that runs jobs and nothing else."""
+"""``odoo connector worker``: processes that run jobs and nothing else."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
-import threading
-import time
 
 from odoo.cli.command import Command
 from odoo.tools import config
 
-#: Seconds between two looks at the memory that is used.
-MEMORY_S = 4.0
-
 
 class Connector(Command):
-    """Run the jobs of the queue in a process of its own"""
+    """Run the jobs of the queue in processes of their own"""
 
     def run(self, args):
         parser = argparse.ArgumentParser(prog=self.prog, description=self.__doc__)
         parser.add_argument("action", choices=["worker"])
-        parser.add_argument("--threads", type=int, help="jobs that run at a time and database (default: 4)")
+        parser.add_argument(
+            "--processes", type=int, help="processes that run jobs (default: one for each core, at most 4)"
+        )
+        parser.add_argument("--threads", type=int, help="jobs that run at a time, database and process (default: 4)")
         parser.add_argument("--channels", help="only these channels and those below, with commas between them")
         parser.add_argument(
             "--drain",
             action="store_true",
             help="end when nothing is due or running: with 0, or with 1 if a database that was named is not served",
         )
+        parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
         options, odoo_args = parser.parse_known_args(args)
-        if options.threads is not None and options.threads < 1:
-            parser.error("--threads is at least 1")
+        for name in ("processes", "threads"):
+            value = getattr(options, name)
+            if value is not None and value < 1:
+                parser.error(f"--{name} is at least 1")
         config.parse_config(odoo_args, setup_logging=True)
         sys.exit(self._work(options))
 
@@ -41,17 +41,17 @@ class Connector(Command):
         from odoo.service import server
 
         # Odoo loads this file as odoo.cli.connector, from where a relative import does not lead to the addon.
-        # pylint: disable-next=odoo-addons-relative-import
-        from odoo.addons.connector_framework.queue import memory
-
-        # pylint: disable-next=odoo-addons-relative-import
+        # pylint: disable=odoo-addons-relative-import
+        from odoo.addons.connector_framework.queue.memory import prepare_process
+        from odoo.addons.connector_framework.queue.processes import RETIRED, Ending
+        from odoo.addons.connector_framework.queue.serving import serve, serve_in_processes
         from odoo.addons.connector_framework.queue.supervisor import Supervisor
+        from odoo.addons.connector_framework.settings import load_settings, usable_cores
 
-        # pylint: disable-next=odoo-addons-relative-import
-        from odoo.addons.connector_framework.settings import load_settings
-
+        # pylint: enable=odoo-addons-relative-import
+        ending = Ending(options.parent)
         server.load_server_wide_modules()
-        memory.prepare_process()
+        prepare_process()
         try:
             settings = load_settings()
         except ValueError as error:
@@ -59,34 +59,11 @@ class Connector(Command):
         if options.threads:
             settings = dataclasses.replace(settings, threads=options.threads)
         channels = [name.strip() for name in options.channels.split(",")] if options.channels else None
-        supervisor = Supervisor(settings, channels=channels, drain=options.drain)
-        done = threading.Event()
-
-        def stop(signum, frame):
-            if done.is_set():
-                sys.stderr.write("Forced shutdown.\n")
-                os._exit(1)
-            done.set()
-
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
-        thread = supervisor.start()
-        replace, next_look = False, time.monotonic() + MEMORY_S
-        while not done.wait(0.2):
-            if replace:
-                supervisor.retire()
-                if supervisor.ended:
-                    break
-            elif not thread.is_alive():
-                break
-            elif time.monotonic() >= next_look:
-                replace, next_look = memory.uses_too_much(os.getpid()), time.monotonic() + MEMORY_S
-        supervisor.stop()
-        if replace and not done.is_set():
+        count = options.processes or settings.processes or usable_cores()
+        if count > 1:
+            return serve_in_processes(count, settings, ending, channels=channels, drain=options.drain)
+        code = serve(Supervisor(settings, channels=channels, drain=options.drain), ending)
+        if code == RETIRED:
             # The same command again, in a fresh process.
             os.execv(sys.executable, [sys.executable, *sys.argv])
-        if options.drain and not done.is_set():
-            for name, why in supervisor.unserved.items():
-                sys.stderr.write(f"{self.prog}: database {name} is not served: {why}\n")
-            return 1 if supervisor.unserved else 0
-        return 0
+        return code

@@ -26,6 +26,7 @@ from .enqueue import channel_path
 from .heartbeat import Heartbeat
 from .options import method_options
 from .pool import Pool
+from .processes import LoadingTurn
 from .quarantine import Quarantine
 from .session import DatabaseSession
 from .sql.schema import addon_installed
@@ -40,6 +41,10 @@ _seen: dict[str, int] = {}
 
 #: Seconds to wait before a lost database is tried again: at first, and at most.
 RECONNECT_S, RECONNECT_MAX_S = 1.0, 30.0
+#: Seconds that a process without a registry leaves jobs to other processes before it loads one.
+LEAVE_S = 0.2
+#: Seconds after a claim that leaves threads free: other processes are to get their share of the jobs.
+SPREAD_S = 0.01
 #: Addons that are "to be upgraded" keep jobs from starting, but a run that died in the middle must not for ever.
 MODULES_MAX_S = 900.0
 
@@ -51,15 +56,23 @@ class Dispatcher:
 
     :param channels: only these channels and those below
     :param drain: end when nothing is due or running
+    :param turn: of the processes that may load the registry
     """
 
     def __init__(
-        self, dbname: str, settings: Settings, *, channels: Iterable[str] | None = None, drain: bool = False
+        self,
+        dbname: str,
+        settings: Settings,
+        *,
+        channels: Iterable[str] | None = None,
+        drain: bool = False,
+        turn: LoadingTurn | None = None,
     ) -> None:
         self.dbname = dbname
         self.settings = settings
         self.channels = None if channels is None else [channel_path(name) for name in channels]
         self.drain = drain
+        self._turn = turn
         self._stopping = threading.Event()
         self._maintenance = False
         self._wake_in, self._wake_out = socket.socketpair()
@@ -121,8 +134,9 @@ class Dispatcher:
                 return False
             self._forget_another(oid)
             # A database that was named is loaded now, so that its first job does not wait for that; one of many that
-            # happen to be there when it has a job; one whose addons are being changed, after that.
-            if self.dbname in config["db_name"] and not poll(session).changing:
+            # happen to be there, and one for several processes, when it has a job; one whose addons are being changed,
+            # after that.
+            if self._turn is None and self.dbname in config["db_name"] and not poll(session).changing:
                 Registry(self.dbname)
             worker = Worker(session, threads=self.settings.threads, channels=self.channels)
         except BaseException:
@@ -141,7 +155,7 @@ class Dispatcher:
         )
         try:
             with heartbeat:
-                wake.local[self.dbname] = self.wake
+                wake.local[self.dbname] = wake.Local(self.wake, is_alone=self._turn is None)
                 _logger.info("worker %s serves %s with %s threads", worker.id, self.dbname, self.settings.threads)
                 try:
                     return self._loop(worker, session, pool, quarantine, heartbeat)
@@ -181,29 +195,47 @@ class Dispatcher:
             if state.neutralized:
                 _logger.info("database %s is neutralized, no job is run", self.dbname)
                 return False
-            more = False
+            pause_s = None
             if not heartbeat.late and not self._is_blocked(state):
-                more = self._claim(worker, pool, quarantine, completeness, state)
-            if self.drain and not more and pool.idle and not quarantine.ids and worker.is_drained():
+                pause_s = self._claim(worker, pool, quarantine, completeness, state)
+            if self.drain and pause_s is None and pool.idle and not quarantine.ids and worker.is_drained():
                 return False
-            if not more:
-                self._wait(session, state.next_eta_s)
+            if pause_s != 0:
+                self._wait(session, state.next_eta_s if pause_s is None else pause_s)
         return False
 
     def _claim(
         self, worker: Worker, pool: Pool, quarantine: Quarantine, completeness: Completeness, state: Poll
-    ) -> bool:
-        """Claim as many jobs as can start, hand them over, and tell whether to poll again at once."""
-        due = state.next_eta_s is not None and state.next_eta_s <= 0
-        if not (state.claimable or due):
+    ) -> float | None:
+        """Claim jobs that can start, hand them over, and return after how many seconds to poll again.
+
+        None: when something has changed.
+        """
+        if not state.has_work:
             worker.release()
-            return False
+            return None
+        if self._turn is None or self.dbname in Registry.registries:
+            return self._claim_loaded(worker, pool, quarantine, completeness, state)
+        # A process without a registry leaves work to those that can begin it now, and loads one if it is still there.
+        self._stopping.wait(LEAVE_S)
+        with self._turn.take() as is_mine:
+            if not is_mine:
+                return LEAVE_S
+            state = worker.poll()
+            return self._claim_loaded(worker, pool, quarantine, completeness, state) if state.has_work else None
+
+    def _claim_loaded(
+        self, worker: Worker, pool: Pool, quarantine: Quarantine, completeness: Completeness, state: Poll
+    ) -> float | None:
         self._registry = registry = Registry(self.dbname).check_signaling()
         if not registry.ready or not completeness.check(registry, state.installed):
-            return False
+            return None
         limit, prefetch = pool.room
-        pool.submit(worker, quarantine.admit(worker.claim(limit, prefetch=prefetch, due=due)))
-        return bool(quarantine.ids)
+        jobs = worker.claim(limit, prefetch=prefetch, due=state.is_due)
+        pool.submit(worker, quarantine.admit(jobs))
+        if quarantine.ids:
+            return 0.0
+        return SPREAD_S if jobs and pool.room[0] else None
 
     def _group_size(self, job: Claimed) -> int:
         """Return how many jobs of this job's method may share a transaction."""

@@ -10,6 +10,7 @@ import functools
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -19,9 +20,11 @@ import odoo.cli
 from odoo import sql_db
 from odoo.service import server
 from odoo.tools import config
+from odoo.tools.misc import stripped_sys_argv
 
-from ..settings import load_settings
+from ..settings import Settings, load_settings, usable_cores
 from .memory import prepare_process, uses_too_much
+from .processes import MARGIN_S, LoadingTurn, Processes
 from .supervisor import Supervisor
 
 __all__ = ["install"]
@@ -44,7 +47,7 @@ def install() -> None:
         return
     _installed = True
     _wrap(server.ThreadedServer, "cron_spawn", _start_threaded)
-    _wrap(server.PreforkServer, "process_spawn", _spawn_worker)
+    _wrap(server.PreforkServer, "process_spawn", _spawn_workers)
     running = server.server
     if (
         isinstance(running, server.ThreadedServer)
@@ -67,31 +70,76 @@ def _wrap(cls: type, name: str, after: Callable[[Any], None]) -> None:
 
 
 def _start_threaded(running: server.ThreadedServer) -> None:
-    if getattr(running, "connector_supervisor", None) is not None:
+    if getattr(running, "connector_stop", None) is not None:
         return
-    running.connector_supervisor = supervisor = Supervisor(load_settings())
-    server.CommonServer.on_stop(supervisor.stop)
+    settings = load_settings()
+    running.connector_stop = stop = _start_processes(settings) if settings.processes else _start_threads(settings)
+    server.CommonServer.on_stop(stop)
+
+
+def _start_threads(settings: Settings) -> Callable[[], None]:
+    supervisor = Supervisor(settings)
     supervisor.start()
+    return supervisor.stop
+
+
+def _start_processes(settings: Settings) -> Callable[[], None]:
+    """Keep the command running as a child, which has the processes: one with threads cannot fork."""
+    command = [sys.executable, *worker_command(), f"--processes={settings.processes}", f"--parent={os.getpid()}"]
+    processes = Processes(
+        1,
+        lambda: os.posix_spawn(sys.executable, command, os.environ),
+        stop_timeout_s=settings.stop_timeout_s + MARGIN_S,
+    )
+    stopping = threading.Event()
+    thread = threading.Thread(target=processes.run, args=(stopping.is_set,), name="connector processes", daemon=True)
+    thread.start()
+
+    def stop() -> None:
+        stopping.set()
+        thread.join()
+
+    return stop
+
+
+def worker_command() -> list[str]:
+    """Return ``odoo connector worker`` with the options of this server."""
+    program, *arguments = stripped_sys_argv()
+    if len(arguments) > 1 and arguments[0].startswith("--addons-path="):
+        del arguments[0]
+    if arguments and not arguments[0].startswith("-"):
+        del arguments[0]
+    if config["db_name"]:
+        arguments.append(f"--database={','.join(config['db_name'])}")
+    return [program, f"--addons-path={','.join(config['addons_path'])}", "connector", "worker", *arguments]
 
 
 class WorkerJobs(server.Worker):
-    """The process of a prefork server that runs jobs."""
+    """A process of a prefork server that runs jobs."""
 
     def __init__(self, multi: Any) -> None:
         super().__init__(multi)
         # A job may take long and says itself for how long: none of the limits of a request.
         self.watchdog_timeout = None
+        self.alive = True
         #: It claims no more and exits when its running jobs have ended.
         self.retiring = False
 
     def start(self) -> None:
         super().start()
+        signal.signal(signal.SIGTERM, self._terminate)
         signal.signal(signal.SIGHUP, self._retire)
         if self.multi.socket:
             self.multi.socket.close()
         prepare_process()
-        self.supervisor = Supervisor(load_settings())
+        self.supervisor = Supervisor(self.multi.connector_settings, turn=self.multi.connector_turn)
         self.supervisor.start()
+
+    def _terminate(self, number: int, frame: Any) -> None:
+        """Stop in order; at once if it is stopping already: the server forces its shutdown."""
+        if not self.alive:
+            os._exit(1)
+        self.signal_handler(number, frame)
 
     def _retire(self, number: int, frame: Any) -> None:
         self.retiring = True
@@ -116,14 +164,22 @@ class WorkerJobs(server.Worker):
         super().stop()
 
 
-def _spawn_worker(running: server.PreforkServer) -> None:
-    """Start the process for jobs if there is none; one that uses too much memory is replaced before it has ended."""
-    processes = [worker for worker in running.workers.values() if isinstance(worker, WorkerJobs)]
-    for worker in processes:
+def _spawn_workers(running: server.PreforkServer) -> None:
+    """Start the processes for jobs that are missing.
+
+    One that uses too much memory is replaced before it has ended, as long as there are not twice as many.
+    """
+    if not hasattr(running, "connector_settings"):
+        running.connector_settings, running.connector_turn = load_settings(), LoadingTurn()
+    wanted = running.connector_settings.processes
+    wanted = usable_cores() if wanted is None else wanted
+    workers = [worker for worker in running.workers.values() if isinstance(worker, WorkerJobs)]
+    for worker in workers:
         if not worker.retiring and uses_too_much(worker.pid):
             worker.retiring = True
             running.worker_kill(worker.pid, signal.SIGHUP)
-    if all(worker.retiring for worker in processes) and len(processes) < 2:
+    missing = wanted - sum(not worker.retiring for worker in workers)
+    for _number in range(min(missing, 2 * wanted - len(workers))):
         # No connection of the parent's must be shared with the child.
         sql_db.close_all()
         running.worker_spawn(WorkerJobs, {})

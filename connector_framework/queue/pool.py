@@ -24,6 +24,11 @@ IDLE_S = 60.0
 #: Jobs are claimed ahead as long as all that is ahead is begun within this time, and at most so many. A claim costs as
 #: much as several tiny jobs, so the next one waits until half of them have begun.
 AHEAD_S, AHEAD_MAX = 0.2, 128
+#: Jobs that take so long are claimed one by one, that other processes get their share: in a process all compute on one
+#: core.
+SLOW_S = 0.1
+#: Seconds without a job after which the last ones say nothing about the next ones any more.
+FORGET_S = 1.0
 
 
 class Pool:
@@ -47,24 +52,32 @@ class Pool:
         self._threads: set[threading.Thread] = set()
         self._closed = False
         self._average_s = AHEAD_S
+        self._ended_at = 0.0
 
     # -- for the dispatcher and the heartbeat --------------------------------------------------------------------------
 
     @property
     def room(self) -> tuple[int, int]:
-        """How many jobs could start at once, and how many more to prefetch, 0 while enough are prefetched."""
+        """How many jobs to start at once, and how many more to prefetch, 0 while enough are prefetched."""
         with self._condition:
+            if not self._busy() and time.monotonic() - self._ended_at > FORGET_S:
+                self._average_s = AHEAD_S
             free = max(0, self.size - self._busy() - len(self._queue))
+            if self._pace_s() >= SLOW_S:
+                return min(1, free), 0
             ahead = self._window() - len(self._queue) - free if self._is_low() else 0
             return free, max(0, ahead)
 
+    def _pace_s(self) -> float:
+        """How long a job takes, by the last ones."""
+        if self._busy() < self.size:
+            return self._average_s
+        now = time.monotonic()
+        return max(self._average_s, min(now - slot.began for slot in self._slots if not slot.retired))
+
     def _window(self) -> int:
         """How many jobs that wait for a thread are begun soon, by the pace so far."""
-        pace_s = self._average_s
-        if self._busy() >= self.size:
-            now = time.monotonic()
-            pace_s = max(pace_s, min(now - slot.began for slot in self._slots if not slot.retired))
-        soon = int(self.size * AHEAD_S / max(pace_s, 0.0001))
+        soon = int(self.size * AHEAD_S / max(self._pace_s(), 0.0001))
         return min(max(AHEAD_MAX, self.size * self._largest_group), soon)
 
     def _is_low(self) -> bool:
@@ -148,6 +161,7 @@ class Pool:
                 self._run_slot(runner, slot)
                 if self._ended(slot):
                     return
+            runner.disconnect()
         except JobLostError:
             _logger.info("the thread of %s has ended, its job was taken from it", slot and slot.jobs[0])
         finally:
@@ -199,6 +213,7 @@ class Pool:
         """Note that a job has ended; True: the thread is to end too."""
         with self._condition:
             self._slots.discard(slot)
+            self._ended_at = time.monotonic()
             self._average_s += ((time.monotonic() - slot.began) / len(slot.jobs) - self._average_s) * 0.1
             self._condition.notify_all()
             is_low = self._is_low()

@@ -17,6 +17,7 @@ import psycopg2
 from odoo import SUPERUSER_ID
 from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+from odoo.sql_db import Cursor
 from odoo.tools.translate import LazyGettext
 from psycopg2.errors import UniqueViolation
 
@@ -264,6 +265,12 @@ class Runner:
                 cr.close()
             except psycopg2.Error:
                 _logger.debug("the work session of %s was gone already", self.dbname)
+
+    def disconnect(self) -> None:
+        """Give the cursor back and close its connection, which Odoo's pool would keep."""
+        if isinstance(self._cr, Cursor):
+            self._cr.connection.close()
+        self.close()
 
     # -- the work ------------------------------------------------------------------------------------------------------
 

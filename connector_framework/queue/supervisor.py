@@ -13,6 +13,7 @@ from odoo.tools import config
 
 from ..settings import Settings
 from .dispatcher import Dispatcher
+from .processes import LoadingTurn
 from .session import DatabaseSession
 from .sql.schema import addon_installed
 from .worker import poll
@@ -51,6 +52,7 @@ class Supervisor:
     """Keeps a dispatcher thread for each database; one database's trouble is never another's.
 
     :param databases: returns the names to serve, asked each minute
+    :param turn: shared with the other processes of the parent
     """
 
     def __init__(
@@ -60,11 +62,13 @@ class Supervisor:
         *,
         channels: Iterable[str] | None = None,
         drain: bool = False,
+        turn: LoadingTurn | None = None,
     ) -> None:
         self.settings = settings = within_connections(settings)
         self._databases = databases
         self._channels = None if channels is None else list(channels)
         self._drain = drain
+        self._turn = turn
         self._dispatchers: dict[str, tuple[Dispatcher, threading.Thread]] = {}
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -103,7 +107,7 @@ class Supervisor:
                 self._start(name)
 
     def _start(self, name: str) -> None:
-        dispatcher = Dispatcher(name, self.settings, channels=self._channels, drain=self._drain)
+        dispatcher = Dispatcher(name, self.settings, channels=self._channels, drain=self._drain, turn=self._turn)
         thread = threading.Thread(target=dispatcher.run, name=f"connector worker {name}", daemon=True)
         with self._lock:
             # None may begin that :meth:`stop` has not seen.

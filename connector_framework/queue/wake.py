@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg2
 from odoo.sql_db import db_connect
@@ -19,8 +19,17 @@ __all__ = ["after_commit", "local"]
 
 _logger = logging.getLogger(__name__)
 
-#: The dispatchers of this process, by database: woken directly, without the database.
-local: dict[str, Callable[[str], None]] = {}
+
+class Local(NamedTuple):
+    """How the dispatcher of a database in this process is woken, without the database."""
+
+    wake: Callable[[str], None]
+    #: It is not one of several processes, which are to get their share.
+    is_alone: bool
+
+
+#: By database.
+local: dict[str, Local] = {}
 
 MAINTENANCE = "maintenance"
 
@@ -40,8 +49,9 @@ def after_commit(cr: Any, maintenance: bool = False) -> None:
 def _wake(dbname: str, payload: str) -> None:
     dispatcher = local.get(dbname)
     if dispatcher is not None:
-        dispatcher(payload)
-        return
+        dispatcher.wake(payload)
+        if dispatcher.is_alone:
+            return
     try:
         with db_connect(dbname).cursor() as cr:
             cr.execute("SELECT pg_notify(%s, %s)", [NOTIFY_CHANNEL, payload])

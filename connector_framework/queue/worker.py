@@ -44,6 +44,15 @@ class Poll(NamedTuple):
     claimable: bool
     next_eta_s: float | None
 
+    @property
+    def is_due(self) -> bool:
+        """Whether the time of a job has come."""
+        return self.next_eta_s is not None and self.next_eta_s <= 0
+
+    @property
+    def has_work(self) -> bool:
+        return self.claimable or self.is_due
+
 
 def poll(session: Session) -> Poll:
     """Return the state of the database that decides about a claim."""

@@ -45,6 +45,7 @@ from . import (
     test_queue_outcomes,
     test_queue_pool,
     test_queue_process,
+    test_queue_processes,
     test_queue_quarantine,
     test_queue_rpc,
     test_queue_run,

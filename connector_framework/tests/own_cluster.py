@@ -256,7 +256,7 @@ class OwnServerCase(ProcessCase):
         """Start a worker that reaches the server at this address."""
         command = [
             c
-            for c in self.worker_command(*args, **settings)
+            for c in self.worker_command("--processes=1", *args, **settings)
             if not c.startswith(("--db_host", "--db_port", "--db_user"))
         ]
         command += [f"--db_host={host}", f"--db_port={port}", f"--db_user={self.cluster.user}"]

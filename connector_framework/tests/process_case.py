@@ -203,18 +203,21 @@ class ProcessCase(BaseCase):
 
     def worker_command(self, *args: str, **settings: object) -> list[str]:
         """Return the command line of a worker; ``settings`` go to its section of a configuration file."""
-        command = odoo_command("connector", "worker", "-d", self.dbname, *args)
-        if settings:
-            path = self.folder / f"worker-{next(_numbers)}.conf"
-            lines = [f"{name} = {value}" for name, value in settings.items()]
-            path.write_text("\n".join(["[options]", "[connector_framework]", *lines]))
-            command += ["-c", str(path)]
-        return command
+        return [*odoo_command("connector", "worker", "-d", self.dbname, *args), *self._configured(settings)]
+
+    def _configured(self, settings: dict[str, object]) -> list[str]:
+        """Return the options that name a configuration file with these settings, none if there are none."""
+        if not settings:
+            return []
+        path = self.folder / f"{next(_numbers)}.conf"
+        lines = [f"{name} = {value}" for name, value in settings.items()]
+        path.write_text("\n".join(["[options]", "[connector_framework]", *lines]))
+        return ["-c", str(path)]
 
     def start_worker(self, *args: str, environ: dict[str, str] | None = None, **settings: object) -> Process:
-        """Start ``odoo connector worker`` and wait until it serves."""
+        """Start ``odoo connector worker`` in one process and wait until it serves."""
         before = {row[0] for row in self.sql("SELECT pid FROM connector_worker")}
-        process = self.spawn(*self.worker_command(*args, **settings), environ=environ)
+        process = self.spawn(*self.worker_command("--processes=1", *args, **settings), environ=environ)
         wait_until(
             lambda: process.pid in {row[0] for row in self.sql("SELECT pid FROM connector_worker")} - before,
             30,
@@ -222,15 +225,9 @@ class ProcessCase(BaseCase):
         )
         return process
 
-    def start_server(self, *args: str) -> Process:
+    def start_server(self, *args: str, **settings: object) -> Process:
         """Start an Odoo server and wait until a worker of it serves."""
-        port = free_port()
-        process = self.spawn(
-            *odoo_command(
-                "-d", self.dbname, "--http-interface=127.0.0.1", f"--http-port={port}", "--max-cron-threads=0", *args
-            )
-        )
-        process.port = port
+        process = self.spawn_server(*args, **settings)
         wait_until(
             lambda: bool(self.sql("SELECT 1 FROM connector_worker")),
             60,
@@ -238,9 +235,21 @@ class ProcessCase(BaseCase):
         )
         return process
 
+    def spawn_server(self, *args: str, **settings: object) -> Process:
+        """Start an Odoo server; ``settings`` go to the framework's section of a configuration file."""
+        port = free_port()
+        process = self.spawn(
+            *odoo_command(
+                "-d", self.dbname, "--http-interface=127.0.0.1", f"--http-port={port}", "--max-cron-threads=0", *args
+            ),
+            *self._configured(settings),
+        )
+        process.port = port
+        return process
+
     def spawn(self, *command: str, environ: dict[str, str] | None = None, stdin: Any = subprocess.DEVNULL) -> Process:
         """Start a process that ends with the test."""
-        process = Process(list(command), self.folder / f"{len(self._processes)}.log", environ, stdin)
+        process = Process(list(command), self.folder / f"{next(_numbers)}.log", environ, stdin)
         self._processes.append(process)
         return process
 

@@ -243,7 +243,7 @@ class TestCrashes(ProcessCase):
         # Long enough in all that several workers are killed, however quick the machine is.
         self.enqueue("effect", [(f"k{i}", 0.06) for i in range(4500)])
         self.enqueue("effect", [(f"s{i}", 0.03) for i in range(500)], priority=9)
-        kills = self.chaos(self.worker_command, 400, self.all_up)
+        kills = self.chaos(lambda: self.worker_command("--processes=1"), 400, self.all_up)
         self.assertEqual(self.states(), {"done": 5000})
         self.assertEqual(self.effects(), 5000)
         self.assertGreater(kills, 2)

@@ -17,6 +17,7 @@ class _Runner:
     """Runs a job until it is told to end."""
 
     gate = threading.Semaphore(0)
+    disconnected = threading.Event()
 
     def __init__(self, dbname):
         pass
@@ -30,6 +31,9 @@ class _Runner:
         pass
 
     close = rest
+
+    def disconnect(self):
+        self.disconnected.set()
 
 
 class _Worker:
@@ -59,8 +63,9 @@ class TestPool(BaseCase):
 
     def submit(self, count):
         jobs = [Claimed(n, model_name="res.lang", method_name="exists") for n in range(count)]
+        begun = min(len(self.pool.slots()) + count, 2)
         self.pool.submit(_Worker(), jobs)
-        wait_until(lambda: len(self.pool.slots()) == min(count, 2))
+        wait_until(lambda: len(self.pool.slots()) == begun)
 
     def finish(self, count):
         """Let as many jobs end, and the next ones begin."""
@@ -70,8 +75,20 @@ class TestPool(BaseCase):
             wait_until(lambda waiting=waiting: len(self.pool._queue) == waiting - 1)
 
     def test_new(self):
-        """A new pool takes a job for each thread, and as many more as it can begin soon."""
-        self.assertEqual(self.pool.room, (2, 0))
+        """A new pool takes one job after the other, as of slow ones, for each thread."""
+        self.assertEqual(self.pool.room, (1, 0))
+        self.submit(1)
+        self.assertEqual(self.pool.room, (1, 0))
+        self.submit(1)
+        self.assertEqual(self.pool.room, (0, 0))
+
+    def test_forgets(self):
+        """After a second without a job it is like new: other jobs may come."""
+        self.pool._average_s = 0.001
+        self.clock.monotonic.return_value = 1.0
+        self.assertEqual(self.pool.room, (2, AHEAD_MAX - 2))
+        self.clock.monotonic.return_value = 1.1
+        self.assertEqual(self.pool.room, (1, 0))
 
     def test_quick_jobs(self):
         """While jobs are quick many are asked for ahead, but not before half of them have begun."""
@@ -93,11 +110,22 @@ class TestPool(BaseCase):
         self.assertEqual(self.pool.room, (0, 0))
 
     def test_slow_jobs(self):
-        """Nothing is asked for ahead of slow jobs."""
-        self.pool._average_s = 1.0
-        self.assertEqual(self.pool.room, (2, 0))
+        """Slow jobs are asked for one by one, and nothing ahead of them."""
+        self.pool._average_s = 0.1
+        self.assertEqual(self.pool.room, (1, 0))
         self.submit(2)
         self.assertEqual(self.pool.room, (0, 0))
+
+    def test_idle_thread(self):
+        """A thread without work for long ends, and its connection with it."""
+        self.startPatcher(patch.object(pool_module, "IDLE_S", 0.05))
+        self.startPatcher(patch.object(_Runner, "disconnected", threading.Event()))
+        self.submit(1)
+        _Runner.gate.release()
+        wait_until(lambda: self.pool.idle)
+        self.assertFalse(_Runner.disconnected.wait(0.2))
+        self.clock.monotonic.return_value = 1.0
+        self.assertTrue(_Runner.disconnected.wait(10))
 
     def test_error_of_the_runner(self):
         """A thread survives an error of the runner itself and runs the next job; the pool has the first no more."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import signal
 import subprocess
 import time
@@ -78,7 +77,7 @@ class TestWorkers(ProcessCase):
 
     def test_incomplete_worker(self):
         """A worker that lacks an installed addon claims nothing, and says so, once and in its record."""
-        command = self.worker_command()
+        command = self.worker_command("--processes=1")
         addons = next(word for word in command if word.startswith("--addons-path="))
         without = addons.replace(f"{PROBE_PATH},", "")
         self.assertNotEqual(without, addons)
@@ -123,7 +122,7 @@ class TestWorkers(ProcessCase):
         wait_until(lambda: self.sql(again), 60, self.logs)
 
     def test_loaded_before_it_counts(self):
-        """A worker has loaded the database named to it before it says that it lives: its first job does not wait."""
+        """A single process has loaded its database before it says that it lives: the first job does not wait."""
         self.assertIn("Registry loaded", self.start_worker().log.read_text())
 
     def test_graceful_stop(self):
@@ -303,21 +302,6 @@ class TestWorkers(ProcessCase):
         server.signal(signal.SIGTERM)
         self.assertEqual(server.wait(20), 0)
         self.assertEqual(self.sql("SELECT count(*) FROM connector_worker"), [(0,)])
-
-    def test_prefork_server(self):
-        """The prefork server has a process for jobs, started again when it is killed, and stops cleanly."""
-        server = self.start_server("--workers=1")
-        self.enqueue("effect", [("prefork",)])
-        self.wait_states(20, done=1)
-        pid = self.sql("SELECT pid FROM connector_worker")[0][0]
-        self.assertNotEqual(pid, server.pid)
-
-        os.kill(pid, signal.SIGKILL)
-        self.enqueue("effect", [("again",)])
-        self.wait_states(30, done=2)
-        server.signal(signal.SIGTERM)
-        self.assertEqual(server.wait(30), 0)
-        self.assertEqual(self.sql("SELECT count(*) FROM connector_worker WHERE pid <> %s", pid), [(0,)])
 
     def test_neutralized(self):
         """A neutralized database runs no job."""

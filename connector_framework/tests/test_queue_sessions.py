@@ -10,6 +10,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 from psycopg2.errors import SerializationFailure
 
+from ..queue.runner import Runner
 from ..queue.session import DatabaseSession, work_cursor
 from ..queue.sql import attempt, workers
 from ..queue.worker import Worker
@@ -106,6 +107,25 @@ class TestLeftBehind(ProcessCase):
         cr.close()
         self.assertEqual(expected, ("force_generic_plan", "0"))
         self.assertEqual(self.ask(registry, "RESET ALL", question, fails=False), [expected])
+
+
+@tagged("post_install", "-at_install", "concurrency")
+class TestIdle(WorkerCase):
+    def test_connection_of_an_idle_thread(self):
+        """The connection of a thread that ends is closed: Odoo's pool would keep it as long as nobody needs one."""
+        worker, runner, backends = self.worker(), Runner(self.dbname), []
+
+        def look(records):
+            records.env.cr.execute("SELECT pg_backend_pid()")
+            backends.extend(records.env.cr.fetchone())
+
+        with self.environment() as env:
+            self.startPatcher(patch.object(env.registry["queue.probe"], "look", look, create=True))
+            env["queue.probe"].as_job().look()
+        runner.run(worker, worker.claim(1))
+        self.assertEqual((self.states(), len(backends)), ({"done": 1}, 1))
+        runner.disconnect()
+        wait_until(lambda: not self.sql("SELECT 1 FROM pg_stat_activity WHERE pid = ANY(%s)", backends), 10)
 
 
 @tagged("post_install", "-at_install", "concurrency")

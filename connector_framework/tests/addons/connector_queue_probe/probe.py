@@ -9,6 +9,8 @@ from odoo import api, models
 from odoo.addons.connector_framework.exceptions import RetryableError
 from odoo.addons.connector_framework.queue import job_options
 
+_HOARD: list[bytearray] = []
+
 
 class QueueProbe(models.AbstractModel):
     _name = "queue.probe"
@@ -51,10 +53,21 @@ class QueueProbe(models.AbstractModel):
         )
 
     @api.private
+    def fan(self, keys, sleep_s):
+        """Enqueue jobs."""
+        self.as_job().map("span", [(key, sleep_s) for key in keys])
+
+    @api.private
     def claimed(self):
         """Return how many jobs are claimed, this one included."""
         self.env.cr.execute("SELECT count(*) FROM connector_job WHERE state = 'running'")
         return self.env.cr.fetchone()[0]
+
+    @api.private
+    def hoard(self, mebibytes, sleep_s):
+        """Let the process use more memory for good, and go on for a while."""
+        _HOARD.append(bytearray(mebibytes * 2**20))
+        self.effect("hoard", sleep_s)
 
     @api.private
     def poison(self):
