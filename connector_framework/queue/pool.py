@@ -135,6 +135,18 @@ class Pool:
             )
         self._changed()
 
+    def report_failures(self, worker: Worker) -> None:
+        """Call the ``on_failure`` methods of the jobs that failed outside of a thread, in a thread of its own."""
+        if worker.has_failed:
+            threading.Thread(target=self._report, args=[worker], name=f"connector failures {self.dbname}").start()
+
+    def _report(self, worker: Worker) -> None:
+        runner = Runner(self.dbname)
+        try:
+            runner.report_failures(worker)
+        finally:
+            runner.close()
+
     def close(self) -> None:
         """Start nothing more; threads end with the job that they run."""
         with self._condition:

@@ -211,10 +211,13 @@ class Worker:
             self._failed += [job_id for job_id, _state, _key in rows]
         return bool(rows)
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether jobs have ended ``failed`` since the last :meth:`take_failed`."""
+        return bool(self._failed)
+
     def take_failed(self) -> list[int]:
         """Return the jobs that have ended ``failed`` since the last call, for their ``on_failure`` methods."""
-        if not self._failed:
-            return []
         with self._lock:
             failed, self._failed = self._failed, []
         return failed

@@ -294,6 +294,20 @@ class TestWorkers(ProcessCase):
         self.wait_states(20, cancelled=1, done=1)
         self.assertEqual(self.sql("SELECT key FROM queue_probe_effect"), [("other",)])
 
+    def test_failures_outside_of_a_thread(self):
+        """A job that the heartbeat has failed, for its timeout or with its worker, is reported to its records."""
+        (timed_out,) = self.enqueue("reported", [("slow", 60)], timeout_s=1, max_attempts=1)
+        worker = self.start_worker()
+        self.wait_states(20, failed=1)
+        wait_until(lambda: self.sql("SELECT key FROM queue_probe_effect") == [(f"TimeoutError of job {timed_out}",)])
+        self.sql("TRUNCATE queue_probe_effect")
+        (lost,) = self.enqueue("reported", [("lost", 60)], max_attempts=1)
+        self.wait_states(20, failed=1, running=1)
+        self.start_worker()
+        worker.kill()
+        self.wait_states(30, failed=2)
+        wait_until(lambda: self.sql("SELECT key FROM queue_probe_effect") == [(f"WorkerDied of job {lost}",)])
+
     def test_threaded_server(self):
         """The threaded server runs jobs by itself, and stops cleanly."""
         server = self.start_server()

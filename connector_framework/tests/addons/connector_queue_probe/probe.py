@@ -42,6 +42,16 @@ class QueueProbe(models.AbstractModel):
         self.env.cr.execute("SELECT pg_sleep(%s)", [sleep_s])
 
     @api.private
+    @job_options(on_failure="failed")
+    def reported(self, key, sleep_s):
+        """Let PostgreSQL be busy, and leave an effect if that fails."""
+        self.query(key, sleep_s)
+
+    @api.private
+    def failed(self, job):
+        self.effect(f"{job.exc_type} of job {job.id}")
+
+    @api.private
     def span(self, key, sleep_s=0.05):
         """Note when the job ran, seen from inside of it."""
         self.env.cr.execute("SELECT clock_timestamp() AT TIME ZONE 'utc'")
