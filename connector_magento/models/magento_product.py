@@ -1,7 +1,14 @@
 from odoo import api, fields, models
 
+from odoo.addons.connector_framework.queue import job_options
+
 from ..units.catalogue.image import ImageImporter
 from ..units.catalogue.stock import StockExporter
+
+
+def _writes_key(products, *args, **kwargs):
+    """Return the key of all jobs that write products of a shop: two at a time meet in its index tables."""
+    return f"magento.product_writes:{products.backend_id.ids}"
 
 
 class MagentoProductMixin(models.AbstractModel):
@@ -45,6 +52,11 @@ class MagentoProductMixin(models.AbstractModel):
             product.magento_attributes_text = "\n".join(
                 f"{code}: {value}" for code, value in (product.magento_attributes or {}).items()
             )
+
+    @api.private
+    @job_options(exclusive_key=_writes_key)
+    def export_record(self, fields=None):
+        return super().export_record(fields=fields)
 
     # -- images ------------------------------------------------------------------------------------------------------
 
@@ -131,6 +143,7 @@ class MagentoProductProduct(models.Model):
                 product.magento_qty = in_warehouse.odoo_id[backend.stock_field or "qty_available"]
 
     @api.private
+    @job_options(exclusive_key=_writes_key)
     def export_stock(self):
         """Export the stock of the products, those of a shop in one request."""
         results = []

@@ -13,6 +13,7 @@ from . import (
     test_order_export,
     test_order_lines,
     test_order_rules,
+    test_outages,
     test_partner,
     test_partner_export,
     test_process_import,

@@ -37,7 +37,9 @@ class TestFailures(ShopCase):
         self.backend.write({"api_user": self.shop.reader, "api_key": self.shop.reader_key})
         job = self.job_of()
         self.assertEqual((job.state, job.exc_type.rpartition(".")[2]), ("failed", "ConfigurationError"))
-        self.assertIn("customer.info", job.exc_message)
+        self.assertIn("customer.info: fault 2", job.exc_message)
+        self.assertIn("The API role of reader has no right to customer.info.", job.user_message)
+        self.assertIn("Roles, give it Customers;", job.user_message)
 
     def test_server_down(self):
         """A shop that does not answer is tried again; the message names the address."""
@@ -62,18 +64,20 @@ class TestFailures(ShopCase):
                 self.assertEqual(self.env["magento.res.partner"].search_count([("external_id", "=", external_id)]), 1)
 
     def test_fault(self):
-        """A fault fails the job at once; one of a busy database is tried again."""
-        self.shop.fail_next(1, "fault", match="customer.info")
+        """A fault fails the job at once; one of a busy database, or that says nothing, is tried again."""
+        column = "SQLSTATE[42S22]: Column not found: 1054 Unknown column"
+        self.shop.fail_next(1, "fault", match="customer.info", message=column)
         job = self.job_of()
         self.assertEqual((job.state, job.exc_type.rpartition(".")[2]), ("failed", "PermanentError"))
-        self.assertIn("fault 1", job.exc_message)
-        self.shop.fail_next(1, "fault", match="customer.info", message="Deadlock found when trying to get lock")
-        job = self.job_of()
-        self.assertEqual((job.state, job.exc_type.rpartition(".")[2]), ("pending", "NetworkError"))
+        self.assertIn("fault 1: SQLSTATE[42S22]", job.exc_message)
+        for message in ("Deadlock found when trying to get lock", "Internal Error. Please see log for details."):
+            self.shop.fail_next(1, "fault", match="customer.info", message=message)
+            job = self.job_of()
+            self.assertEqual((job.state, job.exc_type.rpartition(".")[2]), ("pending", "NetworkError"))
 
     def test_rest_goes_on(self):
         """A record that fails keeps no other one out."""
-        self.shop.fail_next(1, "fault", match="customer.info")
+        self.shop.fail_next(1, "fault", match="customer.info", message="no such column")
         jobs = self.env["magento.res.partner"].as_job().map("import_record", [(self.backend, "1"), (self.backend, "2")])
         drain_jobs(self)
         self.assertEqual(sorted(jobs.mapped("state")), ["done", "failed"])
