@@ -1,7 +1,8 @@
 """The table from what went wrong outside to the exception that says what to do about it.
 
-It is data: an adapter class refers to it by its attributes ``_http_errors``, ``_transport_errors``,
-``_fault_errors`` and ``_transient_texts``, and a subclass extends it there: ``_http_errors = {**RestAdapter._http_errors, 409: NetworkError}``.
+It is data: an adapter class refers to it by its attributes ``_http_errors``, ``_transport_errors``, ``_fault_errors``
+and ``_transient_texts``, and a subclass extends it there: ``_http_errors = {**RestAdapter._http_errors, 409:
+NetworkError}``.
 """
 
 from __future__ import annotations

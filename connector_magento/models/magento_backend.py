@@ -69,6 +69,12 @@ class MagentoBackend(models.Model):
         required=True,
         default="free_qty",
     )
+    first_stock = fields.Boolean(
+        string="Take Over First Stock",
+        help="When a product comes here for the first time, the quantity that the shop has becomes the one here, by an"
+        " inventory adjustment; from then on the quantity here is sent to the shop. Off: a person chooses product by"
+        " product, or takes over the stock of all by the button.",
+    )
     shipping_product_id = fields.Many2one(
         "product.product", required=True, default=lambda self: self._default_product("shipping")
     )
@@ -151,6 +157,14 @@ class MagentoBackend(models.Model):
 
     def action_import_products(self):
         return self._enqueue_batches(["magento.product.template", "magento.product.product"])
+
+    def action_import_stock(self):
+        """Take over the shop's stock of all products that have none here, in the background."""
+        self._check_may_import()
+        domain = [("backend_id", "in", self.ids), ("external_id", "!=", False), ("stock_exported", "=", False)]
+        products = self.env["magento.product.product"].search([*domain, ("sync_state", "!=", "gone")])
+        products.filtered("is_storable")._enqueue_import_stock()
+        return True
 
     def action_find_deleted(self):
         """Look in the background for what the catalogue of the shop does not have any more."""

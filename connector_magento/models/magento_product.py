@@ -2,8 +2,9 @@ from odoo import api, fields, models
 
 from odoo.addons.connector_framework.queue import job_options
 
+from ..units.catalogue.first_stock import StockImporter
 from ..units.catalogue.image import ImageImporter
-from ..units.catalogue.stock import StockExporter
+from ..units.catalogue.stock import STOCKS_AT_ONCE, StockExporter
 
 
 def _writes_key(products, *args, **kwargs):
@@ -119,7 +120,10 @@ class MagentoProductProduct(models.Model):
     )
     member_ids = fields.One2many("magento.product.member", "group_id", string="Members")
     stock_exported = fields.Boolean(
-        string="Export Stock", default=True, help="Whether a changed quantity is sent to the shop."
+        string="Export Stock",
+        copy=False,
+        help="Whether the quantity here is sent to the shop: at once, and whenever it changes. On for products"
+        " that were put into the shop from here, or whose stock was taken over from it; else the shop's is unknown here.",
     )
     magento_qty = fields.Float(
         string="Quantity for Magento", compute="_compute_magento_qty", digits="Product Unit", aggregator=None
@@ -141,6 +145,23 @@ class MagentoProductProduct(models.Model):
             there = products.with_context(warehouse_id=ids) if ids else products
             for product, in_warehouse in zip(products, there, strict=True):
                 product.magento_qty = in_warehouse.odoo_id[backend.stock_field or "qty_available"]
+
+    @api.private
+    def import_stock(self):
+        """Take over the shop's stock of the products as far as there is none here, and export it from then on."""
+        results = []
+        for backend, products in self.grouped("backend_id").items():
+            with backend.work_on(self._name) as work:
+                results.append(work.unit(StockImporter).run(products))
+        return ", ".join(results)
+
+    def _enqueue_import_stock(self):
+        for backend, products in self.grouped("backend_id").items():
+            products.as_job(
+                split=STOCKS_AT_ONCE,
+                identity_key=lambda products: f"magento.first_stock:{','.join(map(str, sorted(products.ids)))}",
+                description=self.env._("Take over the stock of %s", backend.display_name),
+            ).import_stock()
 
     @api.private
     @job_options(exclusive_key=_writes_key)

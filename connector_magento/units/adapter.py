@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xmlrpc.client
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from odoo.addons.connector_framework.adapters import UnclearError, XmlRpcAdapter
@@ -169,9 +170,8 @@ class MagentoAdapter(XmlRpcAdapter):
         except LoginRefusedError as error:
             refusal = error
         try:
-            self._call("call", NO_SESSION, "store.list", [])
-        except NoSessionError:
-            pass
+            with suppress(NoSessionError):
+                self._call("call", NO_SESSION, "store.list", [])
         except ConnectorError as error:
             raise NetworkError(f"{refusal} But it cannot look up its sessions either: {error}") from error
         self._has_refused = True

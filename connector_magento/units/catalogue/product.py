@@ -220,6 +220,12 @@ class ProductImporter(BaseProductImporter):
         self._is_variant = _is_variant(binding)
         super()._finish(binding)
 
+    def _create_many(self, values_list):
+        bindings = super()._create_many(values_list)
+        if self.backend.first_stock:
+            bindings.filtered("is_storable")._enqueue_import_stock()
+        return bindings
+
     def _texts(self, record):
         # The texts of a variant are those of its configurable product.
         return {} if self._is_variant else super()._texts(record)

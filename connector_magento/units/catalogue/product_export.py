@@ -93,7 +93,8 @@ class ProductExportMapper(BaseProductExportMapper):
         # A quantity of 0 clears "in stock", a later one does not set it again: both are said. What is missing is none.
         qty = max(product.uom_id.round(product.magento_qty), 0.0)
         values = {"sku": product.sku, "qty": qty, "is_in_stock": int(qty > 0)}
-        return {"stock": values} if product.is_storable and product.stock_exported else None
+        is_sent = product.stock_exported or self.options.for_create
+        return {"stock": values} if product.is_storable and is_sent else None
 
     @only_create
     @mapping
@@ -186,6 +187,21 @@ class BaseProductExporter(CatalogueExporter):
 @magento
 class ProductExporter(BaseProductExporter):
     _apply_on = "magento.product.product"
+
+    def _create(self, values):
+        external_id = self._find_external(values)
+        if external_id is not None:
+            if not self.binding.stock_exported:
+                # Somebody else put it there, and how many there are is known there alone.
+                values.pop("stock", None)
+            self._update(external_id, values)
+            return external_id
+        if not self.binding.stock_exported:
+            with self.work.origin():
+                self.binding.with_env(self.env).stock_exported = True
+            # Should the answer get lost, the one that is found next time is ours.
+            self._commit()
+        return self.adapter.create(values)
 
     def _find_external(self, values):
         # The shop has one product of a SKU: that of an earlier attempt, or one that a person made.
