@@ -7,6 +7,7 @@ from ..units.batch import METADATA
 from ..units.catalogue.gone import GoneFinder
 
 #: What is imported by jobs, and at which priority: what others refer to first.
+METADATA_PRIORITY = 5
 RECORDS = {
     "magento.product.category": 10,
     "magento.res.partner": 11,
@@ -88,7 +89,9 @@ class MagentoBackend(models.Model):
         help="For the cents by which the shop rounds taxes otherwise than Odoo.",
     )
     unknown_product_id = fields.Many2one(
-        "product.product", help="For lines of orders whose product the shop has deleted."
+        "product.product",
+        default=lambda self: self._default_product("unknown"),
+        help="For lines of orders whose product the shop has deleted. Empty: such an order waits for a person.",
     )
     lang_id = fields.Many2one(string="Default Language", help="Of the texts that the store views have in common.")
     variant_rule = fields.Selection(
@@ -191,7 +194,7 @@ class MagentoBackend(models.Model):
                 )
             for model_name in model_names:
                 backend.env[model_name].as_job(
-                    priority={**RECORDS, **ADDRESSES}[model_name],
+                    priority={**RECORDS, **ADDRESSES}.get(model_name, METADATA_PRIORITY),
                     identity_key=f"magento.import_batch:{backend.id}:{model_name}",
                     description=self.env._(
                         "Import %(records)s of %(backend)s",
@@ -209,7 +212,8 @@ class MagentoBackend(models.Model):
     @api.model
     def _cron_import(self):
         for backend in self.search([("state", "=", "connected"), ("website_ids", "!=", False)]):
-            backend._enqueue_batches(RECORDS)
+            # What the shop has new of them comes with the record that needs it, too; here also their names.
+            backend._enqueue_batches([*METADATA, *RECORDS])
 
     @api.model
     def _cron_import_addresses(self):

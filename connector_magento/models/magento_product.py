@@ -123,7 +123,7 @@ class MagentoProductProduct(models.Model):
         string="Export Stock",
         copy=False,
         help="Whether the quantity here is sent to the shop: at once, and whenever it changes. On for products"
-        " that were put into the shop from here, or whose stock was taken over from it; else the shop's is unknown here.",
+        " that were put there from here, or whose stock was taken over; of others the shop's stock is unknown here.",
     )
     magento_qty = fields.Float(
         string="Quantity for Magento", compute="_compute_magento_qty", digits="Product Unit", aggregator=None

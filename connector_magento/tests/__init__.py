@@ -1,5 +1,6 @@
 from . import (
     test_acceptance,
+    test_admin_customer,
     test_backend,
     test_catalogue,
     test_category_export,
@@ -9,7 +10,9 @@ from . import (
     test_faults,
     test_image,
     test_import_all,
+    test_new_metadata,
     test_order,
+    test_order_customers,
     test_order_export,
     test_order_lines,
     test_order_rules,

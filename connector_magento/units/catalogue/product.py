@@ -164,6 +164,10 @@ class BaseProductImporter(CatalogueImporter):
     """What the imports of products of all types have in common."""
 
     def _import_dependencies(self, record):
+        wanted = [(record["set"], "magento.attribute.set"), *((site, "magento.website") for site in record["websites"])]
+        if str(record.get("tax_class_id") or 0) != "0":
+            wanted.append((record["tax_class_id"], "magento.tax.class"))
+        self.import_dependencies((str(external_id), model_name) for external_id, model_name in wanted)
         for external_id in record["categories"]:
             with suppress(SkipError):  # a root category
                 self.import_dependency(str(external_id), "magento.product.category")
