@@ -17,9 +17,6 @@ from .sessions import Sessions, User
 from .shop import Shop
 from .writers import never
 
-#: The area that a reader of the catalogue may see.
-_READER_AREA = "catalog"
-
 
 def canonical(path: str) -> str:
     """Return a path with its resource's own name for an alias: `product.info` is `catalog_product.info`."""
@@ -101,7 +98,7 @@ class Api:
 
     @staticmethod
     def _allowed(user: User, resource: Resource | None, method: str) -> bool:
-        return user.full or (resource is not None and resource.area == _READER_AREA and resource.reads(method))
+        return user.full or (resource is not None and resource.area == user.area and resource.reads(method))
 
     def _run(self, user: User, path: Any, arguments: Any) -> Any:
         resource, _name, method = self._resolve(path)

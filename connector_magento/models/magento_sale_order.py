@@ -177,13 +177,29 @@ class MagentoSaleOrderLine(models.Model):
         help="Neither shipped nor refunded nor canceled in the shop.",
     )
 
+    def _delivered_here_alone(self):
+        """Return how much of the line (1) was delivered here and is no shipment in the shop yet."""
+        line = self.odoo_id
+        if not self.backend_id.export_shipments:
+            # Who ships in both does it for the same goods.
+            return max(line.qty_delivered - self.qty_shipped, 0)
+        done = line.move_ids.filtered(lambda move: move.state == "done" and move.location_dest_id.usage == "customer")
+        sent = done.picking_id.magento_bind_ids.filtered(
+            lambda one: one.external_id and one.magento_order_id == self.magento_order_id
+        )
+        return sum(
+            move.product_uom._compute_quantity(move.quantity, line.product_uom_id, round=False)
+            for move in done
+            if move.picking_id not in sent.odoo_id
+        )
+
     def _cut_open_moves(self):
         """Leave open to be delivered of the line (1) what is left in the shop; return how much was cut off.
 
-        What was delivered here and is not a shipment there yet is no longer left either.
+        What was delivered here and is no shipment there yet is not left either.
         """
         line, rounding = self.odoo_id, self.odoo_id.product_uom_id.rounding or 0.01
-        left = max(self.qty_left - max(line.qty_delivered - self.qty_shipped, 0), 0)
+        left = max(self.qty_left - self._delivered_here_alone(), 0)
         moves = line.move_ids.filtered(
             lambda move: move.state not in ("done", "cancel") and move.location_id.usage != "customer"
         )

@@ -47,7 +47,7 @@ class TestNewMetadata(ShopCase):
 
     def test_order_of_a_new_store(self):
         """An order brings its store view, with the store and the website of that."""
-        order = next(o for o in self.shop.store.orders.values() if not o["customer_id"] and o["store_id"] == 3)
+        order = next(o for o in self.shop.store.orders.values() if not o["customer_id"] and o["store_id"] == 2)
         for model_name in ("magento.storeview", "magento.store", "magento.website"):
             self.forget(model_name)
         binding = self.import_one("magento.sale.order", order["increment_id"])
@@ -67,9 +67,9 @@ class TestNewMetadata(ShopCase):
         self.backend.state = "connected"
         with trap_jobs(self.env) as trap:
             self.env["magento.backend"]._cron_import()
-        batches = {job.model_name: job.priority for job in trap.enqueued("import_batch")}
+        batches = {job.records._name: job.options["priority"] for job in trap.enqueued("import_batch")}
         self.assertLess(
             batches["magento.storeview"], min(batches["magento.res.partner"], batches["magento.sale.order"])
         )
-        next(job for job in trap.enqueued("import_batch") if job.model_name == "magento.storeview").run()
+        next(job for job in trap.enqueued("import_batch") if job.records._name == "magento.storeview").run()
         self.assertEqual(self.bound("magento.storeview", "1").name, "Renamed")

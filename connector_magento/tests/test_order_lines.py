@@ -174,7 +174,7 @@ class TestOrderLines(BaseCase):
         """Whatever the amount, the tax within a cent of the order's rate has that rate."""
         tax = int((Decimal(cents) * Decimal(rate) / 100).to_integral_value()) + off
         if tax > 0:
-            found = self.shipping_rate(f"{cents / 100:.4f}", f"{tax / 100:.4f}", f"{rate}000")
+            found = self.shipping_rate(f"{cents / 100:.4f}", f"{tax / 100:.4f}", f"{Decimal(rate):.4f}")
             self.assertEqual(found, [rate])
 
     def test_options(self):
