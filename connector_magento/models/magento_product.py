@@ -27,7 +27,11 @@ class MagentoProductMixin(models.AbstractModel):
     tax_class_id = fields.Many2one("magento.tax.class", ondelete="set null", index="btree_not_null")
     website_ids = fields.Many2many("magento.website", string="Websites")
     category_ids = fields.Many2many("magento.product.category", string="Categories")
-    magento_price = fields.Float(string="Price in Magento", digits="Product Price", aggregator=None)
+    magento_description = fields.Text(
+        string="Description in Magento", translate=True, help="With its HTML; quotations have the text alone."
+    )
+    magento_price = fields.Float(string="Price in Magento", digits=(16, 4), aggregator=None)
+    magento_weight = fields.Float(string="Weight in Magento", digits=(16, 4), aggregator=None)
     website_prices = fields.Json(
         readonly=True, help="By external id of the website: price, special_price and its dates, as far as they differ."
     )

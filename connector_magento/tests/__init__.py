@@ -24,6 +24,7 @@ from . import (
     test_process_import,
     test_process_uninstall,
     test_product_export,
+    test_product_texts,
     test_stock,
     test_translation,
     test_variants,

@@ -47,11 +47,13 @@ class TestNewMetadata(ShopCase):
 
     def test_order_of_a_new_store(self):
         """An order brings its store view, with the store and the website of that."""
-        order = next(o for o in self.shop.store.orders.values() if not o["customer_id"] and o["store_id"] == 2)
+        order = next(o for o in self.shop.store.orders.values() if not o["customer_id"])
         for model_name in ("magento.storeview", "magento.store", "magento.website"):
             self.forget(model_name)
         binding = self.import_one("magento.sale.order", order["increment_id"])
-        self.assertEqual(binding.storeview_id.store_id.website_id.external_id, "2")
+        website = self.shop.store.stores[order["store_id"]].website_id
+        self.assertEqual(binding.storeview_id.external_id, str(order["store_id"]))
+        self.assertEqual(binding.storeview_id.store_id.website_id.external_id, str(website))
 
     def test_chunk(self):
         """So it is for records that are imported together."""

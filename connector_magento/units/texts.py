@@ -17,6 +17,11 @@ def plain_text(text: str | None) -> str | None:
     return html2plaintext(text, include_references=False)
 
 
+def comparable_email(email: str | None) -> str:
+    """Return an e-mail as it is compared: without regard to case."""
+    return (email or "").strip().lower()
+
+
 def comparable(text: str) -> str:
     """Return a text as the shop may give it back: it makes question marks of emoji, and has line ends of its own."""
     return " ".join(_LOST.sub("?", text).split())

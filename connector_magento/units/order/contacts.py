@@ -10,7 +10,7 @@ from odoo.addons.connector_framework.mappings import ImportMapper
 from odoo.addons.connector_framework.references import ConnectorUnit
 
 from ...references import magento
-from .order import comparable_email
+from ..texts import comparable_email
 
 
 @magento
@@ -37,7 +37,7 @@ class OrderContacts(ConnectorUnit):
         account = self._account(record, view.website_id)
         if account:
             return account.odoo_id
-        email, earlier = comparable_email(record.get("customer_email") or ""), self.model
+        email, earlier = comparable_email(record.get("customer_email")), self.model
         if email:
             earlier = self.model.search(
                 [

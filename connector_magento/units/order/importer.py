@@ -13,8 +13,9 @@ from odoo.addons.connector_framework.mappings import to_decimal, to_utc
 
 from ...references import magento
 from ..importer import MagentoImporter
+from ..texts import comparable_email
 from .contacts import OrderContacts
-from .order import OrderLines, comparable_email
+from .order import OrderLines
 
 #: Seconds after which an order that is not paid yet is looked at again; its payment also brings it, with the stream.
 WAIT_S = 3600

@@ -21,7 +21,7 @@ from odoo.addons.connector_framework.synchronizers import digest
 
 from ...references import magento, magento_1_7
 from ..adapter import MagentoAdapter
-from ..texts import comparable
+from ..texts import comparable, comparable_email
 from .lines import order_lines
 
 
@@ -72,11 +72,6 @@ class OrderAdapter17(OrderAdapter):
     """Shops of that age run on PHP 5, whose arrays take several times the memory: smaller lists."""
 
     _page_size = 25
-
-
-def comparable_email(email: str) -> str:
-    """Return an e-mail as it is compared: without regard to case."""
-    return email.strip().lower()
 
 
 @magento
