@@ -6,8 +6,8 @@ from odoo.addons.connector_framework.exceptions import ConnectorError
 from ..units.batch import METADATA
 from ..units.catalogue.gone import GoneFinder
 
-#: What is imported by jobs, and at which priority: what others refer to first.
 METADATA_PRIORITY = 5
+#: What is imported by jobs, and at which priority: what others refer to first.
 RECORDS = {
     "magento.product.category": 10,
     "magento.res.partner": 11,
@@ -135,13 +135,17 @@ class MagentoBackend(models.Model):
         self._check_may_import()
         for backend in self:
             try:
-                for model_name in METADATA:
-                    backend.env[model_name].import_batch(backend)
+                backend._import_metadata()
             except ConnectorError as error:
                 raise UserError(
                     self.env._("%(problem)s\n\n%(advice)s", problem=error, advice=error.user_message)
                 ) from error
         return True
+
+    def _import_metadata(self):
+        """Import what the shop is made of."""
+        for model_name in METADATA:
+            self.env[model_name].import_batch(self)
 
     def action_import_all(self):
         """Import the metadata at once, and enqueue all that changed since the last run."""
@@ -194,7 +198,7 @@ class MagentoBackend(models.Model):
                 )
             for model_name in model_names:
                 backend.env[model_name].as_job(
-                    priority={**RECORDS, **ADDRESSES}.get(model_name, METADATA_PRIORITY),
+                    priority={**RECORDS, **ADDRESSES}[model_name],
                     identity_key=f"magento.import_batch:{backend.id}:{model_name}",
                     description=self.env._(
                         "Import %(records)s of %(backend)s",
@@ -212,8 +216,13 @@ class MagentoBackend(models.Model):
     @api.model
     def _cron_import(self):
         for backend in self.search([("state", "=", "connected"), ("website_ids", "!=", False)]):
-            # What the shop has new of them comes with the record that needs it, too; here also their names.
-            backend._enqueue_batches([*METADATA, *RECORDS])
+            # What is new of it comes with the first record that needs it, too; names come by this alone.
+            backend.as_job(
+                priority=METADATA_PRIORITY,
+                identity_key=f"magento.import_metadata:{backend.id}",
+                description=self.env._("Import websites and groups of %s", backend.display_name),
+            )._import_metadata()
+            backend._enqueue_batches(RECORDS)
 
     @api.model
     def _cron_import_addresses(self):

@@ -69,9 +69,8 @@ class TestNewMetadata(ShopCase):
         self.backend.state = "connected"
         with trap_jobs(self.env) as trap:
             self.env["magento.backend"]._cron_import()
-        batches = {job.records._name: job.options["priority"] for job in trap.enqueued("import_batch")}
-        self.assertLess(
-            batches["magento.storeview"], min(batches["magento.res.partner"], batches["magento.sale.order"])
-        )
-        next(job for job in trap.enqueued("import_batch") if job.records._name == "magento.storeview").run()
+        metadata, *batches = trap.jobs
+        self.assertEqual(metadata.method_name, "_import_metadata")
+        self.assertLess(metadata.options["priority"], min(job.options["priority"] for job in batches))
+        metadata.run()
         self.assertEqual(self.bound("magento.storeview", "1").name, "Renamed")

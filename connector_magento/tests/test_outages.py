@@ -2,7 +2,7 @@
 
 from odoo.tests import tagged
 
-from odoo.addons.connector_framework.adapters import Adapter
+from odoo.addons.connector_framework.adapters import Adapter, Connection
 from odoo.addons.connector_framework.exceptions import AuthenticationError, NetworkError, PermanentError
 from odoo.addons.connector_framework.tests.common import drain_jobs, make_due
 from odoo.addons.connector_framework.tests.kit.throttle import throttle_apart
@@ -14,6 +14,12 @@ REFUSED = {"kind": "fault", "match": "login", "code": 2, "message": "Access deni
 
 @tagged("post_install", "-at_install", "transaction")
 class TestOutages(ShopCase):
+    def setUp(self):
+        super().setUp()
+        # The next call logs in, as after an hour.
+        self.shop.expire_sessions()
+        Connection.close_idle()
+
     def job_of(self, external_id="1"):
         job = self.env["magento.res.partner"].as_job().import_record(self.backend, external_id)
         drain_jobs(self)
@@ -37,6 +43,7 @@ class TestOutages(ShopCase):
 
     def test_database_away_in_a_session(self):
         """So it is for a session that had begun: its multiCall is an unknown error."""
+        self.in_shop("store.list")
         self.shop.fail_next(1, "database_away", match="multiCall")
         job = self.job_of()
         self.assertEqual((job.state, job.exc_type.rpartition(".")[2]), ("pending", "NetworkError"), job.exc_info)
@@ -47,6 +54,7 @@ class TestOutages(ShopCase):
         """Whatever it answers in place of a session that it looks up, one refused login is no wrong key."""
         for number, kind in enumerate(("html", "http_503", "http_500_empty", "database_away", "fault", "php_error"), 2):
             with self.subTest(kind):
+                Connection.close_idle()
                 self.shop.fail_next(1, **REFUSED)
                 self.shop.fail_next(1, kind, match="store.list")
                 job = self.job_of(str(number))

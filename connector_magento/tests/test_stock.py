@@ -32,7 +32,7 @@ class TestStock(StockCase):
         self.put(products, 6)
         self.assertEqual(drain_jobs(self), 1)
         methods = [request.method for request in self.shop.requests[before:]]
-        self.assertEqual(methods, ["login", "multiCall"])
+        self.assertEqual(methods, ["multiCall"])
         self.assertEqual([float(self.there(number).stock.qty) for number in (2, 3, 4)], [6, 6, 6])
 
     def test_less_than_nothing(self):

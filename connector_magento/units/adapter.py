@@ -141,12 +141,13 @@ class MagentoAdapter(XmlRpcAdapter):
         try:
             return self._call(method, self._session_id(), *params)
         except SessionExpiredError:
-            self.work.shared.pop("magento.session", None)
+            self.connection.secrets.discard(self.connection.api_session)
+            self.connection.api_session = None
         return self._call(method, self._session_id(), *params)
 
     def _session_id(self) -> str:
-        """Return the session of this work session, logging in if there is none yet."""
-        session_id = self.work.shared.get("magento.session")
+        """Return the session of this connection, logging in if there is none yet."""
+        session_id = self.connection.api_session
         if session_id is None:
             user, key = self.backend.api_user, self.backend.get_secret("api_key")
             if not user or not key:
@@ -154,7 +155,7 @@ class MagentoAdapter(XmlRpcAdapter):
                     f"{self.backend.display_name} has no API user or key: enter them on the backend"
                 )
             session_id = self._keep_secret(self._login(user, key))
-            self.work.shared["magento.session"] = session_id
+            self.connection.api_session = session_id
         return session_id
 
     def _login(self, user: str, key: str) -> str:
