@@ -23,6 +23,7 @@ from . import (
     test_partner_export,
     test_process_import,
     test_process_uninstall,
+    test_process_writers,
     test_product_export,
     test_product_texts,
     test_stock,
