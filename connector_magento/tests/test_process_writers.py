@@ -32,7 +32,8 @@ class TestProcessWriters(ProcessCase):
             backend.action_import_metadata()
             env["magento.product.product"].import_records(backend, PRODUCTS)
         with self.environment() as env:
-            products = env["magento.product.product"].search([("external_id", "in", PRODUCTS)])
+            domain = [("backend_id", "=", backend.id), ("external_id", "in", PRODUCTS)]
+            products = env["magento.product.product"].search(domain)
             for product in products:
                 product.name = f"Renamed {product.external_id}"
             products[:5].stock_exported = True
