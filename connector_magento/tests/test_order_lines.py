@@ -245,6 +245,16 @@ class TestOrderLines(BaseCase):
         self.assertEqual([(line["external_id"], line["qty"], line["price"]) for line in lines], [("1", 1, 10)])
         self.assertEqual((lines[0]["qty_shipped"], lines[0]["qty_left"]), (1, 0))
 
+    def test_composed_and_canceled(self):
+        """The parts of a composed item go with what is canceled of the whole."""
+        parent = item(1, "21.00", 2, product_type="configurable", qty_canceled="2.0000")
+        child = item(2, "0.00", 2, parent_item_id="1", tax_percent=None)
+        self.assertEqual(order_lines(order(parent, child, state="processing")), [])
+        bundle = item(3, "30.00", 2, product_type="bundle", qty_canceled="1.0000")
+        part = item(4, "10.00", 4, parent_item_id="3")
+        (line,) = order_lines(order(bundle, part, state="processing"))
+        self.assertEqual((line["external_id"], line["qty"], line["price"]), ("4", 2, 10))
+
     def test_canceled(self):
         """An order that was canceled as a whole keeps its lines."""
         (line,) = order_lines(order(item(1, "10.00", 4, qty_canceled="4.0000"), state="canceled"))

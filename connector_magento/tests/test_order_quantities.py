@@ -149,6 +149,23 @@ class TestOrderQuantities(OrderCase):
         self.assertEqual((order.state, self.open_qty(order)), ("sale", 2))
         self.assertIn("was changed in Magento", self.notes(order))
 
+    def test_line_canceled_after(self):
+        """A line that is canceled as a whole is not delivered from a confirmed order."""
+        self.number = self.orders_where(
+            lambda order: (
+                order["state"] == "new"
+                and len(order["items"]) > 1
+                and {item["product_type"] for item in order["items"]} == {"simple"}
+            )
+        )[0]
+        row = self.shop.store.order_by_increment_id(self.number)
+        kept = row["items"][0]
+        order = self.confirmed()
+        self.in_shop("sales_order_invoice.create", self.number, {str(kept["item_id"]): float(kept["qty_ordered"])})
+        self.in_shop("sales_order.cancel", self.number)
+        self.again()
+        self.assertEqual(self.open_qty(order), float(kept["qty_ordered"]))
+
     def test_several_steps(self):
         """Where deliveries have several steps, each is cut."""
         warehouse = self.env["stock.warehouse"].search([("company_id", "=", self.backend.company_id.id)], limit=1)

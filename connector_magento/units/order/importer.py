@@ -138,9 +138,12 @@ class OrderImporter(MagentoImporter):
     def _keep_quantities(self, commands):
         """Keep on the bindings of a confirmed order's lines what the shop has shipped of them, and what is left."""
         for command, line_id, values in commands:
+            line = self.env["magento.sale.order.line"].browse(line_id)
             if command == Command.UPDATE:
-                line = self.env["magento.sale.order.line"].browse(line_id)
                 line.write({name: values[name] for name in ("qty_shipped", "qty_left") if name in values})
+            elif command == Command.DELETE:
+                # Canceled as a whole, or taken out.
+                line.qty_left = 0
 
     def _has_new_lines(self, commands):
         """Tell whether lines are new, or have another quantity or price."""
@@ -187,7 +190,7 @@ class OrderImporter(MagentoImporter):
 
     def _after_import(self, binding):
         if binding.state not in ("draft", "sent"):
-            binding._settle_quantities()
+            binding.sudo()._settle_quantities()
             return
         self._round(binding)
         if binding.magento_state == "canceled":

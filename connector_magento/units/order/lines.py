@@ -57,12 +57,14 @@ _SHIPPING_AMOUNTS = (
 
 def _without_canceled(order: dict[str, Any]) -> dict[str, Any]:
     """Return an order with the quantities and amounts that are left of it: the shop cancels what is not invoiced."""
+    left_of = {str(item["item_id"]): _share_left(item) for item in order["items"]}
     items = []
     for item in order["items"]:
-        ordered, canceled = _number(item.get("qty_ordered")), _number(item.get("qty_canceled"))
-        if canceled and ordered:
-            left = _shares(item, _ITEM_AMOUNTS, max(ordered - canceled, Decimal(0)) / ordered)
-            item = {**item, **left, "qty_ordered": str(max(ordered - canceled, Decimal(0))), "qty_canceled": "0"}
+        # The parts of a composed item may have their own count, or follow the whole.
+        share = min(left_of[str(item["item_id"])], left_of.get(str(item.get("parent_item_id")), Decimal(1)))
+        if share < 1:
+            qty = str(_number(item["qty_ordered"]) * share)
+            item = {**item, **_shares(item, _ITEM_AMOUNTS, share), "qty_ordered": qty, "qty_canceled": "0"}
         items.append(item)
     shipping, canceled = _number(order["shipping_amount"]), _number(order.get("shipping_canceled"))
     left = _shares(order, _SHIPPING_AMOUNTS, max(shipping - canceled, Decimal(0)) / shipping) if canceled else {}
@@ -70,6 +72,12 @@ def _without_canceled(order: dict[str, Any]) -> dict[str, Any]:
         rest = _number(order["discount_amount"]) + _number(order.get("discount_canceled"))
         order = {**order, **left, "items": items, "discount_amount": str(rest)}
     return order
+
+
+def _share_left(item: dict[str, Any]) -> Decimal:
+    """Return the share of an item that is not canceled."""
+    ordered = _number(item.get("qty_ordered"))
+    return max(ordered - _number(item.get("qty_canceled")), Decimal(0)) / ordered if ordered else Decimal(1)
 
 
 def _shares(record: dict[str, Any], names: Iterable[str], share: Decimal) -> dict[str, str]:
