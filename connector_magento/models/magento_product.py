@@ -150,6 +150,11 @@ class MagentoProductProduct(models.Model):
             for product, in_warehouse in zip(products, there, strict=True):
                 product.magento_qty = in_warehouse.odoo_id[backend.stock_field or "qty_available"]
 
+    def action_export_stock(self):
+        """Choose the products for the export of their stock, which sends it."""
+        self.check_access("write")
+        self.filtered("is_storable").stock_exported = True
+
     @api.private
     def import_stock(self):
         """Take over the shop's stock of the products as far as there is none here, and export it from then on."""

@@ -183,6 +183,15 @@ class TestFirstStock(StockCase):
         drain_jobs(self)
         self.assertEqual(self.qty_there(2), 6)
 
+    def test_chosen(self):
+        """Several products are chosen at once, and sent at once."""
+        products = self.imported(2) | self.imported(3)
+        self.put(products, 6)
+        drain_jobs(self)
+        products.action_export_stock()
+        self.assertEqual(drain_jobs(self), 1)
+        self.assertEqual([self.qty_there(2), self.qty_there(3)], [6, 6])
+
     def test_serial_numbers(self):
         """A product with serial numbers has no quantity without them."""
         product = self.imported(2)
