@@ -2,16 +2,15 @@
 
 from odoo.fields import Domain
 
-from odoo.addons.connector_framework.events import on_record_change, on_record_unlink
+from odoo.addons.connector_framework.events import on_record_change, on_record_unlink, origin_of
 from odoo.addons.connector_framework.synchronizers import export_on_change
+
+from .units.catalogue.stock import STOCKS_AT_ONCE
 
 PRODUCTS = "magento.product.product"
 TEMPLATES = "magento.product.template"
 #: What a variant of a configurable product has of its own; the rest is that product's.
 VARIANT_FIELDS = ("default_code", "weight", "enabled", "active", "website_ids")
-
-#: Products whose stock is sent in one request.
-STOCKS_AT_ONCE = 50
 
 
 def wanted(bindings):
@@ -50,24 +49,27 @@ export_on_change(
 def stock_changed(quants, fields):
     """Export the quantity of the products whose stock changed; the job sends what there is when it runs."""
     # Who moves the stock need not know of any shop.
-    bindings = (
-        quants.env[PRODUCTS]
-        .sudo()
-        .search(
-            [
-                ("odoo_id", "in", quants.product_id.ids),
-                ("external_id", "!=", False),
-                ("sync_state", "!=", "gone"),
-                ("stock_exported", "=", True),
-                ("backend_id.active", "=", True),
-            ]
-        )
+    domain = [("odoo_id", "in", quants.product_id.ids), ("stock_exported", "=", True)]
+    _export_stock(quants.env[PRODUCTS].sudo().search(domain))
+
+
+@on_record_change(PRODUCTS, fields=["stock_exported"])
+def stock_chosen(products, fields):
+    """Export the quantity of the products that a person chose for it."""
+    origin = origin_of(products.env)
+    chosen = products.sudo().filtered("stock_exported")
+    _export_stock(chosen.filtered(lambda one: (one.backend_id._name, one.backend_id.id) != origin))
+
+
+def _export_stock(bindings):
+    bindings = bindings.filtered(
+        lambda one: one.external_id and one.sync_state != "gone" and one.is_storable and one.backend_id.active
     )
     for backend, products in bindings.grouped("backend_id").items():
         products.as_job(
             split=STOCKS_AT_ONCE,
             identity_key=lambda products: f"magento.stock:{','.join(map(str, sorted(products.ids)))}",
-            description=quants.env._(
+            description=bindings.env._(
                 "Export the stock of %(products)s to %(backend)s",
                 products=", ".join(products[:3].mapped("display_name")) + (", ..." if products[3:] else ""),
                 backend=backend.display_name,

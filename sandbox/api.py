@@ -9,15 +9,13 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from .faults import BAD_SIGNATURE, GLOBAL_FAULTS, NO_SUCH_METHOD, RESOURCE_FAULTS, FaultError, api_fault
+from .faults import BAD_SIGNATURE, DEADLOCK, GLOBAL_FAULTS, NO_SUCH_METHOD, RESOURCE_FAULTS, FaultError, api_fault
 from .listing import NAMES, RESOURCES
 from .protocol import AlwaysInt, MethodCall, Struct
 from .resources import Resource, serve
 from .sessions import Sessions, User
 from .shop import Shop
-
-#: The area that a reader of the catalogue may see.
-_READER_AREA = "catalog"
+from .writers import never
 
 
 def canonical(path: str) -> str:
@@ -33,6 +31,7 @@ class Api:
         self._shop = shop
         self._sessions = sessions
         self._resources = serve(shop)
+        self._deadlocked = never
         #: name -> method, types of its parameters, how many of them are required
         self._methods: dict[str, tuple[Callable[..., Any], tuple[type, ...], int]] = {
             "system.listMethods": (self._list_methods, (), 0),
@@ -52,9 +51,10 @@ class Api:
             "processingRow": (self._internal, (), 0),
         }
 
-    def answer(self, call: MethodCall) -> Any:
+    def answer(self, call: MethodCall, deadlocked: Callable[[str], bool] = never) -> Any:
         """Return the answer to a call.
 
+        :param deadlocked: tells of a resource's method whether it meets a deadlock.
         :raises FaultError: whatever the shop answers with a fault.
         :raises PhpDiedError: the shop answers with HTTP 500.
         :raises ServicePageError: the shop answers with HTTP 503.
@@ -70,6 +70,7 @@ class Api:
             if isinstance(param, Struct) or not (param is None or isinstance(param, wanted)):
                 raise FaultError(*BAD_SIGNATURE)
         with self._shop.lock:
+            self._deadlocked = deadlocked
             return function(*params)
 
     # Sessions
@@ -97,12 +98,14 @@ class Api:
 
     @staticmethod
     def _allowed(user: User, resource: Resource | None, method: str) -> bool:
-        return user.full or (resource is not None and resource.area == _READER_AREA and resource.reads(method))
+        return user.full or (resource is not None and resource.area == user.area and resource.reads(method))
 
     def _run(self, user: User, path: Any, arguments: Any) -> Any:
         resource, _name, method = self._resolve(path)
         if not self._allowed(user, resource, method):
             raise api_fault(2)
+        if self._deadlocked(canonical(path)):
+            raise api_fault(1, DEADLOCK)
         if resource is None:
             # Announced as in the real shop, but not served here: carts, tags, downloads, custom options.
             raise api_fault(4)
@@ -123,7 +126,9 @@ class Api:
             try:
                 answers.append(self._run(user, parts[0] if parts else None, arguments))
             except FaultError as fault:
-                answers.append({"isFault": True, "faultCode": str(fault.code), "faultMessage": fault.message})
+                # Of an exception the text stays in the shop's log.
+                message = api_fault(1).message if fault.code == 1 else fault.message
+                answers.append({"isFault": True, "faultCode": str(fault.code), "faultMessage": message})
         return answers
 
     # What there is
@@ -150,7 +155,7 @@ class Api:
                 if not isinstance(call, dict) or call.get("methodName") in (None, "system.multicall"):
                     raise FaultError(*BAD_SIGNATURE)
                 params = [Struct(one) if isinstance(one, dict) else one for one in call.get("params") or []]
-                answers.append([self.answer(MethodCall(call["methodName"], params))])
+                answers.append([self.answer(MethodCall(call["methodName"], params), self._deadlocked)])
             except FaultError as fault:
                 answers.append({"faultCode": AlwaysInt(fault.code), "faultString": fault.message})
         return answers

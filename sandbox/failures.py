@@ -16,6 +16,9 @@
 | `drop` | the connection closes without an answer |
 | `rate_limited` | HTTP 429 with `Retry-After` |
 | `session_expired` | fault 5; all sessions are gone |
+| `database_away` | `login`: fault 2; `multiCall`: fault 404; any other call: fault 1 with the driver's text |
+| `deadlock` | fault 1 with the database's text; in a multiCall the calls that match, each without its text |
+| `php_error` | HTTP 200, an error of PHP in HTML, and after it half of an answer |
 
 But for the two above the call does not run, unless `after_call` is set: then the shop does what it was asked for and
 its answer is lost, which is the case that makes a client create things twice.
@@ -44,6 +47,9 @@ KINDS = (
     "drop",
     "rate_limited",
     "session_expired",
+    "database_away",
+    "deadlock",
+    "php_error",
 )
 
 #: Kinds that need the right answer, so that the call has to run.
@@ -74,6 +80,10 @@ class Failure:
     def runs_the_call(self) -> bool:
         """Tell whether the shop does what it was asked for."""
         return self.after_call or self.kind in _NEED_THE_ANSWER
+
+    def hits_path(self, path: str) -> bool:
+        """Return whether it is for a call of a resource's method, alone or in a multiCall."""
+        return self.match is None or fnmatch.fnmatchcase(path, self.match)
 
     def hits(self, names: Iterable[str]) -> bool:
         """Return whether it is for a request that calls `names`."""

@@ -16,6 +16,12 @@ GLOBAL_FAULTS = {
     6: 'Required parameter is missing, for more details see "exception.log".',
 }
 
+#: What the shop says of its database: it is away, and two writers met in it.
+DATABASE_AWAY = "SQLSTATE[HY000] [2002] Connection refused"
+DEADLOCK = (
+    "SQLSTATE[40001]: Serialization failure: 1213 Deadlock found when trying to get lock; try restarting transaction"
+)
+
 #: Codes of the XML-RPC layer below it; the first takes the method's name.
 NO_SUCH_METHOD = (620, 'Method "%s" does not exist')
 BAD_SIGNATURE = (623, "Calling parameters do not match signature")

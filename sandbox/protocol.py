@@ -58,11 +58,19 @@ class MethodCall:
     params: list[Any]
 
 
+_BEYOND_BMP = re.compile(r"[\U00010000-\U0010ffff]")
+
+
 def escape(value: str) -> str:
     """Return text for an XML element, with quotes escaped too, as the shop has it."""
     return (
         _CONTROLS.sub("", value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
     )
+
+
+def stored(text: str) -> str:
+    """Return a text as the shop's tables take it: they have three bytes for a character, an emoji has four."""
+    return _BEYOND_BMP.sub("????", text)
 
 
 def _encode(value: Any, native: bool, out: list[str]) -> None:
@@ -172,12 +180,12 @@ def _decode(element: ElementTree.Element | None) -> Any:
     if element is None:
         raise ValueError("a parameter without a value")
     if len(element) == 0:
-        return element.text or ""
+        return stored(element.text or "")
     typed = element[0]
     content = typed.text or ""
     match typed.tag:
         case "string" | "dateTime.iso8601":
-            return content
+            return stored(content)
         case "int" | "i4" | "i8" | "ex:i8" | "i1" | "i2":
             return int(content)
         case "boolean":

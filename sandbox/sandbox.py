@@ -17,6 +17,7 @@ from .seed import fill
 from .server import ENDPOINT, Server
 from .sessions import DEFAULT_LIFE_S, USERS, Sessions
 from .shop import Clock, Shop, utc_now
+from .writers import Writers
 
 #: Requests that the log keeps.
 MAX_LOGGED = 50_000
@@ -54,6 +55,7 @@ class Sandbox:
     :param failure_rate: share of requests that fail, in all ways (see `failures`); `seed` fixes which.
     :param hold_s: how long `timeout` holds an answer, by default.
     :param huge_size: bytes of a `huge` answer, by default.
+    :param write_s: seconds that a write to a product takes; another one that comes meanwhile meets a deadlock.
     :param clock: gives the time of writes; by default the real one, in UTC. A naive datetime is UTC.
     :param utc_offset_minutes: the shop's own time zone; it shows in the dates that come in ISO 8601.
 
@@ -71,6 +73,7 @@ class Sandbox:
         seed: int = 0,
         hold_s: float = 30.0,
         huge_size: int = 64 * 1024 * 1024,
+        write_s: float = 0.0,
         clock: Clock = utc_now,
         utc_offset_minutes: int = 0,
     ) -> None:
@@ -81,6 +84,7 @@ class Sandbox:
         self.reader, self.reader_key = USERS[1].name, USERS[1].key
         self.sessions = Sessions(life_s=session_life_s)
         self.failures = FailurePlan()
+        self.writers = Writers(write_s)
         self.stopping = threading.Event()
         self._address = (host, port)
         self._hold_s, self._huge_size = hold_s, huge_size

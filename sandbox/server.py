@@ -11,6 +11,7 @@ import socket
 import struct
 import threading
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
@@ -18,10 +19,11 @@ from urllib.parse import urlsplit
 
 from .api import Api, canonical
 from .failures import Failure, FailurePlan
-from .faults import FaultError, PhpDiedError, ServicePageError, api_fault
+from .faults import DATABASE_AWAY, DEADLOCK, FaultError, PhpDiedError, ServicePageError, api_fault
 from .protocol import MethodCall, ScalarTypes, decode, encode, encode_fault
 from .sessions import Sessions
 from .shop import Shop
+from .writers import Writers, is_product_write, never
 
 _logger = logging.getLogger(__name__)
 
@@ -39,6 +41,13 @@ _BOMB = (
     + "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
     + "]>\n<methodResponse><params><param><value><string>&e9;</string></value></param></params></methodResponse>"
 )
+#: What is printed when a script needs too much memory: before the answer, or in its middle.
+_PHP_ERROR = (
+    b"<br />\n<b>Fatal error</b>:  Allowed memory size of 268435456 bytes exhausted (tried to allocate 20480 bytes) in"
+    b" <b>lib/Zend/XmlRpc/Value.php</b> on line <b>484</b><br />\n"
+)
+#: Fault by method of a shop whose database is away; of all others it is 1.
+_WITHOUT_DATABASE = {"login": (2, "Access denied."), "multiCall": (404, "Unknown error")}
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,7 @@ class Served(Protocol):
     api: Api
     sessions: Sessions
     failures: FailurePlan
+    writers: Writers
     scalar_types: ScalarTypes
     stopping: threading.Event
 
@@ -254,18 +264,22 @@ class Handler(BaseHTTPRequestHandler):
         if failure is not None:
             _logger.info("failing on purpose: %s", failure.kind)
             answer = None
-            if failure.runs_the_call:
+            if failure.kind == "deadlock" and call:
+                answer = self._run(call, failure.hits_path)
+            elif failure.runs_the_call:
                 answer = self._run(call) if call else unreadable
-            self._fail(failure, answer)
+            self._fail(failure, answer, call)
         else:
             self._send(self._run(call) if call else unreadable)
 
-    def _run(self, call: MethodCall) -> Answer:
+    def _run(self, call: MethodCall, deadlocked: Callable[[str], bool] | None = None) -> Answer:
         sandbox = self.server.sandbox
         try:
-            # An answer refers to the shop's own records: no other call may change them while it is written.
-            with sandbox.store.lock:
-                return Answer(200, encode(sandbox.api.answer(call), sandbox.scalar_types))
+            with sandbox.writers.writing(names_of(call)) as met_another:
+                deadlocked = deadlocked or (is_product_write if met_another else never)
+                # An answer refers to the shop's own records: no other call may change them while it is written.
+                with sandbox.store.lock:
+                    return Answer(200, encode(sandbox.api.answer(call, deadlocked), sandbox.scalar_types))
         except FaultError as fault:
             return Answer(200, encode_fault(fault.code, fault.message))
         except PhpDiedError:
@@ -276,7 +290,7 @@ class Handler(BaseHTTPRequestHandler):
             _logger.exception("the sandbox failed at %s", names_of(call))
             return Answer(200, encode_fault(1, "The sandbox itself failed: see its log."))
 
-    def _fail(self, failure: Failure, answer: Answer | None) -> None:
+    def _fail(self, failure: Failure, answer: Answer | None, call: MethodCall | None = None) -> None:
         sandbox = self.server.sandbox
         match failure.kind:
             case "http_503":
@@ -285,6 +299,13 @@ class Handler(BaseHTTPRequestHandler):
                 self._send(Answer(500, b"", _HTML))
             case "fault":
                 self._send(Answer(200, encode_fault(failure.code, failure.message)))
+            case "deadlock":
+                self._send(answer or Answer(200, encode_fault(1, DEADLOCK)))
+            case "database_away":
+                code, message = _WITHOUT_DATABASE.get(call.method if call else "", (1, DATABASE_AWAY))
+                self._send(Answer(200, encode_fault(code, message)))
+            case "php_error":
+                self._send(Answer(200, _PHP_ERROR + encode([])[:60], _HTML))
             case "timeout":
                 sandbox.stopping.wait(failure.seconds)
                 self._send(answer or Answer())

@@ -16,15 +16,20 @@ DEFAULT_LIFE_S = 3600.0
 
 @dataclass(frozen=True)
 class User:
-    """An API user; one that is not `full` reads the catalogue and nothing else."""
+    """An API user; one that is not `full` reads what is in its `area`, if any, and nothing else."""
 
     name: str
     key: str
     full: bool = True
+    area: str | None = "catalog"
 
 
-#: The users of the demo shop.
-USERS = (User("odoo", "odoo-key-123456"), User("reader", "reader-key-123456", full=False))
+#: The users of the demo shop. The last one has a role without rights: he may log in.
+USERS = (
+    User("odoo", "odoo-key-123456"),
+    User("reader", "reader-key-123456", full=False),
+    User("nobody", "nobody-key-123456", full=False, area=None),
+)
 
 
 @dataclass

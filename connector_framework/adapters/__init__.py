@@ -7,7 +7,7 @@ else, and registers them on its reference. A failure is raised typed by what to 
 from ..masking import MASK, Masker
 from .adapter import Adapter
 from .connection import Connection
-from .errors import HTTP_ERRORS, TRANSPORT_ERRORS, CircuitOpenError
+from .errors import HTTP_ERRORS, TRANSPORT_ERRORS, CircuitOpenError, UnclearError
 from .http_adapter import Answer, HttpAdapter
 from .rest_adapter import RestAdapter
 from .xmlrpc_adapter import XmlRpcAdapter
@@ -23,5 +23,6 @@ __all__ = [
     "HttpAdapter",
     "Masker",
     "RestAdapter",
+    "UnclearError",
     "XmlRpcAdapter",
 ]

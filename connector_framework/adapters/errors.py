@@ -1,7 +1,8 @@
 """The table from what went wrong outside to the exception that says what to do about it.
 
-It is data: an adapter class refers to it by its attributes ``_http_errors``, ``_transport_errors`` and
-``_fault_errors``, and a subclass extends it there: ``_http_errors = {**RestAdapter._http_errors, 409: NetworkError}``.
+It is data: an adapter class refers to it by its attributes ``_http_errors``, ``_transport_errors``, ``_fault_errors``
+and ``_transient_texts``, and a subclass extends it there: ``_http_errors = {**RestAdapter._http_errors, 409:
+NetworkError}``.
 """
 
 from __future__ import annotations
@@ -25,7 +26,16 @@ from ..exceptions import (
     RetryableError,
 )
 
-__all__ = ["HTTP_ERRORS", "TRANSPORT_ERRORS", "CircuitOpenError", "http_error_type", "make_error", "retry_after_s"]
+__all__ = [
+    "HTTP_ERRORS",
+    "TRANSIENT_TEXTS",
+    "TRANSPORT_ERRORS",
+    "CircuitOpenError",
+    "UnclearError",
+    "http_error_type",
+    "make_error",
+    "retry_after_s",
+]
 
 #: HTTP status, or class of statuses where there is no entry of its own -> exception type.
 HTTP_ERRORS: Mapping[int | str, type[ConnectorError]] = {
@@ -63,6 +73,23 @@ TRANSPORT_ERRORS: tuple[tuple[type[BaseException], type[ConnectorError], str], .
     (OSError, ConfigurationError, "the call cannot be made"),  # a CA bundle that is not there
 )
 
+#: What the text of a fault has that a busy database or one that is away caused: it works the next time.
+TRANSIENT_TEXTS: tuple[str, ...] = (
+    # MySQL
+    "Deadlock found",
+    "Lock wait timeout",
+    "server has gone away",
+    "Lost connection to MySQL",
+    "Too many connections",
+    "SQLSTATE[40001]",
+    "SQLSTATE[HY000] [20",  # 2002: no connection, 2003, 2006...
+    "SQLSTATE[08",
+    # PostgreSQL
+    "deadlock detected",
+    "could not serialize access",
+    "could not obtain lock",
+)
+
 
 class CircuitOpenError(NetworkError):
     """The other system failed several times in a row, so nothing is sent until it answers again."""
@@ -76,6 +103,10 @@ class CircuitOpenError(NetworkError):
         user_message: object = None,
     ) -> None:
         super().__init__(message, retry_after_s, count_attempt, user_message=user_message)
+
+
+class UnclearError(NetworkError):
+    """The other system answered, which proves neither that it works nor that it does not."""
 
 
 def http_error_type(status: int, table: Mapping[int | str, type[ConnectorError]]) -> type[ConnectorError] | None:

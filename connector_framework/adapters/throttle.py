@@ -19,7 +19,7 @@ from psycopg2.errors import DeadlockDetected, SerializationFailure
 
 from ..exceptions import AuthenticationError, ConfigurationError, ConnectorError, NetworkError
 from ..text import clean
-from .errors import CircuitOpenError
+from .errors import CircuitOpenError, UnclearError
 
 __all__ = ["Circuit", "CircuitBreaker", "Throttle"]
 
@@ -90,8 +90,8 @@ class CircuitBreaker:
 
         :param is_answered: whether the system answered in its own protocol
         """
-        if isinstance(failure, CircuitOpenError):
-            return  # of a call inside this one
+        if isinstance(failure, CircuitOpenError | UnclearError):
+            return  # the one is of a call inside this one, the other tells nothing
         circuit = self._circuit
         if isinstance(failure, AuthenticationError) or (isinstance(failure, NetworkError) and not is_answered):
             # Credentials that were refused once are refused again, and some systems lock the account after a few tries.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import xmlrpc.client
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from lxml import etree
 
 from ..exceptions import ConnectorError, NetworkError, PermanentError
 from ..masking import MASK
-from .errors import make_error
+from .errors import TRANSIENT_TEXTS, make_error
 from .http_adapter import DETAIL_LENGTH, Answer, HttpAdapter
 
 __all__ = ["XmlRpcAdapter"]
@@ -35,6 +35,8 @@ class XmlRpcAdapter(HttpAdapter):
     ``_fault_resource(method, params)``      called for a fault; returns the resource that its code belongs to, where
                                              the same code means different things; default: None
     ``_fault_error(fault, method, params)``  called for a fault; returns the exception; default: by ``_fault_errors``
+    ``_is_transient(fault, method, params)`` called for a fault that would be a ``PermanentError``; True if it passes by
+                                             itself: ``NetworkError``; default: by ``_transient_texts``
     ``_load(answer, method)``                called with each answer, to extend; returns its result, raises
                                              ``xmlrpc.client.Fault``
     =======================================  ==========================================================================
@@ -45,6 +47,9 @@ class XmlRpcAdapter(HttpAdapter):
     #: Fault code, or (resource, fault code) where :meth:`_fault_resource` tells resources apart -> exception type.
     #: Other codes are :class:`PermanentError`.
     _fault_errors: ClassVar[Mapping[Any, type[ConnectorError]]] = {}
+
+    #: Parts of the text of a fault that passes by itself.
+    _transient_texts: ClassVar[Sequence[str]] = TRANSIENT_TEXTS
 
     #: Methods whose result is a secret itself, a session id: it is masked everywhere.
     _secret_results: ClassVar[frozenset[str]] = frozenset({"login"})
@@ -89,8 +94,13 @@ class XmlRpcAdapter(HttpAdapter):
         resource = self._fault_resource(method, params)
         code = fault.faultCode
         error_type = self._fault_errors.get((resource, code)) or self._fault_errors.get(code, PermanentError)
+        if error_type is PermanentError and self._is_transient(fault, method, params):
+            error_type = NetworkError
         text = str(fault.faultString)[:DETAIL_LENGTH]
         return make_error(error_type, self._masked(f"{self._call_label(method, params)}: fault {code}: {text}"))
+
+    def _is_transient(self, fault: xmlrpc.client.Fault, method: str, params: tuple) -> bool:
+        return any(text in str(fault.faultString) for text in self._transient_texts)
 
     def _dump(self, method: str, params: tuple) -> bytes:
         try:

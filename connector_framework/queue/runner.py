@@ -27,6 +27,7 @@ from .arguments import decode, environment
 from .claimed import Claimed, Failure
 from .options import method_options
 from .prepared import UNPREPARED
+from .races import handled_races
 from .retry import MAX_TRIES, is_retried_constraint, is_shortage, retry_delay
 from .session import clean_session, commit_together, execute_prepared, work_cursor
 from .sql import attempt as statements
@@ -130,10 +131,11 @@ class Runner:
             is run by itself, so that no outcome differs but the speed
         """
         threading.current_thread().dbname = self.dbname  # type: ignore[attr-defined]  # Odoo's log format shows it
-        if len(jobs) > 1 and self._run_together(worker, jobs):
-            return
-        for job in jobs:
-            self._run_one(worker, job)
+        with handled_races():
+            if len(jobs) > 1 and self._run_together(worker, jobs):
+                return
+            for job in jobs:
+                self._run_one(worker, job)
         self.report_failures(worker)
 
     def report_failures(self, worker: Worker) -> None:

@@ -47,6 +47,7 @@ from . import (
     test_queue_process,
     test_queue_processes,
     test_queue_quarantine,
+    test_queue_races,
     test_queue_rpc,
     test_queue_run,
     test_queue_sessions,

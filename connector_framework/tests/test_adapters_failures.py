@@ -521,6 +521,30 @@ class TestAdaptersXmlRpc(AdapterCase):
         self.assert_fails(ExternalNotFoundError, adapter._call, "call", "customer.info")
         self.assert_fails(PermanentError, adapter._call, "call", "order.info")
 
+    def test_transient_faults(self):
+        """A fault by a database that is busy or away is tried again, unless the table knows its code; so is what a
+        connector says.
+        """
+
+        class Shop(XmlRpc):
+            _fault_errors: ClassVar = {102: ExternalNotFoundError}
+            _transient_texts = (*XmlRpc._transient_texts, "Index is being rebuilt")
+
+        texts = (
+            "SQLSTATE[40001]: Serialization failure: 1213 Deadlock found when trying to get lock",
+            "SQLSTATE[HY000] [2002] Connection refused",
+            "MySQL server has gone away",
+            "could not serialize access due to concurrent update",
+            "Index is being rebuilt, come back later",
+        )
+        adapter = self.xmlrpc(Shop)
+        for text in texts:
+            self.server.will(xmlrpc_fault(1, text))
+            self.assertIn(text, str(self.assert_fails(NetworkError, adapter._call, "a.b")))
+        self.server.will(xmlrpc_fault(102, texts[0]), xmlrpc_fault(1, "SQLSTATE[42S22]: Column not found"))
+        self.assert_fails(ExternalNotFoundError, adapter._call, "a.b")
+        self.assert_fails(PermanentError, adapter._call, "a.b")
+
 
 class Courier(Settings, Adapter):
     """An adapter over no HTTP at all."""

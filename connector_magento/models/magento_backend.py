@@ -6,6 +6,7 @@ from odoo.addons.connector_framework.exceptions import ConnectorError
 from ..units.batch import METADATA
 from ..units.catalogue.gone import GoneFinder
 
+METADATA_PRIORITY = 5
 #: What is imported by jobs, and at which priority: what others refer to first.
 RECORDS = {
     "magento.product.category": 10,
@@ -69,6 +70,12 @@ class MagentoBackend(models.Model):
         required=True,
         default="free_qty",
     )
+    first_stock = fields.Boolean(
+        string="Take Over First Stock",
+        help="When a product comes here for the first time, the quantity that the shop has becomes the one here, by an"
+        " inventory adjustment; from then on the quantity here is sent to the shop. Off: a person chooses product by"
+        " product, or takes over the stock of all by the button.",
+    )
     shipping_product_id = fields.Many2one(
         "product.product", required=True, default=lambda self: self._default_product("shipping")
     )
@@ -82,7 +89,9 @@ class MagentoBackend(models.Model):
         help="For the cents by which the shop rounds taxes otherwise than Odoo.",
     )
     unknown_product_id = fields.Many2one(
-        "product.product", help="For lines of orders whose product the shop has deleted."
+        "product.product",
+        default=lambda self: self._default_product("unknown"),
+        help="For lines of orders whose product the shop has deleted. Empty: such an order waits for a person.",
     )
     lang_id = fields.Many2one(string="Default Language", help="Of the texts that the store views have in common.")
     variant_rule = fields.Selection(
@@ -126,13 +135,17 @@ class MagentoBackend(models.Model):
         self._check_may_import()
         for backend in self:
             try:
-                for model_name in METADATA:
-                    backend.env[model_name].import_batch(backend)
+                backend._import_metadata()
             except ConnectorError as error:
                 raise UserError(
                     self.env._("%(problem)s\n\n%(advice)s", problem=error, advice=error.user_message)
                 ) from error
         return True
+
+    def _import_metadata(self):
+        """Import what the shop is made of."""
+        for model_name in METADATA:
+            self.env[model_name].import_batch(self)
 
     def action_import_all(self):
         """Import the metadata at once, and enqueue all that changed since the last run."""
@@ -151,6 +164,14 @@ class MagentoBackend(models.Model):
 
     def action_import_products(self):
         return self._enqueue_batches(["magento.product.template", "magento.product.product"])
+
+    def action_import_stock(self):
+        """Take over the shop's stock of all products that have none here, in the background."""
+        self._check_may_import()
+        domain = [("backend_id", "in", self.ids), ("external_id", "!=", False), ("stock_exported", "=", False)]
+        products = self.env["magento.product.product"].search([*domain, ("sync_state", "!=", "gone")])
+        products.filtered("is_storable")._enqueue_import_stock()
+        return True
 
     def action_find_deleted(self):
         """Look in the background for what the catalogue of the shop does not have any more."""
@@ -195,6 +216,12 @@ class MagentoBackend(models.Model):
     @api.model
     def _cron_import(self):
         for backend in self.search([("state", "=", "connected"), ("website_ids", "!=", False)]):
+            # What is new of it comes with the first record that needs it, too; names come by this alone.
+            backend.as_job(
+                priority=METADATA_PRIORITY,
+                identity_key=f"magento.import_metadata:{backend.id}",
+                description=self.env._("Import websites and groups of %s", backend.display_name),
+            )._import_metadata()
             backend._enqueue_batches(RECORDS)
 
     @api.model

@@ -1,5 +1,7 @@
 from odoo import api, fields, models
 
+from ..units.texts import comparable_email
+
 
 class ResPartner(models.Model):
     _inherit = "res.partner"
@@ -10,6 +12,19 @@ class ResPartner(models.Model):
     magento_address_bind_ids = fields.One2many(
         "magento.address", "odoo_id", string="Magento Addresses", groups="base.group_user"
     )
+
+    def write(self, vals):
+        if "email" not in vals:
+            return super().write(vals)
+        # An account has an e-mail of its own. One that had the partner's gets the new one; another one stays.
+        accounts = self.sudo().with_context(active_test=False).magento_bind_ids
+        following = accounts.filtered(lambda one: comparable_email(one.email) == comparable_email(one.odoo_id.email))
+        result = super().write(vals)
+        if vals["email"]:
+            for account in following.exists():
+                if account.email != account.odoo_id.email:
+                    account.email = account.odoo_id.email
+        return result
 
 
 class MagentoResPartner(models.Model):

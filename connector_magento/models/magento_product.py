@@ -1,7 +1,15 @@
 from odoo import api, fields, models
 
+from odoo.addons.connector_framework.queue import job_options
+
+from ..units.catalogue.first_stock import StockImporter
 from ..units.catalogue.image import ImageImporter
-from ..units.catalogue.stock import StockExporter
+from ..units.catalogue.stock import STOCKS_AT_ONCE, StockExporter
+
+
+def _writes_key(products, *args, **kwargs):
+    """Return the key of all jobs that write products of a shop: two at a time meet in its index tables."""
+    return f"magento.product_writes:{products.backend_id.ids}"
 
 
 class MagentoProductMixin(models.AbstractModel):
@@ -19,7 +27,11 @@ class MagentoProductMixin(models.AbstractModel):
     tax_class_id = fields.Many2one("magento.tax.class", ondelete="set null", index="btree_not_null")
     website_ids = fields.Many2many("magento.website", string="Websites")
     category_ids = fields.Many2many("magento.product.category", string="Categories")
-    magento_price = fields.Float(string="Price in Magento", digits="Product Price", aggregator=None)
+    magento_description = fields.Text(
+        string="Description in Magento", translate=True, help="With its HTML; quotations have the text alone."
+    )
+    magento_price = fields.Float(string="Price in Magento", digits=(16, 4), aggregator=None)
+    magento_weight = fields.Float(string="Weight in Magento", digits=(16, 4), aggregator=None)
     website_prices = fields.Json(
         readonly=True, help="By external id of the website: price, special_price and its dates, as far as they differ."
     )
@@ -45,6 +57,11 @@ class MagentoProductMixin(models.AbstractModel):
             product.magento_attributes_text = "\n".join(
                 f"{code}: {value}" for code, value in (product.magento_attributes or {}).items()
             )
+
+    @api.private
+    @job_options(exclusive_key=_writes_key)
+    def export_record(self, fields=None):
+        return super().export_record(fields=fields)
 
     # -- images ------------------------------------------------------------------------------------------------------
 
@@ -107,7 +124,10 @@ class MagentoProductProduct(models.Model):
     )
     member_ids = fields.One2many("magento.product.member", "group_id", string="Members")
     stock_exported = fields.Boolean(
-        string="Export Stock", default=True, help="Whether a changed quantity is sent to the shop."
+        string="Export Stock",
+        copy=False,
+        help="Whether the quantity here is sent to the shop: at once, and whenever it changes. On for products"
+        " that were put there from here, or whose stock was taken over; of others the shop's stock is unknown here.",
     )
     magento_qty = fields.Float(
         string="Quantity for Magento", compute="_compute_magento_qty", digits="Product Unit", aggregator=None
@@ -130,7 +150,30 @@ class MagentoProductProduct(models.Model):
             for product, in_warehouse in zip(products, there, strict=True):
                 product.magento_qty = in_warehouse.odoo_id[backend.stock_field or "qty_available"]
 
+    def action_export_stock(self):
+        """Choose the products for the export of their stock, which sends it."""
+        self.check_access("write")
+        self.filtered("is_storable").stock_exported = True
+
     @api.private
+    def import_stock(self):
+        """Take over the shop's stock of the products as far as there is none here, and export it from then on."""
+        results = []
+        for backend, products in self.grouped("backend_id").items():
+            with backend.work_on(self._name) as work:
+                results.append(work.unit(StockImporter).run(products))
+        return ", ".join(results)
+
+    def _enqueue_import_stock(self):
+        for backend, products in self.grouped("backend_id").items():
+            products.as_job(
+                split=STOCKS_AT_ONCE,
+                identity_key=lambda products: f"magento.first_stock:{','.join(map(str, sorted(products.ids)))}",
+                description=self.env._("Take over the stock of %s", backend.display_name),
+            ).import_stock()
+
+    @api.private
+    @job_options(exclusive_key=_writes_key)
     def export_stock(self):
         """Export the stock of the products, those of a shop in one request."""
         results = []

@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
+from odoo.tools import float_compare
 
 from odoo.addons.connector_framework.groups import MANAGER_GROUP
 from odoo.addons.connector_framework.queue import job_options
@@ -17,6 +18,11 @@ class SaleOrder(models.Model):
     magento_bind_ids = fields.One2many(
         "magento.sale.order", "odoo_id", string="Magento Bindings", groups="base.group_user"
     )
+
+    def _action_confirm(self):
+        result = super()._action_confirm()
+        self.sudo().magento_bind_ids._settle_quantities()
+        return result
 
 
 class SaleOrderLine(models.Model):
@@ -49,6 +55,7 @@ class MagentoSaleOrder(models.Model):
     is_guest = fields.Boolean(help="Ordered without an account, or by one that the shop has deleted since.")
     customer_email = fields.Char(index="btree_not_null")
     customer_note = fields.Text(string="Note of the Customer")
+    gift_message = fields.Text()
     magento_history = fields.Text(string="History in Magento", help="States and comments, the latest first, in UTC.")
     address_hash = fields.Char(readonly=True, copy=False, help="What tells the two addresses from others.")
     magento_parent_id = fields.Many2one(
@@ -71,6 +78,25 @@ class MagentoSaleOrder(models.Model):
     def _compute_total_difference(self):
         for order in self:
             order.total_difference = order.currency_id.round(order.amount_total - order.magento_total)
+
+    # -- what is left to deliver ---------------------------------------------------------------------------------------
+
+    def _settle_quantities(self):
+        """Take out of the open deliveries what the shop has shipped, refunded or canceled, and say so."""
+        for order in self:
+            cut = {}
+            for line in order.magento_order_line_ids.filtered(lambda line: ":" not in line.external_id):
+                qty = line._cut_open_moves()
+                if qty:
+                    cut[line] = qty
+            if cut:
+                order.odoo_id.message_post(
+                    body=self.env._(
+                        "Shipped, refunded or canceled in Magento, and so no longer to be delivered from here: %s."
+                        " Stock that left from there is not counted here.",
+                        ", ".join(f"{qty:g} {line.product_id.display_name}" for line, qty in cut.items()),
+                    )
+                )
 
     # -- buttons -----------------------------------------------------------------------------------------------------
 
@@ -143,6 +169,60 @@ class MagentoSaleOrderLine(models.Model):
 
     odoo_id = fields.Many2one("sale.order.line", string="Line", required=True, ondelete="cascade", index=True)
     magento_order_id = fields.Many2one("magento.sale.order", required=True, ondelete="cascade", index=True)
+    qty_shipped = fields.Float(string="Shipped in Magento", digits="Product Unit", aggregator=None)
+    qty_left = fields.Float(
+        string="Left in Magento",
+        digits="Product Unit",
+        aggregator=None,
+        help="Neither shipped nor refunded nor canceled in the shop.",
+    )
+
+    def _delivered_here_alone(self):
+        """Return how much of the line (1) was delivered here and is no shipment in the shop yet."""
+        line = self.odoo_id
+        if not self.backend_id.export_shipments:
+            # Who ships in both does it for the same goods.
+            return max(line.qty_delivered - self.qty_shipped, 0)
+        done = line.move_ids.filtered(lambda move: move.state == "done" and move.location_dest_id.usage == "customer")
+        sent = done.picking_id.magento_bind_ids.filtered(
+            lambda one: one.external_id and one.magento_order_id == self.magento_order_id
+        )
+        return sum(
+            move.product_uom._compute_quantity(move.quantity, line.product_uom_id, round=False)
+            for move in done
+            if move.picking_id not in sent.odoo_id
+        )
+
+    def _cut_open_moves(self):
+        """Leave open to be delivered of the line (1) what is left in the shop; return how much was cut off.
+
+        What was delivered here and is no shipment there yet is not left either.
+        """
+        line, rounding = self.odoo_id, self.odoo_id.product_uom_id.rounding or 0.01
+        left = max(self.qty_left - self._delivered_here_alone(), 0)
+        moves = line.move_ids.filtered(
+            lambda move: move.state not in ("done", "cancel") and move.location_id.usage != "customer"
+        )
+        most = 0.0
+        # Of a delivery in several steps each has its own.
+        for of_step in moves.grouped("location_dest_id").values():
+            open_qty = sum(
+                move.product_uom._compute_quantity(move.product_uom_qty, line.product_uom_id, round=False)
+                for move in of_step
+            )
+            surplus = cut = open_qty - left
+            most = max(most, cut)
+            for move in of_step.sorted("id", reverse=True):
+                if float_compare(surplus, 0, precision_rounding=rounding) <= 0:
+                    break
+                qty = move.product_uom._compute_quantity(move.product_uom_qty, line.product_uom_id, round=False)
+                if float_compare(surplus, qty, precision_rounding=rounding) >= 0:
+                    move._action_cancel()
+                else:
+                    rest = line.product_uom_id._compute_quantity(qty - surplus, move.product_uom)
+                    move.product_uom_qty = rest
+                surplus -= qty
+        return most if float_compare(most, 0, precision_rounding=rounding) > 0 else 0.0
 
     @api.model_create_multi
     def create(self, vals_list):

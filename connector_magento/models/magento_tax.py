@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
@@ -22,6 +24,22 @@ class MagentoTax(models.Model):
         index=True,
         domain=[("type_tax_use", "=", "sale"), ("amount_type", "=", "percent")],
     )
+
+    @api.model
+    def _known_rates(self, backend):
+        """Return the rates, in percent, of the table and of the company's sales taxes."""
+        rows = self.search([("backend_id", "=", backend.id)])
+        country = backend.company_id.account_fiscal_country_id
+        taxes = self.env["account.tax"].sudo()
+        taxes = taxes.search(
+            [
+                *taxes._check_company_domain(backend.company_id),
+                ("type_tax_use", "=", "sale"),
+                ("amount_type", "=", "percent"),
+                ("country_id", "=", country.id),
+            ]
+        )
+        return {Decimal(row.external_id) for row in rows} | {Decimal(str(tax.amount)) for tax in taxes}
 
     @api.model
     def _create_for_rate(self, backend, rate):
@@ -56,10 +74,7 @@ class MagentoTax(models.Model):
         tax = taxes.filtered(lambda tax: not tax.price_include)[:1]
         if tax:
             return tax
-        Group = self.env["account.tax.group"].sudo().with_company(company)
-        group = Group.search(
-            [*Group._check_company_domain(company), ("country_id", "in", (country.id, False))], limit=1
-        ) or Group.create({"name": self.env._("Taxes"), "company_id": company.id, "country_id": country.id})
+        group = taxes.tax_group_id[:1] or self._find_or_create_group(company, country, rate)
         return Tax.create(
             {
                 "name": self.env._("%(rate)s %% (Magento)", rate=rate),
@@ -71,4 +86,29 @@ class MagentoTax(models.Model):
                 "country_id": country.id,
                 "tax_group_id": group.id,
             }
+        )
+
+    @api.model
+    def _find_or_create_group(self, company, country, rate):
+        """Return the group (1) of the taxes of a rate, by which they are summed up on documents."""
+        group_model = self.env["account.tax.group"].sudo().with_company(company)
+        name = self.env._("Tax %(rate)s %%", rate=rate)
+        domain = [*group_model._check_company_domain(company), ("country_id", "=", country.id)]
+        same = (
+            self.env["account.tax"]
+            .sudo()
+            .search(
+                [
+                    *self.env["account.tax"]._check_company_domain(company),
+                    ("country_id", "=", country.id),
+                    ("amount_type", "=", "percent"),
+                    ("amount", "=", float(rate)),
+                ],
+                limit=1,
+            )
+        )
+        return (
+            same.tax_group_id
+            or group_model.search([*domain, ("name", "=", name)], limit=1)
+            or group_model.create({"name": name, "company_id": company.id, "country_id": country.id})
         )

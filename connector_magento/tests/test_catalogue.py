@@ -60,7 +60,7 @@ class TestCatalogue(ShopCase):
         before = len(self.shop.requests)
         with self.backend.work_on("magento.product.product") as work:
             record = work.unit(Adapter).read("6")
-        self.assertEqual([request.method for request in self.shop.requests[before:]], ["login", "multiCall"])
+        self.assertEqual([request.method for request in self.shop.requests[before:]], ["multiCall"])
         self.assertEqual(set(record["prices"]), {"1", "2"})
         with self.backend.work_on("magento.product.product") as work:
             self.assertEqual(work.unit(Adapter).read_many(["6"]), {"6": record})

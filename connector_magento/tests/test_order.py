@@ -176,13 +176,15 @@ class TestOrder(ShopCase):
         self.assertEqual(binding.state, "cancel")
 
     def test_product_deleted(self):
-        """A line whose product the shop deleted says what to do, and is imported once it is done."""
+        """A line whose product the shop deleted has the backend's product for that; without one it says what to do."""
         number = self.orders_where(lambda order: order["items"][0]["product_type"] == "simple")[0]
         item = self.shop.store.order_by_increment_id(number)["items"][0]
         self.in_shop("catalog_product.delete", str(item["product_id"]))
+        default, self.backend.unknown_product_id = self.backend.unknown_product_id, False
         with self.assertRaisesRegex(Exception, "choose a product for unknown products"):
             self.import_one("magento.sale.order", number)
-        self.backend.unknown_product_id = self.env["product.product"].create({"name": "Unknown"})
+        self.backend.unknown_product_id = default
         self.import_one("magento.sale.order", number)
         line = self.bound("magento.sale.order.line", str(item["item_id"]))
-        self.assertEqual((line.product_id, line.name), (self.backend.unknown_product_id, item["name"]))
+        self.assertEqual(line.product_id, self.env.ref("connector_magento.product_unknown"))
+        self.assertEqual(line.name, item["name"])

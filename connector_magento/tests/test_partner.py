@@ -211,7 +211,7 @@ class TestPartner(ShopCase):
         self.assertEqual(drain_jobs(self), 2)
         self.assertEqual(self.bound("magento.address", address).city, "Elsewhere")
         methods = [request.method for request in self.shop.requests[before:]]
-        self.assertEqual(methods, ["login", "multiCall", "login", "multiCall"])
+        self.assertEqual(methods, ["multiCall", "multiCall"])
         self.backend.action_import_addresses()
         self.assertEqual(drain_jobs(self), 1)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import xmlrpc.client
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 
-from odoo.addons.connector_framework.adapters import XmlRpcAdapter
+from odoo.addons.connector_framework.adapters import UnclearError, XmlRpcAdapter
 from odoo.addons.connector_framework.exceptions import (
     AuthenticationError,
     ConfigurationError,
@@ -23,8 +24,38 @@ class SessionExpiredError(NetworkError):
     """The shop forgot our session."""
 
 
-#: What a fault on the text of an exception in the shop's database means: it works the next time.
-_TRANSIENT_TEXTS = ("Deadlock", "Lock wait timeout", "server has gone away")
+class LoginRefusedError(UnclearError):
+    """The shop refused a login, which it also does while its database is away."""
+
+
+class NoSessionError(UnclearError):
+    """The shop looked for a session that no shop has, and so its database is there."""
+
+
+#: What the shop says in place of the text of an exception: always in a multiCall, in a direct call seldom.
+INTERNAL_ERROR = "Internal Error. Please see log for details."
+#: A session that no shop knows.
+NO_SESSION = "0" * 32
+
+#: Resource -> what gives the right to it, in the tree of the API roles of the shop.
+RIGHTS = {
+    "catalog_category": "Catalog > Category",
+    "catalog_product": "Catalog > Product",
+    "product_attribute": "Catalog > Product > Attributes",
+    "product_attribute_set": "Catalog > Product > Attribute sets",
+    "product_link": "Catalog > Product > Link",
+    "product_media": "Catalog > Product > Media",
+    "cataloginventory_stock_item": "Catalog > Inventory",
+    "customer": "Customers",
+    "customer_address": "Customers > Addresses",
+    "customer_group": "Customers > Groups",
+    "country": "Directory",
+    "region": "Directory",
+    "sales_order": "Sales > Order",
+    "sales_order_invoice": "Sales > Order > Invoice",
+    "sales_order_shipment": "Sales > Order > Shipments",
+    "store": "Core > Store",
+}
 
 
 @magento
@@ -42,15 +73,20 @@ class MagentoAdapter(XmlRpcAdapter):
     #: Calls in one multiCall.
     _multi_call_size: ClassVar[int] = 50
 
+    #: Whether the shop has refused the login, its database being there.
+    _has_refused = False
+
     _path = "api/xmlrpc/"
     # A code means something else in each resource.
     _fault_errors: ClassVar[dict[Any, type[ConnectorError]]] = {
-        ("login", 2): AuthenticationError,
+        ("login", 2): LoginRefusedError,
         2: ConfigurationError,
         3: ConfigurationError,
         4: ConfigurationError,
         5: SessionExpiredError,
         6: ConfigurationError,
+        # Of a shop whose database is away.
+        404: NetworkError,
         620: ConfigurationError,
         ("catalog_category", 102): ExternalNotFoundError,
         ("catalog_product", 101): ExternalNotFoundError,
@@ -83,33 +119,64 @@ class MagentoAdapter(XmlRpcAdapter):
                 raise NetworkError(f"multiCall: {len(page)} results were expected, got {str(results)[:200]!r}")
             for (path, args), result in zip(page, results, strict=True):
                 if isinstance(result, dict) and result.get("isFault"):
-                    fault = xmlrpc.client.Fault(int(result["faultCode"]), result.get("faultMessage"))
-                    error = self._fault_error(fault, "call", ("", path, args))
-                    if not return_errors:
-                        raise error
-                    yield error
-                else:
-                    yield result
+                    result = self._item_error(path, args, result)
+                if isinstance(result, ConnectorError) and not return_errors:
+                    raise result
+                yield result
+
+    def _item_error(self, path: str, args: Sequence[Any], result: Mapping[str, Any]) -> Any:
+        """Return the error of a call in a multiCall; one that has no text is made alone, to get its text or result.
+
+        Only what may be done twice is called together.
+        """
+        fault = xmlrpc.client.Fault(int(result["faultCode"]), result.get("faultMessage"))
+        if fault.faultString != INTERNAL_ERROR:
+            return self._fault_error(fault, "call", ("", path, args))
+        try:
+            return self.call(path, *args)
+        except ConnectorError as error:
+            return error
 
     def _in_session(self, method: str, *params: Any) -> Any:
         try:
             return self._call(method, self._session_id(), *params)
         except SessionExpiredError:
-            self.work.shared.pop("magento.session", None)
+            self.connection.secrets.discard(self.connection.api_session)
+            self.connection.api_session = None
         return self._call(method, self._session_id(), *params)
 
     def _session_id(self) -> str:
-        """Return the session of this work session, logging in if there is none yet."""
-        session_id = self.work.shared.get("magento.session")
+        """Return the session of this connection, logging in if there is none yet."""
+        session_id = self.connection.api_session
         if session_id is None:
             user, key = self.backend.api_user, self.backend.get_secret("api_key")
             if not user or not key:
                 raise ConfigurationError(
                     f"{self.backend.display_name} has no API user or key: enter them on the backend"
                 )
-            session_id = self._keep_secret(self._call("login", user, key))
-            self.work.shared["magento.session"] = session_id
+            session_id = self._keep_secret(self._login(user, key))
+            self.connection.api_session = session_id
         return session_id
+
+    def _login(self, user: str, key: str) -> str:
+        """Log in and return the session.
+
+        A shop whose database is away refuses every login. It cannot look up a session then either, so that its answer
+        to an unknown one tells whether the key is wrong.
+
+        :raises AuthenticationError: when it refuses the login twice, and its database is there
+        """
+        try:
+            return self._call("login", user, key)
+        except LoginRefusedError as error:
+            refusal = error
+        try:
+            with suppress(NoSessionError):
+                self._call("call", NO_SESSION, "store.list", [])
+        except ConnectorError as error:
+            raise NetworkError(f"{refusal} But it cannot look up its sessions either: {error}") from error
+        self._has_refused = True
+        return self._call("login", user, key)
 
     def _url(self) -> str:
         """Return the shop's address; the API's own, as some manuals tell to enter it, is taken as well."""
@@ -123,9 +190,24 @@ class MagentoAdapter(XmlRpcAdapter):
 
     def _fault_error(self, fault: xmlrpc.client.Fault, method: str, args: tuple) -> ConnectorError:
         error = super()._fault_error(fault, method, args)
-        if fault.faultCode in (0, 1) and any(text in str(fault.faultString) for text in _TRANSIENT_TEXTS):
-            return NetworkError(str(error))
+        if isinstance(error, LoginRefusedError) and self._has_refused:
+            return AuthenticationError(str(error))
+        if isinstance(error, SessionExpiredError) and args[:1] == (NO_SESSION,):
+            return NoSessionError(str(error))
+        if fault.faultCode == 2 and isinstance(error, ConfigurationError):
+            resource = self._fault_resource(method, args) or ""
+            error.user_message = self.env._(
+                "The API role of %(user)s has no right to %(call)s. In the shop, System > Web Services > SOAP/XML-RPC -"
+                " Roles, give it %(right)s; then requeue the job.",
+                user=self.backend.api_user,
+                call=self._call_label(method, args),
+                right=RIGHTS.get(resource, resource),
+            )
         return error
+
+    def _is_transient(self, fault: xmlrpc.client.Fault, method: str, params: tuple) -> bool:
+        # Without a text it may be either: it is tried again as often as the job has attempts.
+        return fault.faultString == INTERNAL_ERROR or super()._is_transient(fault, method, params)
 
     # -- the common interface ----------------------------------------------------------------------------------------
 

@@ -8,6 +8,10 @@ from odoo.addons.connector_framework.mappings import ImportMapper, convert, exte
 
 from ..references import magento
 from .adapter import ListedAdapter
+from .importer import MagentoImporter
+
+#: The id of the website and of the store view that the admin itself is: those that were made there without one.
+ADMIN = "0"
 
 
 @magento
@@ -26,6 +30,13 @@ class StoreviewAdapter(ListedAdapter):
         """Return the store views; a website or store is the first one that it has."""
         return sorted(super()._fetch(), key=lambda row: int(row["store_id"]))
 
+    def read_many(self, ids, fields=None):
+        found = super().read_many(ids, fields)
+        if self.work.model_name == "magento.website" and ADMIN in map(str, ids):
+            # The list leaves it out; customers may belong to it.
+            found[ADMIN] = {"website_id": ADMIN}
+        return found
+
 
 @magento
 class WebsiteImportMapper(ImportMapper):
@@ -35,7 +46,7 @@ class WebsiteImportMapper(ImportMapper):
     @mapping
     def name(self, record):
         """The API does not tell it; a person may enter a better one."""
-        return {"name": f"Website {record['website_id']}"}
+        return {"name": "Admin" if record["website_id"] == ADMIN else f"Website {record['website_id']}"}
 
 
 @magento
@@ -62,3 +73,19 @@ class StoreviewImportMapper(ImportMapper):
     @mapping
     def enabled(self, record):
         return {"enabled": str(record["is_active"]) == "1"}
+
+
+@magento
+class StoreImporter(MagentoImporter):
+    _apply_on = "magento.store"
+
+    def _import_dependencies(self, record):
+        self.import_dependency(str(record["website_id"]), "magento.website")
+
+
+@magento
+class StoreviewImporter(MagentoImporter):
+    _apply_on = "magento.storeview"
+
+    def _import_dependencies(self, record):
+        self.import_dependency(str(record["group_id"]), "magento.store")

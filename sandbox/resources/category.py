@@ -148,8 +148,8 @@ class CategoryResource(ProductBoundResource):
         siblings.insert(place, category)
         for position, sibling in enumerate(siblings, 1):
             sibling.position = position
+        # `updated_at` stays: only the tree says it.
         category.parent_id = above.category_id
-        category.updated_at = self.shop.now()
         return True
 
     @api_method("delete")

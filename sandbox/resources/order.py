@@ -72,7 +72,8 @@ class OrderResource(Resource):
         """Return one order with its addresses, lines, payment and history."""
         order = self._order(increment_id)
         parts = ("order_id", "shipping_address", "billing_address", "items", "payment", "status_history")
-        return {name: order[name] for name in (*ORDER, *parts)}
+        gift = ("gift_message",) if order.get("gift_message") else ()
+        return {name: order[name] for name in (*ORDER, *gift, *parts)}
 
     @api_method("addComment")
     def add_comment(self, increment_id: Any, status: Any, comment: Any = "", notify: Any = False) -> bool:

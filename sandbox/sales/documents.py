@@ -65,6 +65,51 @@ class _Amounts:
         return self.row_total + self.tax - self.discount
 
 
+@dataclass(frozen=True)
+class _Counted:
+    """How a document counts the pieces and amounts of an item: which columns it takes from, and which it adds to."""
+
+    left: Callable[[dict[str, Any]], Decimal]
+    #: how many pieces the whole amounts are for, and how many are done
+    of: str
+    qty: str
+    #: of row total, tax and discount: the whole, and what is done
+    amounts: tuple[tuple[str, str], ...]
+    hidden_tax: str
+
+
+def _left_to_refund(item: dict[str, Any]) -> Decimal:
+    return number(item["qty_invoiced"]) - number(item["qty_refunded"])
+
+
+_INVOICED = _Counted(
+    left_to_invoice,
+    "qty_ordered",
+    "qty_invoiced",
+    (("row_total", "row_invoiced"), ("tax_amount", "tax_invoiced"), ("discount_amount", "discount_invoiced")),
+    "hidden_tax_invoiced",
+)
+_REFUNDED = _Counted(
+    _left_to_refund,
+    "qty_invoiced",
+    "qty_refunded",
+    (("row_invoiced", "amount_refunded"), ("tax_invoiced", "tax_refunded"), ("discount_invoiced", "discount_refunded")),
+    "hidden_tax_refunded",
+)
+
+
+def _count(item: dict[str, Any], qty: Decimal, now: str, columns: _Counted) -> _Amounts:
+    """Count pieces of an order's item as invoiced or refunded; return their amounts."""
+    rest = columns.left(item)
+    amounts = [_share(item, whole, done, qty, rest, columns.of) for whole, done in columns.amounts]
+    item[columns.qty] = money(number(item[columns.qty]) + qty)
+    item["updated_at"] = now
+    for (_whole, done), amount in zip(columns.amounts, amounts, strict=True):
+        _add(item, done, amount)
+    _add(item, columns.hidden_tax, Decimal(0))
+    return _Amounts(*amounts)
+
+
 def _add(record: dict[str, Any], name: str, amount: Decimal) -> None:
     """Add to an amount in both currencies."""
     for key in (name, f"base_{name}"):
@@ -101,7 +146,7 @@ def invoice(
     invoice_id, now = shop.next_id("invoice"), shop.now()
     amounts, items = _Amounts(), []
     for item, qty in _chosen(order, quantities, left_to_invoice):
-        of_item = _invoice_item(item, qty, now)
+        of_item = _count(item, qty, now, _INVOICED)
         amounts += of_item
         items.append(_invoice_row(shop, invoice_id, item, qty, of_item))
     shipping = number(order["shipping_amount"]) - number(order["shipping_invoiced"])
@@ -142,23 +187,6 @@ def invoice(
     shop.invoices[invoice_id] = document
     settle(shop, order, "invoice")
     return document
-
-
-def _invoice_item(item: dict[str, Any], qty: Decimal, now: str) -> _Amounts:
-    """Count pieces of an order's item as invoiced; return their amounts."""
-    rest = left_to_invoice(item)
-    amounts = _Amounts(
-        _share(item, "row_total", "row_invoiced", qty, rest, "qty_ordered"),
-        _share(item, "tax_amount", "tax_invoiced", qty, rest, "qty_ordered"),
-        _share(item, "discount_amount", "discount_invoiced", qty, rest, "qty_ordered"),
-    )
-    item["qty_invoiced"] = money(number(item["qty_invoiced"]) + qty)
-    item["updated_at"] = now
-    _add(item, "row_invoiced", amounts.row_total)
-    _add(item, "tax_invoiced", amounts.tax)
-    _add(item, "discount_invoiced", amounts.discount)
-    _add(item, "hidden_tax_invoiced", Decimal(0))
-    return amounts
 
 
 def _invoice_row(shop: Shop, invoice_id: int, item: dict[str, Any], qty: Decimal, amounts: _Amounts) -> dict[str, Any]:
@@ -233,10 +261,6 @@ def ship(
     return document
 
 
-def _left_to_refund(item: dict[str, Any]) -> Decimal:
-    return number(item["qty_invoiced"]) - number(item["qty_refunded"])
-
-
 def refund(
     shop: Shop, order: dict[str, Any], data: dict[str, Any], comment: str | None = None, notify: bool = False
 ) -> dict[str, Any]:
@@ -252,7 +276,7 @@ def refund(
     memo_id, now = shop.next_id("creditmemo"), shop.now()
     amounts, incl_tax = _Amounts(), Decimal(0)
     for item, qty in _chosen(order, mapping(data.get("qtys")), _left_to_refund):
-        amounts += _refund_item(item, qty, now)
+        amounts += _count(item, qty, now, _REFUNDED)
         incl_tax += cents(number(item["row_total_incl_tax"]) * qty / number(item["qty_ordered"]))
     left = number(order["shipping_invoiced"]) - number(order["shipping_refunded"])
     asked = data.get("shipping_amount")
@@ -300,20 +324,3 @@ def refund(
     shop.creditmemos[memo_id] = document
     settle(shop, order, "creditmemo")
     return document
-
-
-def _refund_item(item: dict[str, Any], qty: Decimal, now: str) -> _Amounts:
-    """Count pieces of an order's item as refunded; return their amounts."""
-    rest = _left_to_refund(item)
-    amounts = _Amounts(
-        _share(item, "row_invoiced", "amount_refunded", qty, rest, "qty_invoiced"),
-        _share(item, "tax_invoiced", "tax_refunded", qty, rest, "qty_invoiced"),
-        _share(item, "discount_invoiced", "discount_refunded", qty, rest, "qty_invoiced"),
-    )
-    item["qty_refunded"] = money(number(item["qty_refunded"]) + qty)
-    item["updated_at"] = now
-    _add(item, "amount_refunded", amounts.row_total)
-    _add(item, "tax_refunded", amounts.tax)
-    _add(item, "discount_refunded", amounts.discount)
-    _add(item, "hidden_tax_refunded", Decimal(0))
-    return amounts

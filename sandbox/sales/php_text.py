@@ -9,6 +9,8 @@ def serialize(value: object) -> str:
         return f"a:{len(value)}:{{{''.join(serialize(key) + serialize(item) for key, item in value.items())}}}"
     if isinstance(value, (list, tuple)):
         return serialize(dict(enumerate(value)))
+    if isinstance(value, bool):
+        return f"b:{int(value)};"
     if isinstance(value, int):
         return f"i:{value};"
     text = str(value)

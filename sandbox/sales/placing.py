@@ -35,6 +35,14 @@ class OrderLine:
     variant: Product | None = None
     #: the member was bought on the page of a grouped product
     grouped: bool = False
+    #: custom options: label, value, and what that adds to the SKU
+    options: tuple[tuple[str, str, str], ...] = ()
+    gift_message: str | None = None
+
+    @property
+    def sku(self) -> str:
+        """Tell the SKU on the order: that of the variant, with what options add to it."""
+        return "-".join([(self.variant or self.product).sku, *(f"-{sku}" for _label, _value, sku in self.options)])
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,13 @@ def _pair(name: str, value: Any) -> dict[str, Any]:
 def _options(line: OrderLine) -> tuple[str, str]:
     """Return the serialised options of a line, and of its child where it is a configurable product's."""
     if line.variant is None:
-        options = serialize({"info_buyRequest": {"qty": line.qty}})
+        bought: dict[str, Any] = {"info_buyRequest": {"qty": line.qty}}
+        if line.options:
+            bought["options"] = [
+                {"label": label, "value": value, "print_value": value, "option_type": "field", "custom_view": False}
+                for label, value, _sku in line.options
+            ]
+        options = serialize(bought)
         return options, options
     chosen: dict[int, int] = {}
     shown = []
@@ -100,12 +114,15 @@ def _items(
             "product_id": product.product_id,
             "product_type": "grouped" if line.grouped else product.type_id,
             "product_options": options,
-            "sku": line.variant.sku if line.variant else product.sku,
+            "sku": line.sku,
+            "gift_message_id": shop.next_id("gift_message") if line.gift_message else None,
             "name": product.values.get("name", store_id),
             "applied_rule_ids": "1" if discount else None,
             "base_cost": product.values.get("cost"),
         },
     )
+    if line.gift_message:
+        item["gift_message"] = line.gift_message
     if line.variant is None:
         return [item]
     item["has_children"] = True
@@ -195,10 +212,18 @@ def _address(shop: Shop, order_id: int, buyer: Buyer, kind: str) -> dict[str, An
     )
 
 
-def place(shop: Shop, store_id: int, buyer: Buyer, lines: list[OrderLine], coupon: str | None = None) -> dict[str, Any]:
+def place(
+    shop: Shop,
+    store_id: int,
+    buyer: Buyer,
+    lines: list[OrderLine],
+    coupon: str | None = None,
+    gift_message: str | None = None,
+) -> dict[str, Any]:
     """Place an order at the shop's time; return it, pending.
 
     :param coupon: `COUPON` takes `COUPON_PERCENT` off each row; any other code is None.
+    :param gift_message: of the order; its lines may have others.
     """
     order_id, now = shop.next_id("order"), shop.now()
     virtual = all(line.product.type_id == "virtual" for line in lines)
@@ -227,6 +252,7 @@ def place(shop: Shop, store_id: int, buyer: Buyer, lines: list[OrderLine], coupo
         "shipping_address_id": shipped_to.get("address_id"),
         "quote_id": order_id,
         "increment_id": shop.next_increment_id("order", store_id),
+        "gift_message_id": shop.next_id("gift_message") if gift_message else None,
         "paypal_ipn_customer_notified": 0,
         "created_at": now,
         "updated_at": now,
@@ -236,6 +262,9 @@ def place(shop: Shop, store_id: int, buyer: Buyer, lines: list[OrderLine], coupo
     order["shipping_address"] = shipped_to
     order["items"] = items
     order["payment"] = _payment(order)
+    if gift_message:
+        # In clear, beside its id.
+        order["gift_message"] = gift_message
     order["status_history"] = [_first_status(order)]
     shop.orders[order_id] = order
     return order

@@ -132,7 +132,11 @@ def cancel(shop: Shop, order: dict[str, Any]) -> None:
     """
     if not can_invoice(order):
         raise resource_fault("sales_order", 103)
+    state = "canceled"
     for item in own_lines(order):
+        if state != "processing" and number(item["qty_invoiced"]) > number(item["qty_refunded"]):
+            # Something was sold of it: the order goes on with that.
+            state = "processing" if left_to_ship(item) > left_to_invoice(item) else "complete"
         item["qty_canceled"] = money(number(item["qty_canceled"]) + left_to_invoice(item))
         item["tax_canceled"] = money(number(item["tax_amount"]) - number(item["tax_invoiced"]))
         item["hidden_tax_canceled"] = "0.0000"
@@ -146,4 +150,4 @@ def cancel(shop: Shop, order: dict[str, Any]) -> None:
         for prefix in ("", "base_"):
             rest = number(order[f"{prefix}{amount}"]) - number(order[f"{prefix}{name}_invoiced"])
             order[f"{prefix}{name}_canceled"] = money(abs(rest) if name == "discount" else rest)
-    set_state(shop, order, "canceled")
+    set_state(shop, order, state)

@@ -6,10 +6,12 @@ import http.client
 import time
 import unittest
 import xmlrpc.client
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
 from sandbox import KINDS, Sandbox
+from sandbox.faults import DATABASE_AWAY, DEADLOCK
 
 from .recorded import Reply, plain, post
 from .support import SandboxCase
@@ -132,6 +134,42 @@ class Kinds(SandboxCase):
         self.assertEqual(self.send("session_expired").fault, (5, "Session expired. Try to relogin."))
         self.assertEqual(post(self.shop.url, self.body()).fault, (5, "Session expired. Try to relogin."))
         self.check_ran(False)
+
+    def test_database_away(self) -> None:
+        """Logins are refused, a multiCall is an unknown error, and what is called alone has the driver's text."""
+        self.assertEqual(self.send("database_away").fault, (1, DATABASE_AWAY))
+        self.shop.fail_next(2, "database_away")
+        login = xmlrpc.client.dumps((self.shop.user, self.shop.key), "login").encode()
+        self.assertEqual(post(self.shop.url, login).fault, (2, "Access denied."))
+        many = xmlrpc.client.dumps((self.client.session, [["store.list", []]]), "multiCall").encode()
+        self.assertEqual(post(self.shop.url, many).fault, (404, "Unknown error"))
+        self.check_ran(False)
+
+    def test_deadlock(self) -> None:
+        """Alone it has the database's text; in a multiCall it has none, and the other calls run."""
+        self.assertEqual(self.send("deadlock").fault, (1, DEADLOCK))
+        self.shop.fail_next(1, "deadlock", match="catalog_product.update")
+        calls = [["product.update", [4, {"name": "A"}]], ["catalog_category.update", [4, {"name": "B"}]]]
+        refused, done = self.client.proxy.multiCall(self.client.session, calls)
+        internal = "Internal Error. Please see log for details."
+        self.assertEqual(refused, {"isFault": True, "faultCode": "1", "faultMessage": internal})
+        self.assertTrue(done)
+        self.check_ran(False)
+
+    def test_php_error(self) -> None:
+        """An error of PHP, and after it the beginning of an answer."""
+        body = self.send("php_error").body
+        self.assertTrue(body.startswith(b"<br />\n<b>Fatal error</b>:  Allowed memory size"), body)
+        self.assertIn(b"<?xml", body)
+
+    def test_writers_meet(self) -> None:
+        """Of two writers of products at the same time one meets a deadlock; a reader meets none."""
+        self.shop.writers.write_s, self.shop.writers.met = 0.3, 0
+        self.addCleanup(setattr, self.shop.writers, "write_s", 0)
+        with ThreadPoolExecutor(2) as pool:
+            faults = [reply.fault for reply in pool.map(lambda name: post(self.shop.url, self.body(name)), "AB")]
+        self.assertEqual(sorted(faults, key=bool), [None, (1, DEADLOCK)])
+        self.assertEqual(self.shop.writers.met, 1)
 
     def test_lost_answers(self) -> None:
         """With `after_call` the shop does what it was asked for, and the answer is lost."""

@@ -43,10 +43,10 @@ class UpdatedAt(SandboxCase):
         self.check(False, product, "catalog_product.update", 5, {"name": "x"})
 
     def test_category(self) -> None:
-        """Moves with update and move; not with its products."""
+        """Moves with update; not when it is moved, and not with its products."""
         category = ("catalog_category.info", 5)
         self.check(True, category, "catalog_category.update", 5, {"name": "x"})
-        self.check(True, category, "catalog_category.move", 5, 9)
+        self.check(False, category, "catalog_category.move", 5, 9)
         self.check(False, category, "catalog_category.assignProduct", 5, 3)
 
     def test_customer(self) -> None:

@@ -5,6 +5,7 @@ from . import (
     category,
     category_export,
     exporter,
+    first_stock,
     gone,
     image,
     importer,

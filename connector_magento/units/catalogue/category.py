@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from odoo.addons.connector_framework.binders import Binder
 from odoo.addons.connector_framework.exceptions import SkipError
 from odoo.addons.connector_framework.mappings import ImportMapper, changed_by, convert, mapping
 
@@ -26,14 +27,33 @@ class CategoryAdapter(CatalogueAdapter):
     _id_key = "category_id"
 
     def search(self, filters: dict | None = None, cursor: Any = None) -> tuple[list[str], None]:
-        """Return the ids of the categories, parents first; the tree knows no dates, so the records are asked."""
-        ids = self._ids(list(self._walk(self.call("catalog_category.tree"))))
+        """Return the ids of the categories, parents first.
+
+        The tree knows no dates, so the records are asked. To be moved is no change of a category, but the tree has it.
+        """
+        nodes = list(self._walk(self.call("catalog_category.tree")))
+        ids = self._ids(nodes)
         since = (filters or {}).get("updated_at", {}).get("gteq")
         if since:
-            ids = [
-                str(row["category_id"]) for row in self.read_many(ids).values() if (row["updated_at"] or "") >= since
-            ]
+            changed = {number for number, row in self.read_many(ids).items() if (row["updated_at"] or "") >= since}
+            changed.update(self._moved(nodes))
+            ids = [number for number in ids if number in changed]
         return ids, None
+
+    def _moved(self, nodes: list[dict[str, Any]]) -> Iterator[str]:
+        """Yield the ids of those that are here, but have another place in the tree."""
+        here = self.unit(Binder).to_internal_many(self._ids(nodes))
+        for node in nodes:
+            category = here.get(str(node["category_id"]))
+            parent = str(node["parent_id"]) if int(node["level"]) > FIRST_LEVEL else False
+            there = parent, int(node["position"] or 0)
+            if category and (category.magento_parent_id.external_id, category.position) != there:
+                yield str(node["category_id"])
+
+    def products(self, ids: Sequence[str]) -> dict[str, set[str]]:
+        """Return the ids of the products of categories; a category that is gone is left out."""
+        answers = self._answers(ids, lambda i: [("catalog_category.assignedProducts", [i])])
+        return {number: {str(row["product_id"]) for row in rows} for number, (rows,) in answers.items()}
 
     def read_many(self, ids: Sequence[str], fields: Any = None) -> dict[str, dict[str, Any]]:
         """Return categories, with what the views of each language show under ``views``."""

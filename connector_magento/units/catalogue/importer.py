@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..importer import MagentoImporter
+from ..importer import MagentoImporter, without_echo
 from .adapter import TEXTS
 
 #: The language that Odoo falls back on.
@@ -30,7 +30,8 @@ class CatalogueImporter(MagentoImporter):
         if ODOO_LANG not in (default, *own):
             # What Odoo itself falls back on.
             own[ODOO_LANG] = common
-        return own
+        binding = self._known_binding(self.external_id)
+        return {lang: without_echo(of_lang, binding.with_context(lang=lang)) for lang, of_lang in own.items()}
 
     def _texts(self, record: Any) -> dict[str, dict[str, Any]]:
         """Return the translatable values by language, the default's among them; nothing where there is one alone."""

@@ -17,10 +17,12 @@ from odoo.addons.connector_framework.mappings import (
     external_to_m2o,
     mapping,
     only_create,
+    to_decimal,
     to_utc,
 )
 
 from ...references import magento
+from ..texts import plain_text
 from .adapter import TEXTS
 from .image import main_image
 from .importer import CatalogueImporter
@@ -50,15 +52,23 @@ class BaseProductImportMapper(ImportMapper):
         ("sku", "sku"),
         ("name", "magento_name"),
         ("name", "name"),
-        ("description", "description_sale"),
-        (convert("price", float), "list_price"),
-        (convert("price", float), "magento_price"),
+        ("description", "magento_description"),
+        (convert("description", plain_text), "description_sale"),
         ("type", "magento_type"),
         (external_to_m2o("set"), "attribute_set_id"),
         (external_to_m2m("websites"), "website_ids"),
         (convert("created_at", to_utc), "magento_created_at"),
         (convert("updated_at", to_utc), "magento_updated_at"),
     ]
+
+    @mapping
+    @changed_by("price")
+    def price(self, record):
+        """Take the price; a product that has none, as a grouped one, costs nothing by itself."""
+        price = to_decimal(record.get("price"))
+        if price is None and not self.options.for_create:
+            return {"magento_price": 0.0}
+        return {"list_price": float(price or 0), "magento_price": float(price or 0)}
 
     @mapping
     @changed_by("status")
@@ -125,7 +135,11 @@ class BaseProductImportMapper(ImportMapper):
 @magento
 class ProductImportMapper(BaseProductImportMapper):
     _apply_on = "magento.product.product"
-    direct = [("sku", "default_code"), (convert("weight", float), "weight")]
+    direct = [
+        ("sku", "default_code"),
+        (convert("weight", float), "weight"),
+        (convert("weight", float), "magento_weight"),
+    ]
     children = [("members", "member_ids", "magento.product.member")]
 
     @only_create
@@ -164,6 +178,10 @@ class BaseProductImporter(CatalogueImporter):
     """What the imports of products of all types have in common."""
 
     def _import_dependencies(self, record):
+        wanted = [(record["set"], "magento.attribute.set"), *((site, "magento.website") for site in record["websites"])]
+        if str(record.get("tax_class_id") or 0) != "0":
+            wanted.append((record["tax_class_id"], "magento.tax.class"))
+        self.import_dependencies((str(external_id), model_name) for external_id, model_name in wanted)
         for external_id in record["categories"]:
             with suppress(SkipError):  # a root category
                 self.import_dependency(str(external_id), "magento.product.category")
@@ -219,6 +237,12 @@ class ProductImporter(BaseProductImporter):
     def _finish(self, binding):
         self._is_variant = _is_variant(binding)
         super()._finish(binding)
+
+    def _create_many(self, values_list):
+        bindings = super()._create_many(values_list)
+        if self.backend.first_stock:
+            bindings.filtered("is_storable")._enqueue_import_stock()
+        return bindings
 
     def _texts(self, record):
         # The texts of a variant are those of its configurable product.

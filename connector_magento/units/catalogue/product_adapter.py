@@ -87,6 +87,18 @@ class BaseProductAdapter(CatalogueAdapter):
         for _result in self.multi_call(calls):
             pass
 
+    def stocks(self, skus: Mapping[str, str | None]) -> dict[str, Any]:
+        """Return the quantities of products by id; those that have no stock item are left out.
+
+        :param skus: SKU by id: these calls look for a SKU before they look for an id
+        """
+        found: dict[str, Any] = {}
+        for asked in ([sku or number for number, sku in skus.items()], list(skus)):
+            if len(found) < len(skus):
+                rows = self.call("cataloginventory_stock_item.list", asked)
+                found = {**{str(row["product_id"]): row["qty"] for row in rows}, **found}
+        return {number: found[number] for number in skus if found.get(number) is not None}
+
     def write_stocks(self, stocks: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Any]:
         """Change the stock of many products.
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from odoo.tools import float_compare
+
 from odoo.addons.connector_framework.exceptions import ConfigurationError, ExternalNotFoundError, MappingError
 from odoo.addons.connector_framework.mappings import ExportMapper, changed_by, mapping, only_create
 from odoo.addons.connector_framework.synchronizers import Agreement
 
 from ...references import magento
+from ..texts import plain_text
 from .exporter import CatalogueExporter
 
 #: Catalogue and search.
@@ -27,7 +30,9 @@ class BaseProductExportMapper(ExportMapper):
     @mapping
     @changed_by("description_sale")
     def description(self, product):
-        return {"description": product.description_sale or ""}
+        """Send the shop's own text, with its HTML, as long as nobody wrote another one here."""
+        here, there = product.description_sale or "", product.magento_description or ""
+        return {"description": there if (plain_text(there) or "").split() == here.split() else here}
 
     @mapping
     @changed_by("enabled", "active")
@@ -74,11 +79,17 @@ class BaseProductExportMapper(ExportMapper):
 @magento
 class ProductExportMapper(BaseProductExportMapper):
     _apply_on = "magento.product.product"
-    direct = [("weight", "weight")]
+
+    @mapping
+    @changed_by("weight")
+    def weight(self, product):
+        return {"weight": exact(product.magento_weight, product.weight, product, "weight")}
 
     @mapping
     @changed_by("list_price")
     def price(self, product):
+        if product.magento_type == "grouped":
+            return None
         # With what the attributes of a variant cost.
         return {"price": product.lst_price}
 
@@ -93,7 +104,8 @@ class ProductExportMapper(BaseProductExportMapper):
         # A quantity of 0 clears "in stock", a later one does not set it again: both are said. What is missing is none.
         qty = max(product.uom_id.round(product.magento_qty), 0.0)
         values = {"sku": product.sku, "qty": qty, "is_in_stock": int(qty > 0)}
-        return {"stock": values} if product.is_storable and product.stock_exported else None
+        is_sent = product.stock_exported or self.options.for_create
+        return {"stock": values} if product.is_storable and is_sent else None
 
     @only_create
     @mapping
@@ -187,6 +199,21 @@ class BaseProductExporter(CatalogueExporter):
 class ProductExporter(BaseProductExporter):
     _apply_on = "magento.product.product"
 
+    def _create(self, values):
+        external_id = self._find_external(values)
+        if external_id is not None:
+            if not self.binding.stock_exported:
+                # Somebody else put it there, and how many there are is known there alone.
+                values.pop("stock", None)
+            self._update(external_id, values)
+            return external_id
+        if not self.binding.stock_exported:
+            with self.work.origin():
+                self.binding.with_env(self.env).stock_exported = True
+            # Should the answer get lost, the one that is found next time is ours.
+            self._commit()
+        return self.adapter.create(values)
+
     def _find_external(self, values):
         # The shop has one product of a SKU: that of an earlier attempt, or one that a person made.
         return self.adapter.id_of_sku(values["sku"])
@@ -207,3 +234,12 @@ class TemplateExporter(BaseProductExporter):
 
 def _is_amount(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+
+
+def exact(there: float, here: float, product: Any, name: str) -> float:
+    """Return the shop's amount where the one here is that one with fewer digits: it would lose them.
+
+    :param name: of the field that has the amount here
+    """
+    _size, digits = product._fields[name].get_digits(product.env)
+    return there if there and not float_compare(there, here, precision_digits=digits) else here

@@ -9,6 +9,9 @@ from odoo.addons.connector_framework.synchronizers import Agreement, Exporter, S
 
 from ...references import magento
 
+#: Products whose stock is read or sent in one request.
+STOCKS_AT_ONCE = 50
+
 
 @magento
 class StockExporter(Synchronizer):

@@ -24,6 +24,7 @@ from odoo.addons.connector_framework.synchronizers import digest
 from ...references import magento
 from ..adapter import MagentoAdapter
 from ..importer import MagentoImporter
+from ..website import ADMIN
 from .address import full_name
 
 #: Keys that are dropped: secrets of the account.
@@ -154,7 +155,11 @@ class PartnerImporter(MagentoImporter):
     _apply_on = "magento.res.partner"
 
     def _import_dependencies(self, record):
-        self.import_dependency(str(record["customer"]["group_id"]), "magento.customer.group")
+        customer = record["customer"]
+        wanted = [(customer["website_id"], "magento.website"), (customer["group_id"], "magento.customer.group")]
+        if str(customer.get("store_id") or 0) != ADMIN:
+            wanted.append((customer["store_id"], "magento.storeview"))
+        self.import_dependencies((str(external_id), model_name) for external_id, model_name in wanted)
 
     def _hash(self, record):
         # What is said of the website is no change of the customer.

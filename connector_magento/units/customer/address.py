@@ -99,10 +99,11 @@ class AddressImportMapper(ImportMapper):
         }
 
     def country(self, code):
-        """Return the country (0..1) of a code."""
+        """Return the country (0..1) of a code, in upper or lower case."""
+        code = (code or "").strip().upper()
         ids = self.work.shared.setdefault("magento.countries", {})
         if code not in ids:
-            ids[code] = self.env["res.country"].search([("code", "=", code or "")], limit=1).id
+            ids[code] = self.env["res.country"].search([("code", "=", code)], limit=1).id
         return self.env["res.country"].browse(ids[code])
 
     def _state(self, country, record):

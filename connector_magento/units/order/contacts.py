@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from odoo.tools import escape_psql
+
 from odoo.addons.connector_framework.mappings import ImportMapper
 from odoo.addons.connector_framework.references import ConnectorUnit
 
 from ...references import magento
+from ..texts import comparable_email
 
 
 @magento
@@ -34,19 +37,21 @@ class OrderContacts(ConnectorUnit):
         account = self._account(record, view.website_id)
         if account:
             return account.odoo_id
-        earlier = self.model.search(
-            [
-                ("backend_id", "=", self.backend.id),
-                ("is_guest", "=", True),
-                ("customer_email", "=", record["customer_email"]),
-                ("storeview_id.website_id", "=", view.website_id.id),
-            ],
-            limit=1,
-        )
+        email, earlier = comparable_email(record.get("customer_email")), self.model
+        if email:
+            earlier = self.model.search(
+                [
+                    ("backend_id", "=", self.backend.id),
+                    ("is_guest", "=", True),
+                    ("customer_email", "=", email),
+                    ("storeview_id.website_id", "=", view.website_id.id),
+                ],
+                limit=1,
+            )
         return earlier.partner_id or self.env["res.partner"].create(
             {
                 **self._addresses.contact_values(record["billing_address"]),
-                "email": record["customer_email"],
+                "email": record.get("customer_email"),
                 "company_name": record["billing_address"].get("company"),
                 **({"lang": view.lang_id.code} if view.lang_id else {}),
             }
@@ -57,14 +62,14 @@ class OrderContacts(ConnectorUnit):
         accounts = self.binder_for("magento.res.partner")
         if record.get("customer_id"):
             return accounts.to_internal(str(record["customer_id"]))
-        if str(record.get("customer_is_guest") or 0) == "1" or not record["customer_email"]:
+        if str(record.get("customer_is_guest") or 0) == "1" or not record.get("customer_email"):
             return accounts.model
         # The shop deleted the account, and its id with it. On one website an e-mail was that of one account.
         return accounts.model.with_context(active_test=False).search(
             [
                 ("backend_id", "=", self.backend.id),
                 ("website_id", "=", website.id),
-                ("email", "=", record["customer_email"]),
+                ("email", "=ilike", escape_psql(record["customer_email"].strip())),
             ],
             limit=1,
         )

@@ -13,8 +13,9 @@ from odoo.addons.connector_framework.mappings import to_decimal, to_utc
 
 from ...references import magento
 from ..importer import MagentoImporter
+from ..texts import comparable_email
 from .contacts import OrderContacts
-from .lines import order_lines
+from .order import OrderLines
 
 #: Seconds after which an order that is not paid yet is looked at again; its payment also brings it, with the stream.
 WAIT_S = 3600
@@ -68,9 +69,11 @@ class OrderImporter(MagentoImporter):
     # -- the import --------------------------------------------------------------------------------------------------
 
     def _import_dependencies(self, record):
+        if record.get("store_id"):
+            self.import_dependency(str(record["store_id"]), "magento.storeview")
         if record.get("customer_id"):
             self.import_dependency(str(record["customer_id"]), "magento.res.partner")
-        for line in order_lines(record):
+        for line in self.unit(OrderLines).of(record):
             if line["kind"] == "item":
                 self.import_dependency(line["product_id"], "magento.product.product")
             for rate in line["tax_rates"]:
@@ -89,7 +92,8 @@ class OrderImporter(MagentoImporter):
         map_record = self.mapper.map_record(record)
         if not binding:
             # Two orders of one guest, or to one new address, make one contact.
-            self._take_turn(f"contacts of {record['customer_email']}")
+            whose = record.get("customer_email") or f"order {record['increment_id']}"
+            self._take_turn(f"contacts of {comparable_email(whose)}")
             partners = self.unit(OrderContacts).partners(record)
             map_record.update(**partners, pricelist_id=self._pricelist(record).id)
         return map_record.values(for_create=not binding, binding=binding)
@@ -113,6 +117,7 @@ class OrderImporter(MagentoImporter):
         # A confirmed order is what was agreed on; what the shop says of it is kept on the binding alone.
         own = {name: value for name, value in values.items() if not self.model._fields[name].inherited}
         super()._update(binding, own)
+        self._keep_quantities(lines)
         if gone - rounding or binding.magento_total != before[1] or self._has_new_lines(lines):
             self._note(
                 binding, self.env._("The order was changed in Magento after it was confirmed here. Compare them.")
@@ -123,6 +128,22 @@ class OrderImporter(MagentoImporter):
             )
         if binding.magento_state != before[0]:
             self._follow_state(binding)
+
+    def _create_many(self, values_list):
+        bindings = super()._create_many(values_list)
+        for binding in bindings.filtered("gift_message"):
+            self._note(binding, self.env._("Gift message: %s", binding.gift_message))
+        return bindings
+
+    def _keep_quantities(self, commands):
+        """Keep on the bindings of a confirmed order's lines what the shop has shipped of them, and what is left."""
+        for command, line_id, values in commands:
+            line = self.env["magento.sale.order.line"].browse(line_id)
+            if command == Command.UPDATE:
+                line.write({name: values[name] for name in ("qty_shipped", "qty_left") if name in values})
+            elif command == Command.DELETE:
+                # Canceled as a whole, or taken out.
+                line.qty_left = 0
 
     def _has_new_lines(self, commands):
         """Tell whether lines are new, or have another quantity or price."""
@@ -169,6 +190,7 @@ class OrderImporter(MagentoImporter):
 
     def _after_import(self, binding):
         if binding.state not in ("draft", "sent"):
+            binding.sudo()._settle_quantities()
             return
         self._round(binding)
         if binding.magento_state == "canceled":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,12 +13,15 @@ from odoo.addons.connector_framework.mappings import (
     external_to_m2m,
     mapping,
     only_create,
+    to_decimal,
     to_utc,
 )
+from odoo.addons.connector_framework.references import ConnectorUnit
 from odoo.addons.connector_framework.synchronizers import digest
 
 from ...references import magento, magento_1_7
 from ..adapter import MagentoAdapter
+from ..texts import comparable, comparable_email
 from .lines import order_lines
 
 
@@ -65,16 +67,24 @@ class OrderAdapter(MagentoAdapter):
         return True
 
 
-def comparable(text: str) -> str:
-    """Return a text as the shop may give it back: it makes question marks of emoji, and has line ends of its own."""
-    return " ".join(re.sub(r"(?:[^\u0000-\uffff]|\?)+", "?", text).split())
-
-
 @magento_1_7(replacing=OrderAdapter)
 class OrderAdapter17(OrderAdapter):
     """Shops of that age run on PHP 5, whose arrays take several times the memory: smaller lists."""
 
     _page_size = 25
+
+
+@magento
+class OrderLines(ConnectorUnit):
+    """Tells the lines of an order, knowing the tax rates that there are here."""
+
+    _apply_on = "magento.sale.order"
+
+    def of(self, record: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return the lines of an order, see ``lines.py``."""
+        if "magento.rates" not in self.work.shared:
+            self.work.shared["magento.rates"] = self.env["magento.tax"]._known_rates(self.backend)
+        return order_lines(dict(record), self.work.shared["magento.rates"])
 
 
 @magento
@@ -88,15 +98,22 @@ class OrderImportMapper(ImportMapper):
         ("payment.method", "payment_method"),
         ("shipping_method", "shipping_method"),
         ("coupon_code", "coupon_code"),
-        ("customer_email", "customer_email"),
+        (convert("customer_email", comparable_email), "customer_email"),
         ("customer_note", "customer_note"),
-        (convert("grand_total", float), "magento_total"),
+        ("gift_message", "gift_message"),
         (convert("updated_at", to_utc), "magento_updated_at"),
     ]
     children = [("lines", "magento_order_line_ids", "magento.sale.order.line")]
 
     def map_record(self, source, parent=None):
-        return super().map_record({**source, "lines": order_lines(source)}, parent)
+        return super().map_record({**source, "lines": self.unit(OrderLines).of(source)}, parent)
+
+    @mapping
+    @changed_by("grand_total", "total_canceled", "state")
+    def total(self, record):
+        """Take off what was canceled of an order that goes on; one that was canceled as a whole keeps its total."""
+        total, canceled = (to_decimal(record.get(name)) or 0 for name in ("grand_total", "total_canceled"))
+        return {"magento_total": float(total if record["state"] == "canceled" else total - canceled)}
 
     @only_create
     @mapping
@@ -150,12 +167,21 @@ class OrderLineImportMapper(ImportMapper):
     _apply_on = "magento.sale.order.line"
     direct = [
         ("external_id", "external_id"),
-        ("name", "name"),
         (convert("qty", float), "product_uom_qty"),
+        (convert("qty_shipped", float), "qty_shipped"),
+        (convert("qty_left", float), "qty_left"),
         (convert("price", float), "price_unit"),
         (convert("discount", float), "discount"),
         (external_to_m2m("tax_rates", binding="magento.tax"), "tax_ids"),
     ]
+
+    @mapping
+    def name(self, line):
+        """Say with the name what the customer chose and wrote."""
+        texts = [line["name"], *(f"{label}: {value}" for label, value in line.get("options") or ())]
+        if line.get("gift_message"):
+            texts.append(self.env._("Gift message: %s", line["gift_message"]))
+        return {"name": "\n".join(filter(None, texts))}
 
     @mapping
     def product(self, line):
@@ -165,9 +191,10 @@ class OrderLineImportMapper(ImportMapper):
             return {"product_id": product.id, "is_delivery": True}
         if line["kind"] != "item":
             return {"product_id": self.backend[f"{line['kind']}_product_id"].id}
-        product = self.binder_for("magento.product.product").to_internal(line["product_id"], unwrap=True)
+        product = self.binder_for("magento.product.product").to_internal(line["product_id"] or "", unwrap=True)
         # The shop deleted it: what was sold is still known by its sku, or is named on the line alone.
-        product = product or self.env["product.product"].search([("default_code", "=", line["sku"])], limit=1)
+        if not product and line["sku"]:
+            product = product.search([("default_code", "=", line["sku"])], limit=1)
         product = product or self.backend.unknown_product_id
         if not product:
             raise ConfigurationError(
