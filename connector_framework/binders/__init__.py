@@ -4,6 +4,6 @@ A *binder* is the code, a *binding* the record that it looks up and writes: see 
 on every binding model without being registered.
 """
 
-from .binder import Binder
+from .binder import Binder, lookups_kept
 
-__all__ = ["Binder"]
+__all__ = ["Binder", "lookups_kept"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from odoo import fields
@@ -11,10 +12,30 @@ from odoo.models import BaseModel
 from ..exceptions import ConfigurationError, ExternalConflictError
 from ..references import ConnectorUnit
 
-__all__ = ["Binder", "Key"]
+__all__ = ["Binder", "Key", "lookups_kept"]
 
 #: An external id, or a tuple of its parts in the order of the model's ``_external_key``.
 Key = Any
+
+
+#: Key in ``work.shared`` of the bindings that were found, while they are kept.
+_KNOWN = "connector.known_bindings"
+
+
+@contextmanager
+def lookups_kept(work: Any) -> Iterator[None]:
+    """Look up each external id once inside: for steps that read, of many records that refer to the same ones.
+
+    An id that is not bound is looked up again each time.
+    """
+    before = work.shared.get(_KNOWN)
+    work.shared[_KNOWN] = {}
+    try:
+        yield
+    finally:
+        work.shared.pop(_KNOWN)
+        if before is not None:
+            work.shared[_KNOWN] = before
 
 
 class Binder(ConnectorUnit):
@@ -39,8 +60,14 @@ class Binder(ConnectorUnit):
 
         :raises ValueError: when a composite key is not a tuple of as many parts
         """
-        found = self.to_internal_many([external_id])
-        binding = next(iter(found.values()), self.model)
+        known: dict[Any, Any] | None = self.work.shared.get(_KNOWN)
+        key = (self.model._name, _hashable(external_id))
+        if known is not None and key in known:
+            binding = known[key].with_env(self.env)
+        else:
+            binding = next(iter(self.to_internal_many([external_id]).values()), self.model)
+            if binding and known is not None:
+                known[key] = binding
         return self.unwrap(binding) if unwrap else binding
 
     def to_external(self, record: Any, wrap: bool = False) -> Key | None:
@@ -86,6 +113,7 @@ class Binder(ConnectorUnit):
             values["sync_state"] = "synced"
         if values:
             binding.write(values)
+        self.work.shared.get(_KNOWN, {}).clear()
 
     def unwrap(self, binding: Any) -> Any:
         """Return the records of Odoo of bindings.

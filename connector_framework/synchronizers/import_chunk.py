@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import psycopg2
 
 from ..adapters import CircuitOpenError
+from ..binders import lookups_kept
 from ..exceptions import (
     AuthenticationError,
     ConcurrentUpdateError,
@@ -314,7 +315,7 @@ class ChunkImport:
             prefetch = self.importer.mapper.prefetch(records)
         except NoUnitError:  # The importer maps without a mapper.
             prefetch = nullcontext()
-        with prefetch:
+        with prefetch, lookups_kept(self.importer.work):
             yield
 
     def looked_up(self, external_id: Any) -> Any:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from odoo.tests import new_test_user, tagged
 
-from ..binders import Binder
+from ..binders import Binder, lookups_kept
 from ..exceptions import ConfigurationError, ExternalConflictError
 from .model_factory import example
 from .synchronizers_common import SynchronizerCase
@@ -139,6 +139,21 @@ class TestBinderMany(BinderCase):
         with self.assertQueryCount(1):
             found = self.binder.to_internal_many(["1", 2, "3", None])
         self.assertEqual(found, {"1": first, 2: second})
+
+    def test_lookups_kept(self):
+        """While lookups are kept an id that is bound is looked up once, and one that is not each time."""
+        first = self.bind("1")
+        with lookups_kept(self.binder.work):
+            self.assertEqual(self.binder.to_internal("1"), first)
+            with self.assertQueryCount(0):
+                self.assertEqual(self.binder.to_internal("1"), first)
+            self.assertFalse(self.binder.to_internal("2"))
+            second = self.bind("2")
+            self.assertEqual(self.binder.to_internal("2"), second)
+            self.binder.bind("3", second)
+            self.assertFalse(self.binder.to_internal("2"))
+        first.unlink()
+        self.assertFalse(self.binder.to_internal("1"))
 
     def test_to_internal_many_of_none(self):
         """No ids need no query."""

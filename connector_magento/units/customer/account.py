@@ -124,14 +124,10 @@ class PartnerImportMapper(ImportMapper):
     @changed_by("customer.store_id", "website.store_id")
     def language(self, record):
         """Take the language of the store view; an account made in the admin (view 0) gets that of its website."""
-        view = self._storeview(record["customer"]["store_id"])
-        lang = (view or self._storeview((record["website"] or {}).get("store_id"))).lang_id
-        return {"storeview_id": view.id, **({"lang": lang.code} if lang else {})}
-
-    def _storeview(self, store_id):
-        """Return the store view (0..1) of an id."""
         views = self.binder_for("magento.storeview")
-        return self.once(("storeview", str(store_id)), lambda: views.to_internal(str(store_id)))
+        view = views.to_internal(str(record["customer"]["store_id"]))
+        lang = (view or views.to_internal(str((record["website"] or {}).get("store_id")))).lang_id
+        return {"storeview_id": view.id, **({"lang": lang.code} if lang else {})}
 
     @mapping(source="customer")
     @changed_by("group_id")
