@@ -53,6 +53,31 @@ class TestProductUpdate(ProductExportCase):
             [["catalog_product.update", ["6", {"price": "99.9"}]]],
         )
 
+    def test_prices_together(self):
+        """Prices that one transaction changes of many products go out in one job and one request."""
+        products = self.env["magento.product.product"].browse(self.imported(number).id for number in (6, 7, 8))
+        before = len(self.shop.requests)
+        for number, product in enumerate(products, 1):
+            product.list_price = 90 + number
+        drain_jobs(self)
+        self.assertEqual([self.value(number, "price") for number in (6, 7, 8)], ["91.0000", "92.0000", "93.0000"])
+        together = [request.args for request in self.shop.requests[before:] if request.method == "multiCall"]
+        self.assertEqual([len(calls) for calls in together], [3])
+        job = self.env["connector.job"].search([("method_name", "=", "export_record")])
+        self.assertEqual((len(job), job.result), (1, "3 updated"))
+
+    def test_one_of_many_is_refused(self):
+        """A product that the shop refuses gets a job of its own; the others are sent."""
+        products = self.env["magento.product.product"].browse(self.imported(number).id for number in (6, 7, 8))
+        del self.shop.store.products[7]
+        for product in products:
+            product.list_price = 77
+        drain_jobs(self)
+        self.assertEqual([self.value(number, "price") for number in (6, 8)], ["77.0000", "77.0000"])
+        jobs = self.env["connector.job"].search([("method_name", "=", "export_record")], order="id")
+        self.assertEqual(jobs.mapped("result"), ["2 updated, 1 own job", "no longer exists"])
+        self.assertEqual(products.mapped("sync_state"), ["synced", "gone", "synced"])
+
     def test_website_price(self):
         """A website that wants it gets the price of its pricelist, also when a rule of that changes."""
         product = self.imported(6)

@@ -71,6 +71,21 @@ class BaseProductAdapter(CatalogueAdapter):
 
     def write(self, external_id: str, data: Mapping[str, Any]) -> None:
         """Change a product, by its id, in one request."""
+        for _result in self.multi_call(self._write_calls(external_id, data)):
+            pass
+
+    def write_many(self, changes: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Exception | None]:
+        """Change products in few requests.
+
+        :return: for each the first error that the shop answered with, or None
+        """
+        calls = [self._write_calls(external_id, data) for external_id, data in changes]
+        results = self.multi_call([call for of_one in calls for call in of_one], return_errors=True)
+        errors = [[next(results) for _call in of_one] for of_one in calls]
+        return [next((one for one in of_one if isinstance(one, Exception)), None) for of_one in errors]
+
+    def _write_calls(self, external_id: str, data: Mapping[str, Any]) -> list[tuple[str, list[Any]]]:
+        """Return the calls that change a product, (path, arguments) each."""
         scopes: dict[str | None, dict[str, Any]] = defaultdict(dict)
         for target, value in data.items():
             if target not in ("stock", "type", "set"):
@@ -84,8 +99,7 @@ class BaseProductAdapter(CatalogueAdapter):
             # The update before may have given it another SKU.
             sku = data.get("sku") or data["stock"].get("sku")
             calls.append(self._stock_call(external_id, {**data["stock"], "sku": sku}))
-        for _result in self.multi_call(calls):
-            pass
+        return calls
 
     def stocks(self, skus: Mapping[str, str | None]) -> dict[str, Any]:
         """Return the quantities of products by id; those that have no stock item are left out.

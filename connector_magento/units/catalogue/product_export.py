@@ -140,13 +140,6 @@ class TemplateExportMapper(BaseProductExportMapper):
 class BaseProductExporter(CatalogueExporter):
     """Sends what the store views have in common, and to each view the texts that it has of its own."""
 
-    def run(self, binding, fields=None):
-        outcome = super().run(binding, fields)
-        if outcome == "created":
-            # What store views and websites have of their own goes to the id.
-            super().run(binding)
-        return outcome
-
     def _is_gone(self, binding: Any) -> bool:
         """Tell whether a product that was not found is deleted; if not, its SKU is another one now, which is kept."""
         with self.work.origin():
@@ -199,7 +192,11 @@ class BaseProductExporter(CatalogueExporter):
 class ProductExporter(BaseProductExporter):
     _apply_on = "magento.product.product"
 
+    #: The new binding (1) that was sent last.
+    _created = None
+
     def _create(self, values):
+        self._created = self.binding
         external_id = self._find_external(values)
         if external_id is not None:
             if not self.binding.stock_exported:
@@ -222,6 +219,10 @@ class ProductExporter(BaseProductExporter):
         sku = binding.default_code
         if sku and binding.sku != sku:
             binding.sku = sku
+        if self._created == binding:
+            # The texts and prices of store views and websites go to the id, which is known only now.
+            self._created = None
+            self.run(binding)
 
 
 @magento
