@@ -1,7 +1,9 @@
+from collections import Counter
+
 from odoo.tests import tagged
 
 from odoo.addons.connector_framework.adapters import Adapter
-from odoo.addons.connector_framework.exceptions import ConfigurationError, SkipError
+from odoo.addons.connector_framework.exceptions import ConfigurationError, PermanentError, SkipError
 from odoo.addons.connector_framework.tests.common import drain_jobs
 
 from .common import ShopCase
@@ -114,6 +116,31 @@ class TestCatalogue(ShopCase):
         drain_jobs(self)
         self.assertEqual((kept.sync_state, product.sync_state, product.active), ("synced", "gone", True))
         self.assertEqual((category.sync_state, kept.category_ids[0].sync_state), ("gone", "synced"))
+
+    def test_empty_list(self):
+        """A shop that lists nothing at all has not deleted all: nothing is marked, and the job asks a person."""
+        product = self.import_one("magento.product.product", "6")
+        self.shop.store.products.clear()
+        with self.assertRaisesRegex(PermanentError, "an empty list is not taken for their deletion"):
+            self.backend._mark_gone("magento.product.product")
+        self.assertEqual(product.sync_state, "synced")
+
+    def test_many_gone_at_once(self):
+        """Products that an export does not find count as deletions, up to the limit of all of these."""
+        numbers = [number for number, product in self.shop.store.products.items() if product.type_id == "simple"][:25]
+        Product = self.env["magento.product.product"]
+        Product.import_records(self.backend, list(map(str, numbers)))
+        drain_jobs(self)
+        products = Product.search([("external_id", "in", list(map(str, numbers)))])
+        for number in numbers[:22]:
+            del self.shop.store.products[number]
+        for product in products:
+            product.list_price = 77
+        drain_jobs(self)
+        self.assertEqual(Counter(products.mapped("sync_state")), {"gone": 20, "synced": 5})
+        failed = self.env["connector.job"].search([("state", "=", "failed")])
+        self.assertEqual(len(failed), 2)
+        self.assertIn("are taken for deletions", failed[0].exc_message)
 
     def test_disabled(self):
         """A disabled product stays active here."""

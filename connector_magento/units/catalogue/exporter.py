@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from odoo.addons.connector_framework.exceptions import ExternalNotFoundError
-from odoo.addons.connector_framework.synchronizers import Agreement, Exporter
+from odoo.addons.connector_framework.synchronizers import Agreement, Exporter, Importer
 from odoo.addons.connector_framework.synchronizers.importer import GONE
 
 
@@ -21,9 +21,11 @@ class CatalogueExporter(Exporter):
             return super().run(binding, fields)
 
     def _is_gone(self, binding: Any) -> bool:
-        """Tell whether a record that was not found is deleted, and mark it if so."""
-        with self.work.origin():
-            binding.with_env(self.env).sync_state = "gone"
+        """Tell whether a record that was not found is deleted, and mark it if so.
+
+        :raises PermanentError: when more are gone than are taken for deletions
+        """
+        self.unit(Importer).mark_gone([binding.external_id])
         return True
 
     def _changed(self, values, binding):

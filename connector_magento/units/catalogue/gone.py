@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from odoo.addons.connector_framework.exceptions import PermanentError
 from odoo.addons.connector_framework.synchronizers import Importer, Synchronizer
 
 from ...references import magento
@@ -22,6 +23,12 @@ class GoneFinder(Synchronizer):
         while cursor is not None:
             ids, cursor = self.adapter.search(None, cursor)
             there.update(ids)
+        if known and not there:
+            raise PermanentError(
+                f"{self.backend.display_name} lists no {self.model._description} at all, and {len(known)} are known:"
+                " an empty list is not taken for their deletion",
+                user_message=self.env._("Check that the shop is complete, then requeue the job."),
+            )
         gone = known.filtered(lambda binding: binding.external_id not in there)
         self.unit(Importer).mark_gone(gone.mapped("external_id"))
         return self.env._("%s gone", len(gone))
