@@ -1,5 +1,7 @@
 """The import of a whole shop by a real server that is killed in the middle of it."""
 
+import os
+import signal
 import unittest
 
 from odoo.tests import tagged
@@ -19,8 +21,7 @@ TABLES = {
 }
 
 
-@tagged("post_install", "-at_install", "process")
-class TestProcessImport(ProcessCase):
+class ImportCase(ProcessCase):
     modules = (PROBE, "connector_magento")
 
     @classmethod
@@ -32,26 +33,32 @@ class TestProcessImport(ProcessCase):
     def counts(self):
         return {table: self.sql(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}
 
-    def test_killed_in_the_middle(self):
-        """Killed with SIGKILL in the middle and started again, twice: all of the shop is there, once."""
+    def begin(self):
+        """Enqueue the import of a shop; return what it has."""
         shop = self.enterContext(Sandbox())
         with self.environment() as env:
             backend = env["magento.backend"].create(
                 {"name": "Shop", "url": shop.url, "api_user": shop.user, "api_key": shop.key}
             )
             backend.action_import_all()
-        summary = shop.summary()
-        for share in (0.2, 0.6):
-            server = self.start_server()
-            wanted = share * sum(summary[name] for name in TABLES.values())
-            wait_until(
-                lambda wanted=wanted: sum(self.counts().values()) >= wanted,
-                240,
-                lambda: f"{self.states()}; {self.logs()}",
+        return shop.summary()
+
+    def wait_for_share(self, summary, share):
+        wanted = share * sum(summary[name] for name in TABLES.values())
+        wait_until(lambda: sum(self.counts().values()) >= wanted, 240, lambda: f"{self.states()}; {self.logs()}")
+
+    def busy(self):
+        """Return the pids of processes that run a job, or have died while they did."""
+        return {
+            pid
+            for (pid,) in self.sql(
+                "SELECT w.pid FROM connector_worker w JOIN connector_job j ON j.worker_id = w.id"
+                " WHERE j.state = 'running'"
             )
-            server.kill()
-            self.assertGreater(self.states().get("pending", 0) + self.states().get("running", 0), 0)
-        self.start_server()
+        }
+
+    def check_all_is_there(self, summary):
+        """Wait for the end of the import, and check that each record is there once."""
         wait_until(
             lambda: set(self.states()) <= {"done"}, 300, lambda: f"{self.states()}; {self.failed()}; {self.logs()}"
         )
@@ -83,3 +90,32 @@ class TestProcessImport(ProcessCase):
 
     def failed(self):
         return self.sql("SELECT name, exc_message FROM connector_job WHERE state = 'failed' LIMIT 3")
+
+
+@tagged("post_install", "-at_install", "process")
+class TestProcessImport(ImportCase):
+    def test_killed_in_the_middle(self):
+        """Killed with SIGKILL in the middle and started again, twice: all of the shop is there, once."""
+        summary = self.begin()
+        for share in (0.2, 0.6):
+            server = self.start_server()
+            self.wait_for_share(summary, share)
+            server.kill()
+            self.assertGreater(self.states().get("pending", 0) + self.states().get("running", 0), 0)
+        self.start_server()
+        self.check_all_is_there(summary)
+
+
+@tagged("post_install", "-at_install", "process")
+class TestTwoProcesses(ImportCase):
+    def test_two_processes(self):
+        """Of two processes one is killed with SIGKILL while it works, three times: all of the shop is there, once."""
+        summary, killed = self.begin(), set()
+        self.start_server("--workers=1", processes=2)
+        for share in (0.1, 0.3, 0.5):
+            self.wait_for_share(summary, share)
+            found: list[int] = []
+            wait_until(lambda found=found: found.extend(self.busy() - killed) or found, 60, self.logs)
+            os.kill(found[0], signal.SIGKILL)
+            killed.add(found[0])
+        self.check_all_is_there(summary)
