@@ -8,6 +8,8 @@ from typing import Any
 from odoo.tools import SQL
 from psycopg2.errors import DuplicatePreparedStatement, InvalidSqlStatementName
 
+from .sql.schema import Bound
+
 __all__ = ["UNPREPARED", "PreparedStatements"]
 
 #: The errors of a pooler that swaps server sessions: the connection does without prepared statements from then on.
@@ -25,7 +27,7 @@ class PreparedStatements:
         self.possible = True
         self._executions: dict[str, str] = {}
 
-    def execution(self, query: SQL, execute: Callable[[str], Any]) -> str:
+    def execution(self, query: SQL | Bound, execute: Callable[[str], Any]) -> str:
         """Return the text that runs a statement; its parameters stay the same.
 
         :param execute: runs a text on the connection, when the statement has to be prepared first

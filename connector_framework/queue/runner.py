@@ -136,7 +136,8 @@ class Runner:
                 return
             for job in jobs:
                 self._run_one(worker, job)
-        self.report_failures(worker)
+        if worker.has_failed:
+            self.report_failures(worker)
 
     def report_failures(self, worker: Worker) -> None:
         """Call the ``on_failure`` methods of jobs that have failed, each in a transaction of its own."""
@@ -175,7 +176,9 @@ class Runner:
             setattr(cr, _ATTRIBUTE, running)
             result = self._call(attempt.env, job, call)
             results.append(None if result is None else clean(result))
-            cr.flush()
+            if len(jobs) > 1:
+                # What this one has changed is its own user's; the last flush is the commit's.
+                cr.flush()
 
         def committed() -> None:
             attempt.committed = True

@@ -13,7 +13,7 @@ from odoo.sql_db import Cursor, connection_info_for
 from odoo.tools import SQL
 
 from .prepared import UNPREPARED, PreparedStatements
-from .sql.schema import NOTIFY_CHANNEL
+from .sql.schema import NOTIFY_CHANNEL, Bound
 
 __all__ = ["DatabaseSession", "Session", "commit_together", "execute_prepared", "work_cursor"]
 
@@ -154,7 +154,7 @@ def clean_session(cr: Any) -> None:
         cr.connection.commit()
 
 
-def execute_prepared(cr: Any, query: SQL, then: str = "") -> None:
+def execute_prepared(cr: Any, query: SQL | Bound, then: str = "") -> None:
     """Execute a statement on a work cursor, prepared once.
 
     :param then: statements that go with it in one trip, each after the one before has succeeded
@@ -170,11 +170,11 @@ def execute_prepared(cr: Any, query: SQL, then: str = "") -> None:
         raise
 
 
-def commit_together(cr: Any, statement: SQL, committed: Callable[[], None]) -> None:
+def commit_together(cr: Any, statement: SQL | Bound, committed: Callable[[], None]) -> None:
     """Run a last statement, commit, and clean the session, in one trip; Odoo's hooks run as ever.
 
     Nothing is committed if the statement fails. The connection is in a new transaction then, without a snapshot yet,
-    which psycopg2 knows as that of its own BEGIN. Two trips fewer are worth GAIN of the rate of empty jobs.
+    which psycopg2 knows as that of its own BEGIN.
 
     :param committed: called right after the commit, before Odoo's postcommit hooks
     """

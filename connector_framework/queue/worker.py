@@ -225,7 +225,7 @@ class Worker:
     def skip(self, job: Claimed, reason: str | None, *, started: Any = None) -> bool:
         """End one's own job ``done`` without work; False: it was taken over."""
         try:
-            self._session.execute(attempt.finish(self.id, [job], [reason], [started]), durable=True)
+            self._session.execute(attempt.finish(self.id, [job], [reason], [started]).as_sql(), durable=True)
         except psycopg2.Error as error:
             if not attempt.is_taken_over(error):
                 raise

@@ -225,7 +225,7 @@ class TestBegun(WorkerCase):
     def begin(self, worker, job):
         """Lock the job's row as its work does, and lose the session."""
         with self.environment() as env:
-            env.cr.execute(attempt.lock(worker.id, [job]))
+            env.cr.execute(attempt.lock(worker.id, [job]).as_sql())
             self.assertEqual(len(env.cr.fetchall()), 1)
             env.cr.rollback()
 
@@ -299,7 +299,7 @@ class TestBegun(WorkerCase):
         """A job whose work session lives is not taken from its worker, though that counts as dead."""
         worker, jobs = self.claim(1)
         with self.environment() as env:
-            env.cr.execute(attempt.lock(worker.id, jobs))
+            env.cr.execute(attempt.lock(worker.id, jobs).as_sql())
             self.die(worker)
             self.assertEqual(self.reap(), 0)
             env.cr.rollback()
@@ -314,7 +314,7 @@ class TestAbandoned(WorkerCase):
         worker = self.worker()
         lost, known, fresh = worker.claim(3)
         with self.environment() as env:
-            env.cr.execute(attempt.lock(worker.id, [lost]))
+            env.cr.execute(attempt.lock(worker.id, [lost]).as_sql())
             env.cr.rollback()
         self.sql("UPDATE connector_job SET date_started = now() - interval '1 minute' WHERE id = %s", known.id)
         with mute_logger(_WORKER):

@@ -10,12 +10,12 @@ from odoo.tools import SQL
 from psycopg2.errors import InvalidTextRepresentation
 
 from ..claimed import NO_FAILURE, Claimed, Failure
-from .schema import statement
+from .schema import Bound, Template, statement
 
 # -- in the work transaction -------------------------------------------------------------------------------------------
 
 
-def lock(worker_id: int, jobs: Sequence[Claimed]) -> SQL:
+def lock(worker_id: int, jobs: Sequence[Claimed]) -> Bound:
     """Lock the rows of one's own running jobs and load their calls; a row is missing when the job was taken over.
 
     The first statement of the work transaction, so its snapshot is younger than the claim. FOR NO KEY UPDATE: while
@@ -24,17 +24,19 @@ def lock(worker_id: int, jobs: Sequence[Claimed]) -> SQL:
     dead worker had begun, see :data:`BEGUN`. By the primary key: ``IS TRUE`` keeps the planner from the index of
     running jobs, in which entries come and go.
     """
-    return statement(
-        """SELECT j.id, j.call, j.user_id, coalesce(u.active, false) AS user_active, u.login, %(now)s AS started
-             FROM unnest(%(ids)s::int[], %(attempts)s::int[]) o(id, attempt)
-             JOIN connector_job j ON j.id = o.id AND j.attempt = o.attempt LEFT JOIN res_users u ON u.id = j.user_id
-            WHERE (j.worker_id = %(worker)s AND j.state = 'running') IS TRUE
-              FOR NO KEY UPDATE OF j""",
-        ids=[job.id for job in jobs],
-        attempts=[job.attempt for job in jobs],
-        worker=worker_id,
-    )
+    return _LOCKING(ids=[job.id for job in jobs], attempts=[job.attempt for job in jobs], worker=worker_id)
 
+
+_LOCKING = Template(
+    """SELECT j.id, j.call, j.user_id, coalesce(u.active, false) AS user_active, u.login, %(now)s AS started
+         FROM unnest(%(ids)s::int[], %(attempts)s::int[]) o(id, attempt)
+         JOIN connector_job j ON j.id = o.id AND j.attempt = o.attempt LEFT JOIN res_users u ON u.id = j.user_id
+        WHERE (j.worker_id = %(worker)s AND j.state = 'running') IS TRUE
+          FOR NO KEY UPDATE OF j""",
+    "ids",
+    "attempts",
+    "worker",
+)
 
 #: Whether a running job has begun. ``xmax`` of a row version is the transaction that locked it last. A claim locks and
 #: writes the row in one transaction, so that both are the same until :func:`lock` comes; no other statement touches a
@@ -46,31 +48,39 @@ BEGUN = SQL("xmax <> xmin")
 TAKEN_OVER = "connector: taken over"
 
 
-def finish(worker_id: int, jobs: Sequence[Claimed], results: Sequence[str | None], started: Sequence[Any]) -> SQL:
+def finish(worker_id: int, jobs: Sequence[Claimed], results: Sequence[str | None], started: Sequence[Any]) -> Bound:
     """Write ``done`` in the work transaction, or raise if not all of the jobs are this worker's any more.
 
     A commit that follows in the same string is then not reached. The text that is no number makes an error that nothing
     else makes.
     """
-    ids = [job.id for job in jobs]
-    return statement(
-        f"""WITH done AS (
-        UPDATE connector_job j
-           SET state = 'done', worker_id = NULL, result = o.result,
-               date_started = o.started, date_done = %(now)s, duration_s = extract(epoch FROM %(now)s - o.started),
-               exc_type = NULL, exc_message = NULL, exc_info = NULL, user_message = NULL
-          FROM unnest(%(ids)s::int[], %(attempts)s::int[], %(results)s::text[], %(started)s::timestamp[])
-               o(id, attempt, result, started)
-         WHERE j.id = o.id AND j.attempt = o.attempt AND (j.worker_id = %(worker)s AND j.state = 'running') IS TRUE
-     RETURNING j.id)
-        SELECT CASE WHEN count(*) = cardinality(%(ids)s::int[]) THEN 0 ELSE ('{TAKEN_OVER} ' || count(*))::int END
-          FROM done""",
-        ids=ids,
+    return _FINISHING(
+        ids=[job.id for job in jobs],
         attempts=[job.attempt for job in jobs],
         results=list(results),
         started=list(started),
         worker=worker_id,
     )
+
+
+_FINISHING = Template(
+    f"""WITH done AS (
+    UPDATE connector_job j
+       SET state = 'done', worker_id = NULL, result = o.result,
+           date_started = o.started, date_done = %(now)s, duration_s = extract(epoch FROM %(now)s - o.started),
+           exc_type = NULL, exc_message = NULL, exc_info = NULL, user_message = NULL
+      FROM unnest(%(ids)s::int[], %(attempts)s::int[], %(results)s::text[], %(started)s::timestamp[])
+           o(id, attempt, result, started)
+     WHERE j.id = o.id AND j.attempt = o.attempt AND (j.worker_id = %(worker)s AND j.state = 'running') IS TRUE
+ RETURNING j.id)
+    SELECT CASE WHEN count(*) = cardinality(%(ids)s::int[]) THEN 0 ELSE ('{TAKEN_OVER} ' || count(*))::int END
+      FROM done""",
+    "ids",
+    "attempts",
+    "results",
+    "started",
+    "worker",
+)
 
 
 def is_taken_over(error: BaseException) -> bool:

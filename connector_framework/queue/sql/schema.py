@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from odoo.tools import SQL
 
@@ -52,6 +52,36 @@ def statement(code: str, **params: Any) -> SQL:
     ``%(ancestors)s`` are the ids of channel ``c`` and of all above it.
     """
     return SQL(code, **_NAMES, **params)  # pylint: disable=sql-injection  # the callers pass literals
+
+
+class Bound(NamedTuple):
+    """A statement of a :class:`Template` with its parameters, in the place of an ``SQL``."""
+
+    code: str
+    params: list[Any]
+
+    def as_sql(self) -> SQL:
+        return SQL(self.code, *self.params)  # pylint: disable=sql-injection  # the text of a template
+
+
+class Template:
+    """A statement of the hot path, composed once: composing one takes as long as a tenth of an empty job.
+
+    :param code: as of :func:`statement`
+    :param names: of its parameters
+    """
+
+    def __init__(self, code: str, *names: str) -> None:
+        composed = statement(code, **{name: _Name(name) for name in names})
+        self._code = composed.code
+        self._names = [name.value for name in composed.params]
+
+    def __call__(self, **values: Any) -> Bound:
+        return Bound(self._code, [values[name] for name in self._names])
+
+
+class _Name(NamedTuple):
+    value: str
 
 
 #: What the ORM does not make. Statistics and vacuum settings for a table whose rows change state four times and whose
