@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -11,11 +12,13 @@ from pathlib import Path
 from unittest.mock import patch
 
 from odoo import fields
+from odoo.exceptions import AccessError
 from odoo.http import Request, root
-from odoo.tests import BaseCase, HttpCase, TransactionCase, tagged
+from odoo.tests import BaseCase, Form, HttpCase, TransactionCase, new_test_user, tagged
 from odoo.tools import SQL, config, mute_logger
 from psycopg2.errors import CheckViolation
 
+from ..monitoring import metrics_text
 from ..monitoring.exposition import Family, render
 from ..queue.sql import metrics
 from .model_factory import add_models, example_models
@@ -126,6 +129,18 @@ class TestStreamLag(MonitoringCase, TransactionCase):
         self.assertAlmostEqual(self.lag_s(), 500, delta=5)
         self.set_stream(700)
         self.assertAlmostEqual(self.lag_s(), 700, delta=5)
+
+    def test_roles(self):
+        """A Connector User sees how far a stream is behind, a Connector Manager says how far it may be."""
+        user = new_test_user(self.env, "lag_user", "connector_framework.group_connector_user")
+        manager = new_test_user(self.env, "lag_manager", "connector_framework.group_connector_manager")
+        self.set_stream(100)
+        self.assertAlmostEqual(self.stream.with_user(user).lag_s, 100, delta=5)
+        with self.assertRaises(AccessError):
+            self.stream.with_user(user).max_age_min = 5
+        with Form(self.stream.with_user(manager)) as form:
+            form.max_age_min = 5
+        self.assertEqual(self.stream.max_age_min, 5)
 
     def test_promise(self):
         """A new stream promises an hour; less than nothing cannot be promised."""
@@ -433,6 +448,19 @@ class TestMonitoringFiles(BaseCase):
             '# HELP connector_x An x.\n# TYPE connector_x gauge\nconnector_x{a="q\\"\\\\\\n"} 1.5\nconnector_x 2\n'
         )
         self.assertEqual(render([family, Family("connector_y", "A y.")]), expected)
+
+    def test_names(self):
+        """Alert rules and dashboard name metrics that there are, and the guide lists all of them."""
+        named = re.compile(r"\bconnector_[a-z0-9_]+")
+        source = Path(metrics_text.__code__.co_filename).read_text(encoding="utf-8")
+        there = set(re.findall(r'Family\(\s*"(\w+)"', source))
+        self.assertEqual(len(there), 15)
+        for name in ("alerts.yml", "grafana.json"):
+            used = set(named.findall((DOCS / name).read_text(encoding="utf-8")))
+            self.assertGreater(len(used), 5)
+            self.assertLessEqual(used, there)
+        guide = (DOCS.parent / "monitoring.md").read_text(encoding="utf-8")
+        self.assertEqual(there - set(named.findall(guide)), set())
 
     @needs_promtool
     def test_promtool_of_package_prometheus_checks_rules(self):
