@@ -1,4 +1,4 @@
-"""The framework's sections of the Odoo configuration file: the workers' settings, and the secrets of backends."""
+"""The framework's sections of the Odoo configuration file: workers, monitoring, and the secrets of backends."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 from odoo.tools import config
 
-__all__ = ["Settings", "load_settings", "read_section", "usable_cores"]
+__all__ = ["Settings", "load_settings", "metrics_token", "read_section", "usable_cores"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How the workers of this process behave: section ``[connector_framework]``."""
+    """How the workers of this process behave, and what is too late: section ``[connector_framework]``."""
 
     #: Jobs of one database that run at the same time in one process.
     threads: int = 4
@@ -31,6 +31,8 @@ class Settings:
     lease_s: float = 30.0
     #: Seconds between two searches for new databases.
     discover_interval_s: float = 60.0
+    #: Age in seconds of the oldest due job of a channel above which ``/connector/health`` reports it.
+    max_due_age_s: float = 900.0
 
 
 def usable_cores() -> int:
@@ -57,6 +59,11 @@ def _parse(path: str, modified: int) -> dict[str, dict[str, str]]:
     parser = configparser.RawConfigParser()
     parser.read([path], encoding="utf-8")
     return {section: dict(parser[section]) for section in parser.sections()}
+
+
+def metrics_token() -> str:
+    """Return the token that metrics and health are read with; empty: they are not to be read."""
+    return read_section("connector_framework").get("metrics_token", "").strip()
 
 
 def load_settings() -> Settings:

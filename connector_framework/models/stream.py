@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
 from odoo.fields import Domain
 
 from ..groups import MANAGER_GROUP
+from ..queue.sql import metrics
 
 _logger = logging.getLogger(__name__)
+
+#: Minutes that a new stream may be behind: four runs of an import each quarter of an hour.
+DEFAULT_MAX_AGE_MIN = 60
 
 
 class ConnectorStream(models.Model):
@@ -33,15 +38,57 @@ class ConnectorStream(models.Model):
     cursor = fields.Json(readonly=True)
     cursor_text = fields.Char(string="Position", compute="_compute_cursor_text")
     date_advanced = fields.Datetime(string="Last Complete Run", readonly=True)
+    imported_until = fields.Datetime(
+        readonly=True, help="Start of the last complete run: what changed before it is imported, or has a job."
+    )
+    max_age_min = fields.Integer(
+        "Promise (minutes)",
+        default=DEFAULT_MAX_AGE_MIN,
+        aggregator=None,
+        help="How far the import may be behind before it is reported; 0: it is never reported.",
+    )
+    lag_s = fields.Integer(
+        "Behind (s)",
+        compute="_compute_lag_s",
+        aggregator=None,
+        help="Seconds since the start of the last complete run, or since the oldest due job of the backend's channel or"
+        " one below is due, whichever is more.",
+    )
     run_job_ids = fields.Json(readonly=True)
     rewind_to = fields.Datetime(help="Where the next run begins after a rewind; empty: with the first record.")
 
     _backend_name_unique = models.UniqueIndex("(backend_model, backend_id, name)")
+    _max_age_not_negative = models.Constraint(
+        "CHECK (max_age_min >= 0)", "A stream cannot promise less than 0 minutes; 0 is no promise."
+    )
 
     def _compute_backend_name(self):
         for stream in self:
             backend = stream._backend()
             stream.backend_name = backend.display_name if backend and backend.has_access("read") else False
+
+    def _compute_lag_s(self):
+        self.env["connector.job.channel"].flush_model()
+        self.env.cr.execute(metrics.WITHOUT_JIT)
+        self.env.cr.execute(metrics.due_jobs())
+        ages = [(f"{name}.", age) for _id, name, _paused, age in self.env.cr.fetchall()]
+        now = fields.Datetime.now()
+        channels = self._channels()
+        for stream in self:
+            end = stream.imported_until or stream.date_advanced or stream.create_date or now
+            above = channels.get((stream.backend_model, stream.backend_id))
+            due = [age for name, age in ages if above and name.startswith(above)]
+            stream.lag_s = int(max((now - end).total_seconds(), *due, 0))
+
+    def _channels(self):
+        """Return the paths of the backends' channels, each with a dot behind it, by model and id of the backend."""
+        found = {}
+        for model, streams in self.grouped("backend_model").items():
+            if model in self.env:
+                for backend in self.env[model].sudo().browse(set(streams.mapped("backend_id"))).exists():
+                    if backend.channel_id:
+                        found[model, backend.id] = f"{backend.channel_id.name}."
+        return found
 
     @api.depends("cursor")
     def _compute_cursor_text(self):
@@ -78,19 +125,22 @@ class ConnectorStream(models.Model):
         )
 
     @api.private
-    def advance(self, cursor, before=None):
+    def advance(self, cursor, before=None, began=None):
         """Write how far the import got, to be committed with its last page.
 
         A stream that was rewound while the run was on stays where it was rewound to.
 
         :param cursor: a JSON value
         :param before: the cursor when the run began; None for the first record
+        :param began: when it began, naive UTC as ISO 8601; None: now
         """
         self.ensure_one()
         if (self.cursor or None) != (before or None):
             _logger.info("%s was moved during its run: the next run begins at %s", self, self.cursor or "the start")
             return
-        self.write({"cursor": cursor, "date_advanced": fields.Datetime.now()})
+        now = fields.Datetime.now()
+        until = datetime.fromisoformat(began) if began else now
+        self.write({"cursor": cursor, "date_advanced": now, "imported_until": until})
 
     @api.private
     def track(self, jobs):

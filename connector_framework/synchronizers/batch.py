@@ -81,6 +81,7 @@ class BatchImporter(Synchronizer):
                 return self.env._("the run before has %s jobs left", left)
             self._retry_failed()
             progress["before"] = stream.cursor or None
+            progress["began"] = self.env.cr.now().replace(microsecond=0).isoformat()
             # Before the first page: what changes from now on is for the next run.
             progress["cursor"] = self._next_cursor(stream.cursor)
             filters = self._stream_filters(stream.cursor)
@@ -91,7 +92,7 @@ class BatchImporter(Synchronizer):
 
         :param cursor: of the page, as the adapter returned it with the page before; None for the first
         :param progress: dict of ``count``, the records so far; ``trail``, see :class:`~.pages.PageTrail`; and in a
-            stream of ``before`` and ``cursor``, its cursor before and after this run
+            stream of ``before`` and ``cursor``, its cursor before and after this run, and ``began``, its start
         """
         found, next_cursor = self.adapter.search(filters, cursor)
         found = list(dict.fromkeys(found))
@@ -109,7 +110,7 @@ class BatchImporter(Synchronizer):
         if next_cursor is not None:
             return self._continue(filters, next_cursor, progress)
         if "cursor" in progress:
-            self._stream().advance(progress["cursor"], progress.get("before"))
+            self._stream().advance(progress["cursor"], progress.get("before"), progress.get("began"))
         return self.env._("%s records", known)
 
     def _total(self, filters: Any) -> int | None:

@@ -30,6 +30,7 @@ from . import (
     test_mappings_properties,
     test_mappings_records,
     test_masking,
+    test_monitoring,
     test_queue_arguments,
     test_queue_browser,
     test_queue_concurrency,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from unittest.mock import patch
 
 from odoo.exceptions import AccessError
@@ -278,6 +278,14 @@ class TestStream(BatchCase):
     def searched(self):
         calls, self.world.calls = self.world.made("search"), []
         return [call[1] for call in calls]
+
+    def test_imported_until(self):
+        """What is known to be imported ends where the run began, not where it ended."""
+        began = datetime.now().replace(microsecond=0) - timedelta(hours=2)
+        self.patch(type(self.env.cr), "now", lambda cr: began)
+        self.import_batch()
+        self.assertEqual(self.stream.imported_until, began)
+        self.assertGreater(self.stream.date_advanced, began)
 
     def test_incremental(self):
         """The first run imports all, the next one what has changed since the start of the first, with an overlap."""

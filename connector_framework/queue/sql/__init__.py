@@ -2,7 +2,7 @@
 
 :mod:`schema`: tables, names, predicates. :mod:`enqueue`: storing jobs, in the caller's transaction. :mod:`claim`:
 taking jobs, parking, releasing. :mod:`attempt`: a running job and its end. :mod:`workers`: liveness and dead workers.
-:mod:`actions`: what people do with jobs.
+:mod:`actions`: what people do with jobs. :mod:`metrics`: what monitoring reads.
 
 Statements on a job's *work* transaction (REPEATABLE READ) and on the caller's say so; all others run on a worker's own
 session, each in a short READ COMMITTED transaction. The row of a running job is locked by its work transaction from

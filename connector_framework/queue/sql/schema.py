@@ -35,6 +35,7 @@ _NAMES = {
         "SCHEDULED": SCHEDULED,
         "PARKED": PARKED,
         "RUNNING": RUNNING,
+        "FAILED": FAILED,
         "FINISHED": FINISHED,
         "ENQUEUED": ENQUEUED,
         "UNFINISHED": UNFINISHED,

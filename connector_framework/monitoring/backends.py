@@ -1,0 +1,61 @@
+"""The backends that monitoring reports on, and their streams and circuits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ..queue.sql import metrics
+
+__all__ = ["CircuitState", "StreamState", "circuit_states", "stream_states"]
+
+
+class StreamState(NamedTuple):
+    backend: Any
+    name: str
+    lag_s: int
+    #: 0: no promise.
+    max_age_s: int
+
+
+class CircuitState(NamedTuple):
+    backend: Any
+    is_open: bool
+    open_for_s: float
+
+
+def _active(env: Any, keys: list[tuple[str, int]]) -> dict[tuple[str, int], Any]:
+    """Return the backends that are there and not archived, by model and id."""
+    ids: dict[str, list[int]] = {}
+    for model, backend_id in keys:
+        if model in env:
+            ids.setdefault(model, []).append(backend_id)
+    found = {model: env[model].browse(some).exists() for model, some in ids.items()}
+    return {(model, one.id): one for model, backends in found.items() for one in backends if one.active}
+
+
+def stream_states(env: Any) -> Iterator[StreamState]:
+    """Give the streams of all active backends.
+
+    :param env: of the superuser
+    """
+    streams = env["connector.stream"].search([])
+    backends = _active(env, [(stream.backend_model, stream.backend_id) for stream in streams])
+    for stream in streams:
+        backend = backends.get((stream.backend_model, stream.backend_id))
+        if backend is not None:
+            yield StreamState(backend, stream.name, stream.lag_s, stream.max_age_min * 60)
+
+
+def circuit_states(env: Any) -> Iterator[CircuitState]:
+    """Give the circuits of all active backends that were called.
+
+    :param env: of the superuser
+    """
+    env.cr.execute(metrics.circuits())
+    rows = env.cr.fetchall()
+    backends = _active(env, [(model, backend_id) for model, backend_id, _is_open, _seconds in rows])
+    for model, backend_id, is_open, seconds in rows:
+        backend = backends.get((model, backend_id))
+        if backend is not None:
+            yield CircuitState(backend, is_open, seconds)
