@@ -17,8 +17,10 @@ from urllib3.util import Retry
 __all__ = ["Connection", "ConnectionKey", "fingerprint"]
 
 
-#: Seconds that an idle connection is kept.
-KEPT_S = 600.0
+#: Seconds that an idle connection, which is little more than its API session, is kept.
+KEPT_S = 3600.0
+#: Seconds that it keeps its sockets: a server closes idle ones about then, and has a thread or a process for each.
+SOCKETS_S = 15.0
 #: Idle connections that are kept for one key.
 KEPT_EACH = 16
 
@@ -77,10 +79,14 @@ class Connection:
 
     def close(self) -> None:
         """Close the HTTP sessions and forget the API's own."""
-        while self._http_sessions:
-            self._http_sessions.popitem()[1].close()
+        self.disconnect()
         self.api_session = None
         self.secrets.clear()
+
+    def disconnect(self) -> None:
+        """Close the sockets; the next call opens new ones. The API's session, and cookies of it, stay."""
+        for session in self._http_sessions.values():
+            session.close()
 
     @classmethod
     def of(cls, work: Any, credentials: str) -> Connection:
@@ -124,13 +130,16 @@ class _Idle:
         return connection
 
     def put(self, key: ConnectionKey, connection: Connection) -> None:
-        """Keep a connection, and close those that were idle for too long."""
+        """Keep a connection, and close those that were idle for too long, or their sockets."""
         now, closed = time.monotonic(), []
         with self._lock:
             self._by_key.setdefault(key, []).append((now, connection))
             for kept in self._by_key.values():
                 while kept and (now - kept[0][0] > KEPT_S or len(kept) > KEPT_EACH):
                     closed.append(kept.pop(0)[1])
+                for since, idle in kept:
+                    if now - since > SOCKETS_S:
+                        idle.disconnect()
             self._by_key = {key: kept for key, kept in self._by_key.items() if kept}
         for old in closed:
             old.close()

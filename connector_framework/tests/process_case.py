@@ -198,6 +198,11 @@ class ProcessCase(BaseCase):
             lambda: self.states() == counts, timeout_s, lambda: f"expected {counts}, got {self.states()}; {self.logs()}"
         )
 
+    def wait_begun(self, count: int) -> None:
+        """Wait until the work of so many jobs has begun: one that is only claimed loses nothing by a crash."""
+        begun = "SELECT count(*) FROM connector_job WHERE state = 'running' AND xmax <> xmin"
+        wait_until(lambda: self.sql(begun) == [(count,)], 30, self.logs)
+
     def logs(self) -> str:
         return "\n".join(f"{p.log.name}: {p.log.read_text(errors='replace')[-1500:]}" for p in self._processes)
 

@@ -61,6 +61,20 @@ class TestKeptConnections(AdapterCase):
         with patch.object(connection, "KEPT_S", -1):
             self.assertIsNot(self.next_session(), first)
 
+    def test_sockets(self):
+        """The sockets of an idle connection are closed when others are released; its session stays."""
+        first = self.session_of(self.work)
+        self.xmlrpc()._call("a")
+        self.work.close()
+        with patch.object(connection, "SOCKETS_S", -1):
+            other = self.open_work(url="http://other.example.com")
+            self.session_of(other)
+            other.close()
+        self.work = self.open_work()
+        self.assertIs(self.session_of(self.work), first)
+        self.xmlrpc()._call("b")
+        self.assertEqual(self.server.connections, 2)
+
     def test_not_too_many(self):
         """Of very many work sessions at a time a few connections stay open."""
         works = [self.open_work() for _ in range(connection.KEPT_EACH + 5)]

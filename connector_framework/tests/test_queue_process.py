@@ -107,15 +107,11 @@ class TestWorkers(ProcessCase):
         self.assertIn("RAN 0", done.stdout)
         self.assertEqual(self.states(), {"pending": 1})
 
-    def wait_begun(self, count):
-        begun = "SELECT count(*) FROM connector_job WHERE state = 'running' AND xmax <> xmin"
-        wait_until(lambda: self.sql(begun) == [(count,)], 30, self.logs)
-
     def test_takeover(self):
         """The job of a killed worker runs again where another worker lives, long before the lease has passed."""
         first = self.start_worker("--threads=1", lease_s=600)
         self.enqueue("effect", [("slow", 60)])
-        self.wait_states(20, running=1)
+        self.wait_begun(1)
         self.start_worker("--threads=1", lease_s=600)
         first.kill()
         again = "SELECT attempt FROM connector_job WHERE state = 'running' AND attempt = 2"
@@ -302,7 +298,7 @@ class TestWorkers(ProcessCase):
         wait_until(lambda: self.sql("SELECT key FROM queue_probe_effect") == [(f"TimeoutError of job {timed_out}",)])
         self.sql("TRUNCATE queue_probe_effect")
         (lost,) = self.enqueue("reported", [("lost", 60)], max_attempts=1)
-        self.wait_states(20, failed=1, running=1)
+        self.wait_begun(1)
         self.start_worker()
         worker.kill()
         self.wait_states(30, failed=2)
