@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from odoo.tests import TransactionCase
 
-from ..adapters import RestAdapter, XmlRpcAdapter
+from ..adapters import Connection, RestAdapter, XmlRpcAdapter
 from ..adapters.throttle import Throttle
 from ..references import Reference, WorkSession
 from .misbehaving_server import MisbehavingServer
@@ -56,6 +56,7 @@ class AdapterCase(TransactionCase):
         super().setUp()
         # The short transactions of the limits and of the exchanges share the test's own, and end with it.
         self.registry_enter_test_mode()
+        self.addCleanup(Connection.close_idle)
         self.server = self.enterContext(MisbehavingServer(tls=self.tls))
         self.backend = self.env["res.partner"].create({"name": "Shop"})
         self.work = self.open_work()

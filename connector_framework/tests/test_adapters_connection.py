@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 from odoo.tests import tagged
 
-from ..adapters import Connection, XmlRpcAdapter, connection
+from ..adapters import XmlRpcAdapter, connection
 from ..exceptions import AuthenticationError
 from .adapters_common import AdapterCase
 from .misbehaving_server import answer
@@ -14,10 +14,6 @@ from .misbehaving_server import answer
 
 @tagged("post_install", "-at_install", "transaction")
 class TestKeptConnections(AdapterCase):
-    def setUp(self):
-        super().setUp()
-        self.addCleanup(Connection.close_idle)
-
     def session_of(self, work):
         """Return the API session of a work session; log in if it has none."""
         connection = work.unit(XmlRpcAdapter).connection

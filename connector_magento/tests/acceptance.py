@@ -23,6 +23,7 @@ class ShopAcceptanceCase(ConnectorAcceptanceCase):
         skip_without_sandbox()
 
     def make_backend(self):
+        self.addCleanup(setattr, self, "shop", None)
         self.shop = self.enterContext(Sandbox(hold_s=1))
         backend = self.env["magento.backend"].create(
             {"name": "Test shop", "url": self.shop.url, "api_user": self.shop.user, "api_key": self.shop.key}

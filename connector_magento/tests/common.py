@@ -6,7 +6,7 @@ from pathlib import Path
 
 from odoo.tests import TransactionCase
 
-from odoo.addons.connector_framework.adapters import Adapter
+from odoo.addons.connector_framework.adapters import Adapter, Connection
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,6 +37,9 @@ class ShopCase(TransactionCase):
 
     def setUp(self):
         super().setUp()
+        # Odoo's suites keep each test to the end of the run, and the shop of each is some megabytes.
+        self.addCleanup(setattr, self, "shop", None)
+        self.addCleanup(Connection.close_idle)
         self.shop = self.enterContext(Sandbox(scalar_types=self.scalar_types, hold_s=1))
         self.backend = self.env["magento.backend"].create(
             {"name": "Test shop", "url": self.shop.url, "api_user": self.shop.user, "api_key": self.shop.key}

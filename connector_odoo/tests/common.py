@@ -7,6 +7,7 @@ from collections import defaultdict
 
 from odoo.tests import TransactionCase
 
+from odoo.addons.connector_framework.adapters import Connection
 from odoo.addons.connector_framework.tests.common import ConnectorAcceptanceCase
 from odoo.addons.connector_framework.tests.misbehaving_server import MisbehavingServer, answer
 
@@ -133,6 +134,7 @@ class PeerCase(TransactionCase):
     def setUp(self):
         super().setUp()
         self.registry_enter_test_mode()
+        self.addCleanup(Connection.close_idle)
         self.peer = self.enterContext(FakeOdoo())
         self.backend = self.env["odoo.backend"].create(
             {"name": "Peer", "url": self.peer.url, "database": "peer", "api_key": KEY, "state": "connected"}

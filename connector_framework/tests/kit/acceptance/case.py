@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from odoo.tests import TransactionCase
 
-from ....adapters import Adapter, HttpAdapter
+from ....adapters import Adapter, Connection, HttpAdapter
 from ....binders import Binder
 from ....exceptions import ExternalNotFoundError, NoUnitError
 from ....mappings import ExportMapper, ImportMapper
@@ -171,6 +171,9 @@ class AcceptanceCase(TransactionCase):
         self._check_declaration()
         self.registry_enter_test_mode()
         self.enterContext(throttle_apart(self.env.cr.dbname))
+        # Odoo's suites keep each test to the end of the run: what it holds would stay with it.
+        self.addCleanup(setattr, self, "wire", None)
+        self.addCleanup(Connection.close_idle)
         self.backend = self.make_backend()
         self.wire = self.make_wire()
         self.enterContext(self.wire.open())
