@@ -255,11 +255,7 @@ class ConnectorJob(models.Model):
         So for a key that another transaction has stored since this one began: only a new one sees it.
         """
         running = current_job(self.env.cr)
-        return (
-            bool(running and running.reruns_left)
-            and isinstance(error, UniqueViolation)
-            and is_retried_constraint(error)
-        )
+        return bool(running and running.reruns_left) and is_retried_constraint(error)
 
     @api.model
     @api.private

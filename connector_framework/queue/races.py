@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
-from psycopg2.errors import UniqueViolation
 
 from .retry import is_retried_constraint
 
@@ -42,9 +41,7 @@ class _Races(logging.Filter):
 
 def _is_race(record: logging.LogRecord) -> bool:
     error = record.args[-1] if isinstance(record.args, tuple) and record.args else None
-    return isinstance(error, PG_CONCURRENCY_EXCEPTIONS_TO_RETRY) or (
-        isinstance(error, UniqueViolation) and is_retried_constraint(error)
-    )
+    return isinstance(error, PG_CONCURRENCY_EXCEPTIONS_TO_RETRY) or is_retried_constraint(error)
 
 
 _sql_logger.addFilter(_Races())

@@ -15,6 +15,7 @@ import random
 from typing import Any
 
 import psycopg2
+from psycopg2.errors import UniqueViolation
 from psycopg2.pool import PoolError
 
 from ..exceptions import RetryableError
@@ -35,8 +36,10 @@ RETRY_BASE_S, RETRY_MAX_S, RETRY_JITTER = 10, 3600, 0.2
 retried_constraints: list[str] = []
 
 
-def is_retried_constraint(error: psycopg2.errors.UniqueViolation) -> bool:
-    """Tell whether a unique violation is of one of :data:`retried_constraints`."""
+def is_retried_constraint(error: object) -> bool:
+    """Tell whether an error is a unique violation of one of :data:`retried_constraints`."""
+    if not isinstance(error, UniqueViolation):
+        return False
     return bool(retried_constraints) and (error.diag.constraint_name or "").endswith(tuple(retried_constraints))
 
 
