@@ -222,6 +222,21 @@ class ConnectorBackendMixin(models.AbstractModel):
 
     # -- working with it -----------------------------------------------------------------------------------------------
 
+    @api.model
+    def _existing(self, keys):
+        """Return the backends that are there, one query a model.
+
+        :param keys: (backend model, id) each
+        :return: backends (1), archived ones too, by key
+        """
+        ids = {}
+        for model, backend_id in keys:
+            if model in self.env:
+                ids.setdefault(model, set()).add(backend_id)
+        return {
+            (model, backend.id): backend for model in ids for backend in self.env[model].browse(ids[model]).exists()
+        }
+
     @property
     def reference(self):
         """The reference of the service and version; that of the service where the version has none of its own."""

@@ -63,15 +63,15 @@ class ConnectorStream(models.Model):
     )
 
     def _compute_backend_name(self):
+        backends = self._backends()
         for stream in self:
-            backend = stream._backend()
+            backend = backends.get((stream.backend_model, stream.backend_id))
             stream.backend_name = backend.display_name if backend and backend.has_access("read") else False
 
     def _compute_lag_s(self):
         self.env["connector.job.channel"].flush_model()
         self.env.cr.execute(metrics.WITHOUT_JIT)
-        self.env.cr.execute(metrics.due_jobs())
-        ages = [(f"{name}.", age) for _id, name, _paused, age in self.env.cr.fetchall()]
+        ages = [(f"{name}.", age) for _id, name, _paused, age in self.env.execute_query(metrics.due_jobs())]
         now = fields.Datetime.now()
         channels = self._channels()
         for stream in self:
@@ -82,13 +82,14 @@ class ConnectorStream(models.Model):
 
     def _channels(self):
         """Return the paths of the backends' channels, each with a dot behind it, by model and id of the backend."""
-        found = {}
-        for model, streams in self.grouped("backend_model").items():
-            if model in self.env:
-                for backend in self.env[model].sudo().browse(set(streams.mapped("backend_id"))).exists():
-                    if backend.channel_id:
-                        found[model, backend.id] = f"{backend.channel_id.name}."
-        return found
+        backends = self.sudo()._backends()
+        return {key: f"{backend.channel_id.name}." for key, backend in backends.items() if backend.channel_id}
+
+    def _backends(self):
+        """Return the backends of the streams that are there, by model and id."""
+        return self.env["connector.backend.mixin"]._existing(
+            (stream.backend_model, stream.backend_id) for stream in self
+        )
 
     @api.depends("cursor")
     def _compute_cursor_text(self):
@@ -100,12 +101,6 @@ class ConnectorStream(models.Model):
     def _compute_display_name(self):
         for stream in self:
             stream.display_name = f"{stream.backend_name or stream.backend_model}: {stream.name}"
-
-    def _backend(self):
-        """Return the backend (0..1)."""
-        if self.backend_model not in self.env:
-            return None
-        return self.env[self.backend_model].browse(self.backend_id).exists()
 
     @api.model
     @api.private

@@ -26,12 +26,8 @@ class CircuitState(NamedTuple):
 
 def _active(env: Any, keys: list[tuple[str, int]]) -> dict[tuple[str, int], Any]:
     """Return the backends that are there and not archived, by model and id."""
-    ids: dict[str, list[int]] = {}
-    for model, backend_id in keys:
-        if model in env:
-            ids.setdefault(model, []).append(backend_id)
-    found = {model: env[model].browse(some).exists() for model, some in ids.items()}
-    return {(model, one.id): one for model, backends in found.items() for one in backends if one.active}
+    found = env["connector.backend.mixin"]._existing(keys)
+    return {key: backend for key, backend in found.items() if backend.active}
 
 
 def stream_states(env: Any) -> Iterator[StreamState]:
@@ -52,8 +48,7 @@ def circuit_states(env: Any) -> Iterator[CircuitState]:
 
     :param env: of the superuser
     """
-    env.cr.execute(metrics.circuits())
-    rows = env.cr.fetchall()
+    rows = env.execute_query(metrics.circuits())
     backends = _active(env, [(model, backend_id) for model, backend_id, _is_open, _seconds in rows])
     for model, backend_id, is_open, seconds in rows:
         backend = backends.get((model, backend_id))

@@ -35,10 +35,8 @@ def troubles(env: Any) -> list[Trouble]:
 
 
 def _workers(env: Any) -> Iterator[Trouble]:
-    env.cr.execute(metrics.live_workers(load_settings().lease_s))
-    workers = env.cr.fetchall()
-    env.cr.execute(claim.unfinished())
-    if env.cr.fetchone()[0] and not workers:
+    workers = env.execute_query(metrics.live_workers(load_settings().lease_s))
+    if not workers and env.execute_query(claim.unfinished())[0][0]:
         yield Trouble(
             "no_worker", "", "Jobs are due and no worker lives: start Odoo's server or `odoo connector worker`."
         )
@@ -53,8 +51,7 @@ def _workers(env: Any) -> Iterator[Trouble]:
 
 def _channels(env: Any) -> Iterator[Trouble]:
     limit = load_settings().max_due_age_s
-    env.cr.execute(metrics.due_jobs())
-    for _id, channel, paused, age in env.cr.fetchall():
+    for _id, channel, paused, age in env.execute_query(metrics.due_jobs()):
         if paused:
             yield Trouble("paused_channel", channel, "Jobs are due in this paused channel: resume it, or one above it.")
         elif age > limit:

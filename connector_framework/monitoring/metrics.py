@@ -22,42 +22,37 @@ def metrics_text(env: Any) -> str:
     return render([*_jobs(env), *_totals(env), *_workers(env), *_channels(env), *_backends(env)])
 
 
-def _rows(env: Any, query: Any) -> list[tuple]:
-    env.cr.execute(query)
-    return env.cr.fetchall()
-
-
 def _jobs(env: Any) -> Iterator[Family]:
     jobs = Family(
         "connector_jobs",
         f"Jobs by channel and state, counted up to {metrics.COUNTED}: a higher number is not told from more.",
     )
-    for state, channel, count in _rows(env, metrics.live_jobs()):
+    for state, channel, count in env.execute_query(metrics.live_jobs()):
         jobs.add(count, channel=channel, state=state)
     yield jobs
     estimated = Family(
         "connector_jobs_estimated", "Jobs by state, as PostgreSQL estimated at its last VACUUM; ended: done, cancelled."
     )
-    for state, count in _rows(env, metrics.estimated_jobs()):
+    for state, count in env.execute_query(metrics.estimated_jobs()):
         estimated.add(count, state=state)
     yield estimated
     due = Family(
         "connector_oldest_due_job_age_seconds", "Age of the oldest due job of a channel; none: nothing is due."
     )
-    for _id, channel, _paused, age in _rows(env, metrics.due_jobs()):
+    for _id, channel, _paused, age in env.execute_query(metrics.due_jobs()):
         due.add(age, channel=channel)
     yield due
     of = f"the last {metrics.TIMED} done jobs of a channel in {metrics.TIMED_FOR_S // 60} minutes."
     median = Family("connector_job_duration_median_seconds", f"Median of the durations of {of}")
     high = Family("connector_job_duration_p95_seconds", f"95th percentile of the durations of {of}")
-    for channel, _count, values in _rows(env, metrics.durations()):
+    for channel, _count, values in env.execute_query(metrics.durations()):
         median.add(values[0], channel=channel)
         high.add(values[1], channel=channel)
     yield from (median, high)
 
 
 def _totals(env: Any) -> Iterator[Family]:
-    jobs, attempts = _rows(env, metrics.numbers_given())[0]
+    jobs, attempts = env.execute_query(metrics.numbers_given())[0]
     stored = Family(
         "connector_jobs_enqueued_total",
         "Numbers given to jobs; those of transactions rolled back count, too.",
@@ -73,7 +68,7 @@ def _workers(env: Any) -> Iterator[Family]:
     workers = Family("connector_workers", "Live workers; an incomplete one lacks addons and runs no job.")
     threads = Family("connector_worker_threads", "Jobs that the live, complete workers can run at a time.")
     running = Family("connector_worker_running_jobs", "Jobs that the live workers run now.")
-    alive = _rows(env, metrics.live_workers(load_settings().lease_s))
+    alive = env.execute_query(metrics.live_workers(load_settings().lease_s))
     complete = [row for row in alive if row[4] is None]
     workers.add(len(complete), complete="true")
     workers.add(len(alive) - len(complete), complete="false")

@@ -376,7 +376,7 @@ class TestHealth(HttpMonitoringCase):
         return [(reason["code"], reason["subject"]) for reason in found["reasons"]]
 
     def test_nothing_to_do(self):
-        """Without work nobody has to be there for it."""
+        """Without work no worker is needed."""
         self.assertEqual(self.health(), [])
 
     def test_no_worker(self):
