@@ -1,11 +1,13 @@
 """What goes out to the shops when it changes in Odoo."""
 
+from functools import partial
+
 from odoo.fields import Domain
 
 from odoo.addons.connector_framework.events import on_record_change, on_record_unlink, origin_of
 from odoo.addons.connector_framework.synchronizers import export_on_change
 
-from .units.catalogue.stock import STOCKS_AT_ONCE
+from .units.catalogue.stock import STOCKS_AT_ONCE, products_key
 
 PRODUCTS = "magento.product.product"
 TEMPLATES = "magento.product.template"
@@ -68,7 +70,7 @@ def _export_stock(bindings):
     for backend, products in bindings.grouped("backend_id").items():
         products.as_job(
             split=STOCKS_AT_ONCE,
-            identity_key=lambda products: f"magento.stock:{','.join(map(str, sorted(products.ids)))}",
+            identity_key=partial(products_key, "magento.stock"),
             description=bindings.env._(
                 "Export the stock of %(products)s to %(backend)s",
                 products=", ".join(products[:3].mapped("display_name")) + (", ..." if products[3:] else ""),

@@ -62,7 +62,7 @@ class ChunkExport:
         return [entry for entry in self.entries if entry.outcome is None]
 
     def _lock(self) -> None:
-        locked = self._locked(self.entries)
+        locked = self._bindings(self.entries).try_lock_for_update(allow_referencing=True)
         for entry in self.entries:
             if entry.binding not in locked:
                 entry.outcome = self.exporter._concurrent(f"another process is changing {entry.binding}")
@@ -72,14 +72,12 @@ class ChunkExport:
 
         :raises ConcurrentUpdateError: when another process was quicker for one
         """
-        entries = [entry for entry in self.entries if not isinstance(entry.outcome, Exception)]
-        if len(self._locked(entries)) < len(entries):
-            raise self.exporter._concurrent(f"another process is changing some of {len(entries)} bindings")
+        self.exporter._lock_bindings(
+            self._bindings(entry for entry in self.entries if not isinstance(entry.outcome, Exception))
+        )
 
-    def _locked(self, entries: list[Entry]) -> Any:
-        """Lock what is free; return those bindings (n)."""
-        bindings = self.exporter.model.browse([entry.binding.id for entry in entries])
-        return bindings.try_lock_for_update(allow_referencing=True)
+    def _bindings(self, entries: Iterable[Entry]) -> Any:
+        return self.exporter.model.browse([entry.binding.id for entry in entries])
 
     def _guarded(self, entry: Entry, step: Callable[[Entry], None]) -> None:
         """Take a step for one binding, and keep its error."""

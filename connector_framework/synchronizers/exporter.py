@@ -90,10 +90,15 @@ class Exporter(Synchronizer):
     @contextmanager
     def _exporting(self, binding: Any, external_id: Any) -> Iterator[None]:
         """Make a binding (1) the one that the steps export, and show the calls inside on its timeline."""
+        with self._about(binding), self._concerning(binding, external_id):
+            yield
+
+    @contextmanager
+    def _about(self, binding: Any) -> Iterator[None]:
+        """Make a binding (1) the one that the steps are about."""
         before, self.binding = self.binding, binding
         try:
-            with self._concerning(binding, external_id):
-                yield
+            yield
         finally:
             self.binding = before
 
@@ -108,11 +113,8 @@ class Exporter(Synchronizer):
             locks.remove(lock)
 
     def _lock_again(self, binding: Any) -> None:
-        before, self.binding = self.binding, binding
-        try:
+        with self._about(binding):
             self._lock_binding()
-        finally:
-            self.binding = before
 
     def _prepare(self, external_id: Any, fields: list[str] | None) -> dict[str, Any] | str:
         """Take all steps before the sending.
@@ -161,8 +163,7 @@ class Exporter(Synchronizer):
 
     def _lock_binding(self) -> None:
         """Lock the binding until the end of the transaction, so that no other process exports it."""
-        if not self.binding.try_lock_for_update(allow_referencing=True):
-            raise self._concurrent(f"another process is changing {self.binding}")
+        self._lock_bindings(self.binding)
 
     def _export_dependencies(self) -> None:
         """Export what the record refers to, by :meth:`export_dependency`."""
@@ -199,11 +200,8 @@ class Exporter(Synchronizer):
 
     def values_of(self, binding: Any) -> dict[str, Any]:
         """Return what an export of a binding (1) would send: all its mapped values."""
-        before, self.binding = self.binding, binding
-        try:
+        with self._about(binding):
             return self._map(False, None)
-        finally:
-            self.binding = before
 
     def _changed(self, values: dict[str, Any], binding: Any) -> dict[str, Any]:
         """Return the values to send: all, or none if the last export sent the same."""

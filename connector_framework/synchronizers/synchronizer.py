@@ -31,6 +31,7 @@ class Synchronizer(ConnectorUnit):
     ======================  ==========================================================================================
     ``_lock(*names)``       lock names of this backend and model until the end of the transaction; never waits
     ``_take_turn(*names)``  lock names and see what their earlier holders committed
+    ``_lock_bindings(n)``   lock the rows of bindings until the end of the transaction; never waits
     ``_concurrent(text)``   make the error of a lock that another process holds: retried after 1 to 4 s
     ``_concerning(...)``    show the calls inside on the timeline of a record
     ======================  ==========================================================================================
@@ -88,6 +89,15 @@ class Synchronizer(ConnectorUnit):
             ),
             log_exceptions=False,
         )
+
+    def _lock_bindings(self, bindings: Any) -> None:
+        """Lock the rows of bindings (n) until the end of the transaction, without waiting.
+
+        :raises ConcurrentUpdateError: when another transaction holds one of them
+        """
+        if bindings.try_lock_for_update(allow_referencing=True) != bindings:
+            some = "one of " if len(bindings) > 1 else ""
+            raise self._concurrent(f"another process is changing {some}{bindings}")
 
     def _concurrent(self, message: str) -> ConcurrentUpdateError:
         """Return the error of a lock that another process holds."""

@@ -1,10 +1,12 @@
+from functools import partial
+
 from odoo import api, fields, models
 
 from odoo.addons.connector_framework.queue import job_options
 
 from ..units.catalogue.first_stock import StockImporter
 from ..units.catalogue.image import ImageImporter
-from ..units.catalogue.stock import STOCKS_AT_ONCE, StockExporter
+from ..units.catalogue.stock import STOCKS_AT_ONCE, StockExporter, products_key
 
 
 def _writes_key(products, *args, **kwargs):
@@ -158,17 +160,13 @@ class MagentoProductProduct(models.Model):
     @api.private
     def import_stock(self):
         """Take over the shop's stock of the products as far as there is none here, and export it from then on."""
-        results = []
-        for backend, products in self.grouped("backend_id").items():
-            with backend.work_on(self._name) as work:
-                results.append(work.unit(StockImporter).run(products))
-        return ", ".join(results)
+        return self._run_each_shop(StockImporter)
 
     def _enqueue_import_stock(self):
         for backend, products in self.grouped("backend_id").items():
             products.as_job(
                 split=STOCKS_AT_ONCE,
-                identity_key=lambda products: f"magento.first_stock:{','.join(map(str, sorted(products.ids)))}",
+                identity_key=partial(products_key, "magento.first_stock"),
                 description=self.env._("Take over the stock of %s", backend.display_name),
             ).import_stock()
 
@@ -176,10 +174,14 @@ class MagentoProductProduct(models.Model):
     @job_options(exclusive_key=_writes_key)
     def export_stock(self):
         """Export the stock of the products, those of a shop in one request."""
+        return self._run_each_shop(StockExporter)
+
+    def _run_each_shop(self, unit):
+        """Run a unit with the products of each shop, and return what it says."""
         results = []
         for backend, products in self.grouped("backend_id").items():
             with backend.work_on(self._name) as work:
-                results.append(work.unit(StockExporter).run(products))
+                results.append(work.unit(unit).run(products))
         return ", ".join(results)
 
 

@@ -27,8 +27,7 @@ class StockImporter(Synchronizer):
         """
         bindings = bindings.with_env(self.env).exists()
         bindings = bindings.filtered(lambda one: one.external_id and not one.stock_exported and one.is_storable)
-        if bindings and bindings.try_lock_for_update(allow_referencing=True) != bindings:
-            raise self._concurrent(f"another process is changing one of {bindings}")
+        self._lock_bindings(bindings)
         there = self.adapter.stocks({one.external_id: one.sku for one in bindings})
         known = bindings.filtered(lambda one: one.odoo_id.qty_available > 0 or one.tracking != "none")
         taken = (bindings - known).filtered(lambda one: one.external_id in there)

@@ -13,6 +13,11 @@ from ...references import magento
 STOCKS_AT_ONCE = 50
 
 
+def products_key(what: str, products: Any) -> str:
+    """Return the key of what is done with products (n) in one job."""
+    return f"{what}:{','.join(map(str, sorted(products.ids)))}"
+
+
 @magento
 class StockExporter(Synchronizer):
     """Exports the stock of products, as their exporter maps it and as far as the shop does not have it yet."""
@@ -28,8 +33,7 @@ class StockExporter(Synchronizer):
         bindings = (
             bindings.with_env(self.env).exists().filtered(lambda one: one.external_id and one.sync_state != "gone")
         )
-        if bindings and bindings.try_lock_for_update(allow_referencing=True) != bindings:
-            raise self._concurrent(f"another process is changing one of {bindings}")
+        self._lock_bindings(bindings)
         exporter = self.unit(Exporter)
         sent, lost = self._send(exporter, bindings)
         found = lost.filtered(lambda binding: not exporter._is_gone(binding))
