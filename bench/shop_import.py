@@ -48,9 +48,9 @@ def main() -> None:
     print(
         f"{'way':<22} {'model':<24} {'records':>7} {'s':>7} {'/s':>7} {'SQL/rec':>8} {'shop':>6} {'SQL':>6} {'rest':>6}"
     )
-    for way in (one_by_one, in_chunks):
+    for way, size in (("one by one", 1), (f"chunks of {CHUNK}", CHUNK)):
         with shop() as (url, user, key), database() as name:
-            way(name, url, user, key)
+            in_transactions(way, size, name, url, user, key)
     with shop() as (url, user, key), database() as name:
         delayed(name, url, user, key, options.threads)
 
@@ -151,37 +151,26 @@ def ids_of(backend: Any, model_name: str) -> list[str]:
                 return ids
 
 
-def one_by_one(name: str, url: str, user: str, key: str) -> None:
-    """Import in one transaction a record."""
+def in_transactions(way: str, size: int, name: str, url: str, user: str, key: str) -> None:
+    """Import so many records in one transaction, as the jobs of a batch do; 1: as the job of a record does."""
     with Registry(name).cursor() as cr:
         env = api.Environment(cr, api.SUPERUSER_ID, {})
         backend = connect(env, url, user, key)
         for model_name in MODELS:
             ids, clock = ids_of(backend, model_name), Clock()
             with clock.running():
-                for external_id in ids:
-                    env[model_name].import_record(backend, external_id)
-                    cr.commit()
-            show("one by one", model_name, len(ids), clock)
-
-
-def in_chunks(name: str, url: str, user: str, key: str) -> None:
-    """Import a chunk in one transaction, as the jobs of a batch do."""
-    with Registry(name).cursor() as cr:
-        env = api.Environment(cr, api.SUPERUSER_ID, {})
-        backend = connect(env, url, user, key)
-        for model_name in MODELS:
-            ids, clock = ids_of(backend, model_name), Clock()
-            with clock.running():
-                for chunk in split_every(CHUNK, ids, list):
-                    env[model_name].import_records(backend, chunk)
+                for chunk in split_every(size, ids, list):
+                    if size == 1:
+                        env[model_name].import_record(backend, chunk[0])
+                    else:
+                        env[model_name].import_records(backend, chunk)
                     cr.commit()
             alone = env["connector.job"].search(
                 [("model_name", "=", model_name), ("method_name", "in", ["import_record", "import_records"])]
             )
             if alone:
                 sys.exit(f"{model_name}: records were put off: {alone.mapped('name')}")
-            show(f"chunks of {CHUNK}", model_name, len(ids), clock)
+            show(way, model_name, len(ids), clock)
 
 
 def delayed(name: str, url: str, user: str, key: str, threads: int) -> None:

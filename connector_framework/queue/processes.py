@@ -34,7 +34,7 @@ MARGIN_S = 5.0
 
 @dataclass(eq=False)
 class _Place:
-    """A place for a child: who takes it, or from when on somebody may."""
+    """A slot for a child process: its id and start, or when the next child may start."""
 
     pid: int = 0
     began: float = 0.0
@@ -126,7 +126,7 @@ def _exit_code(pid: int) -> int | None:
     try:
         ended, status = os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
-        return 1  # somebody else has asked for it
+        return 1  # reaped elsewhere, its code is lost
     return os.waitstatus_to_exitcode(status) if ended else None
 
 

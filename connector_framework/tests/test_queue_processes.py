@@ -90,7 +90,7 @@ class ProcessesCase(ProcessCase):
         return self.sql("SELECT pid FROM queue_probe_effect WHERE key = %s", key)[0][0]
 
     def check_stopped(self, process: Process, pids: list[int]) -> None:
-        """Check that all have said goodbye and are gone."""
+        """Check that all workers have unregistered and their processes have ended."""
         self.assertEqual(process.wait(30), 0, self.logs())
         self.assertEqual(self.pids(), [])
         self.assertFalse([pid for pid in pids if psutil.pid_exists(pid)])
@@ -350,7 +350,7 @@ class TestThreaded(ProcessesCase):
         self.assertLessEqual({pid for (pid,) in self.sql("SELECT pid FROM queue_probe_effect")}, set(pids))
 
     def test_killed(self):
-        """Whoever is killed is replaced, a child or the parent of both."""
+        """A killed process is replaced, a child or the parent of both."""
         _server, pids, parent = self.start()
         os.kill(pids[0], signal.SIGKILL)
         pids = self.wait_workers(2, without=pids[0])
@@ -361,7 +361,7 @@ class TestThreaded(ProcessesCase):
         self.wait_states(20, done=1)
 
     def test_killed_server(self):
-        """kill -9 of the server: nobody goes on."""
+        """kill -9 of the server ends its processes for jobs."""
         server, pids, parent = self.start()
         self.enqueue("effect", [(f"k{i}", 4.0) for i in range(24)])
         self.wait_running(8)

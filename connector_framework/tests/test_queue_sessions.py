@@ -112,7 +112,7 @@ class TestLeftBehind(ProcessCase):
 @tagged("post_install", "-at_install", "concurrency")
 class TestIdle(WorkerCase):
     def test_connection_of_an_idle_thread(self):
-        """The connection of a thread that ends is closed: Odoo's pool would keep it as long as nobody needs one."""
+        """The connection of a thread that ends is closed; Odoo's pool would keep it open."""
         worker, runner, backends = self.worker(), Runner(self.dbname), []
 
         def look(records):

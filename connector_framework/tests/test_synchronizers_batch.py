@@ -280,7 +280,7 @@ class TestStream(BatchCase):
         return [call[1] for call in calls]
 
     def test_imported_until(self):
-        """What is known to be imported ends where the run began, not where it ended."""
+        """``imported_until`` is the start of the run, not its end."""
         began = datetime.now().replace(microsecond=0) - timedelta(hours=2)
         self.patch(type(self.env.cr), "now", lambda cr: began)
         self.import_batch()

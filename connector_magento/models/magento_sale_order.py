@@ -196,7 +196,7 @@ class MagentoSaleOrderLine(models.Model):
     def _cut_open_moves(self):
         """Leave open to be delivered of the line (1) what is left in the shop; return how much was cut off.
 
-        What was delivered here and is no shipment there yet is not left either.
+        Quantities delivered in Odoo that have no shipment in the shop yet do not count as left.
         """
         line, rounding = self.odoo_id, self.odoo_id.product_uom_id.rounding or 0.01
         left = max(self.qty_left - self._delivered_here_alone(), 0)

@@ -18,7 +18,7 @@ class CategoryTreeCase(ShopCase):
         )
         drain_jobs(self)
         self.products.invalidate_recordset()
-        # What was changed within the overlap of the runs would be asked for in any case.
+        # The next run asks again for changes within its overlap.
         for table in (self.shop.store.categories, self.shop.store.products):
             for row in table.values():
                 row.updated_at = "2026-01-01 00:00:00"

@@ -16,7 +16,7 @@ class TestNewMetadata(ShopCase):
         rows.filtered(lambda row: external_id in (None, row.external_id)).unlink()
 
     def test_product(self):
-        """A product of a new attribute set is imported, by the schedule alone: nobody presses a button."""
+        """The scheduled action alone imports a product of a new attribute set."""
         self.env["magento.attribute.set"].search([("backend_id", "=", self.backend.id)]).unlink()
         self.backend.state = "connected"
         number = str(next(p.product_id for p in self.shop.store.products.values() if p.type_id == "simple"))

@@ -231,7 +231,7 @@ class TestOrderLines(BaseCase):
         self.assertEqual(unserialize(text), read(value))
 
     def test_canceled_in_part(self):
-        """What was canceled of an order that goes on is not sold: quantity, amounts and shipping are less by it."""
+        """Canceled quantities of an order that goes on reduce its quantities, amounts and shipping."""
         amounts = {"tax_amount": "8.0000", "discount_amount": "0.0000", "qty_canceled": "3.0000"}
         lines = order_lines(
             order(

@@ -1,27 +1,17 @@
 """Real workers that write products of a shop whose index tables stand one writer at a time."""
 
-import unittest
-
 from odoo.tests import tagged
 
 from odoo.addons.connector_framework.tests.common import wait_until
-from odoo.addons.connector_framework.tests.process_case import PROBE, ProcessCase
 
 from .common import Sandbox
+from .test_process_import import ImportCase
 
 PRODUCTS = [str(number) for number in range(2, 26)]
 
 
 @tagged("post_install", "-at_install", "process")
-class TestProcessWriters(ProcessCase):
-    modules = (PROBE, "connector_magento")
-
-    @classmethod
-    def setUpClass(cls):
-        if Sandbox is None:
-            raise unittest.SkipTest("there is no folder sandbox beside the addon: run the tests in a checkout")
-        super().setUpClass()
-
+class TestProcessWriters(ImportCase):
     def test_one_at_a_time(self):
         """However many workers there are, no two write at the same time: nothing meets, all arrives, none is logged."""
         shop = self.enterContext(Sandbox(write_s=0.05))
