@@ -15,6 +15,8 @@
         "data/ir_cron_data.xml",
         "views/menus.xml",
         "views/connector_job_views.xml",
+        "views/connector_job_bulk_views.xml",
+        "views/connector_incident_views.xml",
         "views/connector_job_channel_views.xml",
         "views/connector_worker_views.xml",
         "views/connector_exchange_views.xml",

@@ -87,6 +87,11 @@ class ConnectorBackendMixin(models.AbstractModel):
         copy=False,
     )
     last_error = fields.Text(readonly=True, copy=False)
+    responsible_id = fields.Many2one(
+        "res.users",
+        domain="[('share', '=', False)]",
+        help="Gets an activity for each incident of this backend, and follows it. Empty: the user of the settings.",
+    )
     accept_gone_until = fields.Datetime(
         string="Accept Deletions Until",
         copy=False,
@@ -269,8 +274,8 @@ class ConnectorBackendMixin(models.AbstractModel):
         finally:
             work.close()
 
-    def _job_channel(self, *args, **kwargs):
-        return self[:1].sudo().channel_id.name
+    def _job_backend(self, *args, **kwargs):
+        return self[:1]
 
     @api.private
     def get_secret(self, field):

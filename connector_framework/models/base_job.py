@@ -25,12 +25,23 @@ class Base(models.AbstractModel):
         """
         return JobProxy(self, options)
 
-    def _job_channel(self, *args, **kwargs):
-        """Return the channel of a job of these records for which neither the call nor the method names one.
+    def _job_backend(self, *args, **kwargs):
+        """Return the backend (0..1) that a job of these records works with.
 
-        To be overridden; the jobs that one call stores are all in the channel of the first. The default is ``root``.
+        To be overridden. The job shows it, and runs in its channel if neither the call nor the method names one. The
+        jobs that one call stores all have the backend of the first.
 
         :param args: the arguments of the call, and ``kwargs``
-        :return: the path; None: ``root``
+        :return: a record of a backend model; None: the job works with none
         """
         return None
+
+    def _job_subjects(self, method, *args, **kwargs):
+        """Return what a job of these records is about: people look for its jobs by it.
+
+        To be overridden.
+
+        :param method: the function that the job calls
+        :return: (id of a record of this model or None, external id as text or None) each
+        """
+        return ()

@@ -14,11 +14,11 @@ from ..binders import Binder
 from ..events import origin_of
 from ..exceptions import NoUnitError, SkipError
 from ..groups import MANAGER_GROUP
-from ..queue import job_options
+from ..queue import arguments_by_name, job_options
 from ..queue.retry import retried_constraints
 from ..synchronizers import BatchImporter, DelayedBatchImporter, Deleter, Exporter, Importer, Outcomes
 from ..synchronizers.agreement import clear_conflict
-from ..synchronizers.keys import batch_key, delete_key, export_key, import_key
+from ..synchronizers.keys import as_text, batch_key, delete_key, export_key, import_key
 
 #: A unique violation of an index with this ending means that another process has bound the same record meanwhile.
 KEY_SUFFIX = "connector_key"
@@ -257,13 +257,21 @@ class ConnectorBindingMixin(models.AbstractModel):
 
     # -- jobs ----------------------------------------------------------------------------------------------------------
 
-    def _job_channel(self, *args, **kwargs):
-        """Return the channel of the backend: that of the bindings, or the one among the arguments."""
+    def _job_backend(self, *args, **kwargs):
+        """Return the backend of the bindings, or the one among the arguments."""
         backend_model = self.env[self._fields["backend_id"].comodel_name]
-        backend = self[:1].sudo().backend_id or next(
-            (one for one in (*args, *kwargs.values()) if isinstance(one, type(backend_model))), backend_model
+        return self[:1].sudo().backend_id or next(
+            (one for one in (*args, *kwargs.values()) if isinstance(one, type(backend_model))), None
         )
-        return backend._job_channel()
+
+    def _job_subjects(self, method, *args, **kwargs):
+        """Return the bindings, and the external ids that the call names ``external_id`` or ``external_ids``."""
+        given = arguments_by_name(method, args, kwargs)
+        external_ids = given.get("external_ids", (given.get("external_id"),))
+        return [
+            *((record_id, None) for record_id in self._ids),
+            *((None, as_text(external_id)) for external_id in external_ids or () if external_id not in (None, False)),
+        ]
 
     @api.model
     @api.private

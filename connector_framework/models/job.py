@@ -19,6 +19,11 @@ from ..queue import STATES, arguments, current_job, run_pending, wake
 from ..queue.retry import is_retried_constraint
 from ..queue.sql import actions, schema, workers
 
+#: External ids of a job that are shown.
+SHOWN_SUBJECTS = 5
+#: Records of other systems whose bindings a job opens.
+MAX_OPENED = 1_000
+
 
 class UnconstrainedMany2one(fields.Many2one):
     """A many2one without a foreign key: storing a job would lock the row that each of them names."""
@@ -68,6 +73,20 @@ class ConnectorJob(models.Model):
         groups="connector_framework.group_connector_manager",
         help="The stored call, secrets masked.",
     )
+    incident_id = UnconstrainedMany2one(
+        "connector.incident",
+        readonly=True,
+        help="The incident of the last failure; it stays when the job is run again.",
+    )
+    backend_model = fields.Char(readonly=True)
+    backend_id = fields.Many2oneReference(model_field="backend_model", readonly=True)
+    backend_name = fields.Char("Backend", readonly=True, help="The backend's name when the job was stored.")
+    external_id = fields.Char(
+        "External IDs",
+        compute="_compute_external_id",
+        search="_search_external_id",
+        help="Of the records of the other system that the job is about.",
+    )
     attempt_ids = fields.One2many("connector.job.attempt", "job_id", string="Failed Attempts", readonly=True)
     parent_ids = fields.Many2many("connector.job", string="Waits For", compute="_compute_dependencies")
     child_ids = fields.Many2many("connector.job", string="Waited For By", compute="_compute_dependencies")
@@ -82,6 +101,7 @@ class ConnectorJob(models.Model):
     _failed = models.Index(f"(date_done) WHERE {schema.FAILED}")
     _failed_channel = models.Index(f"(channel_id, id) WHERE {schema.FAILED}")
     _finished = models.Index(f"(channel_id, date_done) WHERE {schema.FINISHED}")
+    _incident = models.Index("(incident_id, id) WHERE incident_id IS NOT NULL")
     _exclusive = models.UniqueIndex(f"(exclusive_key) WHERE {schema.RUNNING} AND exclusive_key IS NOT NULL")
     _identity = models.UniqueIndex(f"(identity_key) WHERE {schema.ENQUEUED} AND identity_key IS NOT NULL")
     _identity_done = models.UniqueIndex(f"(identity_key) WHERE {schema.UNFINISHED} AND identity_until_done")
@@ -101,6 +121,23 @@ class ConnectorJob(models.Model):
         for job in self:
             method = getattr(self.env.registry.get(job.model_name), job.method_name or "", None)
             job.call = arguments.masked(calls.get(job.id, ""), partial(arguments.parameter_name, method))
+
+    def _compute_external_id(self):
+        subjects = {}
+        for job_id, _model, _record_id, external_id in self._query(actions.read_subjects(self.ids, SHOWN_SUBJECTS + 1)):
+            if external_id is not None:
+                subjects.setdefault(job_id, []).append(external_id)
+        for job in self:
+            found = subjects.get(job.id, [])
+            more = ["…"] if len(found) > SHOWN_SUBJECTS else []
+            job.external_id = ", ".join([*found[:SHOWN_SUBJECTS], *more]) or False
+
+    def _search_external_id(self, operator, value):
+        if operator not in ("in", "=", "ilike", "=ilike", "like"):
+            return NotImplemented
+        # An external id is looked up as a whole: an index finds it.
+        values = [value] if isinstance(value, str) else [one for one in value if one]
+        return [("id", "in", actions.jobs_about(external_ids=[str(one).strip() for one in values]))]
 
     def _compute_dependencies(self):
         pairs = self._query(actions.read_dependencies(self.ids))
@@ -185,16 +222,11 @@ class ConnectorJob(models.Model):
         """Open the records that the job is about."""
         self.ensure_one()
         self.check_access("read")
-        self.env.cr.execute(actions.read_calls(self.ids))
-        try:
-            ids = json.loads(self.env.cr.fetchone()[1])["ids"]
-        except ValueError as error:
-            raise UserError(self.env._("The call of this job cannot be read: %s", error)) from error
         if self.model_name not in self.env:
             raise UserError(self.env._("Model %(model)s of this job does not exist any more.", model=self.model_name))
-        records = self.env[self.model_name].browse(ids).exists()
+        records = self._records()
         if not records:
-            raise UserError(self.env._("The records of this job do not exist any more, or it has none."))
+            raise UserError(self.env._("The records of this job do not exist, or it has none."))
         action = {"type": "ir.actions.act_window", "name": self.name, "res_model": self.model_name}
         if len(records) == 1:
             return {**action, "res_id": records.id, "view_mode": "form", "views": [(False, "form")]}
@@ -204,6 +236,26 @@ class ConnectorJob(models.Model):
             "view_mode": "list,form",
             "views": [(False, "list"), (False, "form")],
         }
+
+    def _records(self):
+        """Return the records that the job (1) is about: those that it is called on, and those of its external ids."""
+        self.env.cr.execute(actions.read_calls(self.ids))
+        try:
+            ids = json.loads(self.env.cr.fetchone()[1])["ids"]
+        except ValueError as error:
+            raise UserError(self.env._("The call of this job cannot be read: %s", error)) from error
+        model = self.env[self.model_name].with_context(active_test=False)
+        records = model.browse(ids).exists()
+        subjects = self._query(actions.read_subjects(self.ids, MAX_OPENED))
+        external_ids = [external_id for _job, _model, _record, external_id in subjects if external_id is not None]
+        if external_ids and "external_id" in model._fields and self.backend_id:
+            records |= model.search([("external_id", "in", external_ids), ("backend_id", "=", self.backend_id)])
+        return records
+
+    @api.model
+    def _ids_about(self, records, external_ids=()):
+        """Return the ids of the jobs about records of one model, or about its external ids, as a part of a domain."""
+        return actions.jobs_about(records._name, records.ids, list(external_ids))
 
     def _check_action(self, *states):
         if not self.env.su and not self.env.user.has_group("connector_framework.group_connector_manager"):

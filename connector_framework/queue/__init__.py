@@ -12,6 +12,7 @@ State machine::
     waiting, pending, failed --(set done)--> done
 """
 
+from .arguments import arguments_by_name
 from .enqueue import JobProxy
 from .inline import run_pending
 from .options import job_options
@@ -27,4 +28,4 @@ STATES = [
     ("cancelled", "Cancelled"),
 ]
 
-__all__ = ["STATES", "JobProxy", "current_job", "job_options", "run_pending"]
+__all__ = ["STATES", "JobProxy", "arguments_by_name", "current_job", "job_options", "run_pending"]

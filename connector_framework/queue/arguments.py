@@ -7,6 +7,7 @@ key ``$`` itself is written as pairs. Nothing is ever pickled.
 from __future__ import annotations
 
 import base64
+import functools
 import inspect
 import json
 import math
@@ -100,6 +101,19 @@ def parameter_name(method: Callable[..., Any] | None, position: int) -> str:
         return names[position]
     rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
     return f"{rest}[{position - len(names)}]" if rest else f"number {position + 1}"
+
+
+def arguments_by_name(method: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call by the names of the method's parameters; where they do not fit, ``kwargs``."""
+    names = _parameters(method)
+    return dict(kwargs) if len(args) > len(names) else {**dict(zip(names, args, strict=False)), **kwargs}
+
+
+@functools.lru_cache(maxsize=1024)
+def _parameters(method: Callable[..., Any]) -> list[str]:
+    """Return the names of the parameters behind ``self`` that take positional arguments."""
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [p.name for p in inspect.signature(method).parameters.values() if p.kind in positional][1:]
 
 
 def encode(value: Any, name: str, caller: Caller | None = None) -> Any:

@@ -56,12 +56,14 @@ class ClaimResult:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an attempt failed; the fields are columns of the job."""
+    """Why an attempt failed; all fields but ``place`` are columns of the job."""
 
     exc_type: str | None
     exc_message: str | None
     exc_info: str | None = None
     user_message: str | None = None
+    #: Where it was raised, see :func:`~.causes.place`; None: the method of the job.
+    place: str | None = None
 
 
 NO_FAILURE = Failure(None, None)

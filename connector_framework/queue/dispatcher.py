@@ -184,8 +184,8 @@ class Dispatcher:
             if self._maintenance:
                 self._maintenance = False
                 worker.maintain()
-            # Those that the heartbeat has failed: timed out, or of a dead worker.
-            pool.report_failures(worker)
+            # Of jobs that the heartbeat has failed: timed out, or of a dead worker.
+            pool.report(worker)
             if job := quarantine.next(idle=pool.idle):
                 pool.submit(worker, [job])
             if quarantine.blocks(idle=pool.idle) or not any(pool.room):

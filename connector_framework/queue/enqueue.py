@@ -106,12 +106,16 @@ class Enqueuer:
         """Return the options of the call and of the method."""
         return merged_options(type(self.records), method_name, self.given)
 
-    def channel(self, options: JobOptions, calls: Sequence[_Call]) -> str:
-        """Return the channel of the call, of the method, or of the records of the first call."""
-        channel = options.channel
-        for records, args, kwargs in calls[:1] if not channel else ():
-            channel = records._job_channel(*args, **kwargs)
-        return channel_path(channel or DEFAULT_CHANNEL)
+    def backend(self, calls: Sequence[_Call]) -> Any:
+        """Return the backend (1, sudo) that the first call works with; None: none."""
+        for records, args, kwargs in calls[:1]:
+            backend = records._job_backend(*args, **kwargs)
+            return backend.sudo() if backend else None
+        return None
+
+    def channel(self, options: JobOptions, backend: Any) -> str:
+        """Return the channel of the call, of the method, or of the backend."""
+        return channel_path(options.channel or (backend and backend.channel_id.name) or DEFAULT_CHANNEL)
 
     def rows(self, method_name: str, calls: list[_Call], options: JobOptions) -> list[JobRow]:
         """Return the row of each job: call, keys, description."""
@@ -133,6 +137,7 @@ class Enqueuer:
                     as_key(identity_key) if identity_key else None,
                     as_key(exclusive_key) if exclusive_key else None,
                     clean(description)[:DESCRIPTION_LENGTH],
+                    records._job_subjects(method, *args, **kwargs),
                 )
             )
         return rows
@@ -144,6 +149,7 @@ class Enqueuer:
         rows = self.rows(method_name, calls, options)
         parent_ids = sorted(set(options.after.ids)) if options.after is not None else []
         waiting = bool(parent_ids) and self._execute(statements.any_unfinished(parent_ids))[0][0]
+        backend = self.backend(calls)
         eta = options.eta.total_seconds() if isinstance(options.eta, timedelta) else options.eta
         values = JobValues(
             model_name=self.records._name,
@@ -153,11 +159,14 @@ class Enqueuer:
             company_id=env.company.id,
             identity_until_done=options.identity_until == "done" and bool(options.identity_key),
             state="waiting" if waiting else "pending",
-            channel=self.channel(options, calls),
+            channel=self.channel(options, backend),
             eta=eta if isinstance(eta, datetime) else None,
             eta_s=None if isinstance(eta, datetime) else eta,
             max_attempts=options.max_attempts,
             timeout_s=options.timeout_s,
+            backend_model=backend and backend._name,
+            backend_id=backend and backend.id,
+            backend_name=backend and clean(backend.display_name),
         )
         # The statements read channels, which the caller may have changed.
         env["connector.job.channel"].flush_model()
@@ -169,6 +178,7 @@ class Enqueuer:
             others = iter(plain_ids)
             ids += [by_key[row.identity_key] if row.identity_key else next(others) for row in batch]
             new_ids += plain_ids + keyed_ids
+            self._insert_subjects(zip(ids[-len(batch) :], batch, strict=True), {*plain_ids, *keyed_ids})
         if waiting and new_ids:
             # Only new jobs wait, for older ones: so there can be no cycle.
             env.cr.execute(statements.insert_dependencies(new_ids, parent_ids))
@@ -219,6 +229,12 @@ class Enqueuer:
         rows = [row for key, row in wanted.items() if key not in found]
         query = statements.insert_jobs(values, rows)
         return {key: job_id for job_id, key in self._execute(query)} if rows else {}
+
+    def _insert_subjects(self, jobs: Iterable[tuple[int, JobRow]], new_ids: set[int]) -> None:
+        """Store what new jobs are about; one that was found has its own."""
+        rows = {(job_id, *subject): None for job_id, row in jobs if job_id in new_ids for subject in row.subjects}
+        if rows:
+            self.records.env.cr.execute(statements.insert_subjects(self.records._name, list(rows)))
 
     def _ensure_channel(self, values: JobValues) -> None:
         """Make the channel: nothing else keeps a job from being stored."""

@@ -100,7 +100,7 @@ class _Run:
             finally:
                 self._running = None
                 self.worker.give_back(self.withdraw())
-            runner.report_failures(self.worker)
+            runner.report(self.worker)
         return count
 
     def _next(self) -> Slot | None:

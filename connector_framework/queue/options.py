@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
@@ -102,6 +102,8 @@ class JobRow(NamedTuple):
     identity_key: str | None
     exclusive_key: str | None
     description: str
+    #: (record id or None, external id or None) of what the job is about, see ``_job_subjects``.
+    subjects: Sequence[tuple[int | None, str | None]] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,10 +122,16 @@ class JobValues:
     eta_s: float | None
     max_attempts: int | None
     timeout_s: float | None
+    #: The backend that the jobs work with.
+    backend_model: str | None = None
+    backend_id: int | None = None
+    backend_name: str | None = None
 
     def columns(self) -> dict[str, Any]:
         """Return the columns that are stored as they are; the channel and the time complete the others."""
-        names = ("model_name", "method_name", "priority", "user_id", "company_id", "identity_until_done", "state")
+        names = ["model_name", "method_name", "priority", "user_id", "company_id", "identity_until_done", "state"]
+        if self.backend_id:
+            names += ["backend_model", "backend_id", "backend_name"]
         return {name: getattr(self, name) for name in names}
 
 

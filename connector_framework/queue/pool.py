@@ -9,6 +9,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from odoo.modules.registry import Registry
+
 from ..exceptions import JobLostError
 from .claimed import Claimed
 from .heartbeat import Slot
@@ -135,15 +137,18 @@ class Pool:
             )
         self._changed()
 
-    def report_failures(self, worker: Worker) -> None:
-        """Call the ``on_failure`` methods of the jobs that failed outside of a thread, in a thread of its own."""
-        if worker.has_failed:
-            threading.Thread(target=self._report, args=[worker], name=f"connector failures {self.dbname}").start()
+    def report(self, worker: Worker) -> None:
+        """Report the jobs that failed outside of a thread, and incidents, in a thread of its own.
+
+        A process without a registry loads none for incidents alone.
+        """
+        if worker.has_failed or (worker.has_news and self.dbname in Registry.registries):
+            threading.Thread(target=self._report, args=[worker], name=f"connector reports {self.dbname}").start()
 
     def _report(self, worker: Worker) -> None:
         runner = Runner(self.dbname)
         try:
-            runner.report_failures(worker)
+            runner.report(worker)
         finally:
             runner.close()
 

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import psycopg2
-from odoo import SUPERUSER_ID
+from odoo import SUPERUSER_ID, api
 from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.sql_db import Cursor
@@ -24,6 +24,7 @@ from psycopg2.errors import UniqueViolation
 from ..exceptions import ConnectorError, JobLostError, PermanentError, RetryableError, SkipError
 from ..text import clean
 from .arguments import decode, environment
+from .causes import place
 from .claimed import Claimed, Failure
 from .options import method_options
 from .prepared import UNPREPARED
@@ -136,11 +137,14 @@ class Runner:
                 return
             for job in jobs:
                 self._run_one(worker, job)
-        if worker.has_failed:
-            self.report_failures(worker)
+        if worker.has_news:
+            self.report(worker)
 
-    def report_failures(self, worker: Worker) -> None:
-        """Call the ``on_failure`` methods of jobs that have failed, each in a transaction of its own."""
+    def report(self, worker: Worker) -> None:
+        """Call the ``on_failure`` methods of jobs that have failed, and write the messages of their incidents.
+
+        Each in a transaction of its own.
+        """
         for job_id in worker.take_failed():
             try:
                 cr = self._cursor()
@@ -153,6 +157,26 @@ class Runner:
                 self._rollback()
             finally:
                 self._reset()
+        if worker.take_reports():
+            self._report_incidents(worker)
+
+    def _report_incidents(self, worker: Worker) -> None:
+        try:
+            cr = self._cursor()
+            env = api.Environment(cr, SUPERUSER_ID, {})
+            env["connector.incident"]._report()
+            cr.commit()  # pylint: disable=invalid-commit  # a transaction of its own
+            env.registry.signal_changes()
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            _logger.debug(
+                "incidents of %s are being written by others; the next run of maintenance reports", self.dbname
+            )
+            self._rollback()
+        except Exception:
+            _logger.warning("incidents of %s: their messages could not be written", self.dbname, exc_info=True)
+            self._rollback()
+        finally:
+            self._reset()
 
     def _attempt(self, attempt: _Attempt) -> None:
         """Lock jobs, make their calls, and commit with their ``done``, in one transaction.
@@ -419,6 +443,7 @@ def _failure(error: BaseException, lang: str) -> Failure:
         exc_message=clean(error) or kind.__name__,
         exc_info=clean(trace),
         user_message=_user_message(error, lang),
+        place=place(error),
     )
 
 

@@ -17,7 +17,7 @@ from psycopg2.errors import UniqueViolation
 from ..text import clean
 from .claimed import NO_FAILURE, Claimed, ClaimResult, Failure
 from .session import Session
-from .sql import attempt, claim, workers
+from .sql import attempt, claim, incidents, workers
 
 __all__ = ["Poll", "Worker", "poll"]
 
@@ -78,6 +78,7 @@ class Worker:
         self._parents: set[int] = set()
         self._keys: set[str] = set()
         self._failed: list[int] = []
+        self._due_reports = False
         self._next_maintenance = 0.0
         #: Installed addons that this process lacks, for people to see: nothing is claimed until it is empty.
         self.missing_addons: list[str] = []
@@ -185,6 +186,10 @@ class Worker:
         self._session.execute(attempt.release_dependents())
         self._session.execute(attempt.cancel_dependents())
         self._session.execute(claim.unpark())
+        for (incident_id,) in self._session.execute(incidents.resolve()):
+            _logger.info("incident %s is resolved: jobs of its kind succeed again, or none is left", incident_id)
+        if self._session.execute(incidents.due_reports())[0][0]:
+            self._due_reports = True
 
     def is_drained(self) -> bool:
         """Tell whether nothing is due or running."""
@@ -216,11 +221,23 @@ class Worker:
         """Whether jobs have ended ``failed`` since the last :meth:`take_failed`."""
         return bool(self._failed)
 
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something for :meth:`take_failed` or :meth:`take_reports`."""
+        return self.has_failed or self._due_reports
+
     def take_failed(self) -> list[int]:
         """Return the jobs that have ended ``failed`` since the last call, for their ``on_failure`` methods."""
         with self._lock:
             failed, self._failed = self._failed, []
+        if failed:
+            self._due_reports = True
         return failed
+
+    def take_reports(self) -> bool:
+        """Tell whether messages about incidents are due; false from then on, until jobs fail or for 10 s."""
+        due, self._due_reports = self._due_reports, False
+        return due and self._session.execute(incidents.due_reports())[0][0]
 
     def skip(self, job: Claimed, reason: str | None, *, started: Any = None) -> bool:
         """End one's own job ``done`` without work; False: it was taken over."""

@@ -18,6 +18,7 @@ from . import (
     test_events_registry,
     test_events_situations,
     test_house,
+    test_incidents,
     test_mappings_children,
     test_mappings_datatypes,
     test_mappings_direct,

@@ -7,7 +7,7 @@ import tempfile
 import unittest.mock
 
 from odoo import models
-from odoo.exceptions import AccessError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import config, mute_logger
 from psycopg2.errors import UniqueViolation
@@ -283,6 +283,37 @@ class TestBackendChannel(BackendCase):
         }
         found = {channel: {job.sudo().channel for job in jobs} for channel, jobs in jobs.items()}
         self.assertEqual(found, {channel: {channel} for channel in jobs})
+
+    def test_backend_and_subjects(self):
+        """A job knows its backend, and is found by the bindings and the external ids that it is about."""
+        binding = self.env["test.partner"].create({"backend_id": self.backend.id, "name": "x"})
+        partners, jobs = self.env["test.partner"], self.env["connector.job"]
+        exported = binding.as_job().export_record()
+        one = partners.as_job().import_record(self.backend, "A-1")
+        chunk = partners.as_job().import_records(self.backend, external_ids=["A-1", 2, ("x", 3)])
+        page = partners.as_job().import_batch(self.backend)
+        for job in (exported, one, chunk, page):
+            self.assertEqual((job.backend_model, job.backend_id), (self.backend._name, self.backend.id))
+            self.assertEqual(job.backend_name, self.backend.name)
+        self.assertEqual((one.external_id, chunk.external_id), ("A-1", "A-1, 2, x,3"))
+        self.assertFalse(page.external_id)
+        self.assertEqual(jobs.search([("external_id", "=", "A-1")]), chunk | one)
+        self.assertEqual(jobs.search([("external_id", "ilike", "2")]), chunk)
+        self.assertFalse(jobs.search([("external_id", "=", "A")]))
+        self.assertEqual(jobs.search([("id", "in", jobs._ids_about(binding))]), exported)
+        (exported | one | chunk | page).unlink()
+        self.env.cr.execute("SELECT count(*) FROM connector_job_subject")
+        self.assertEqual(self.env.cr.fetchone(), (0,))
+
+    def test_open_record(self):
+        """The records of a job are opened, those that it imported included."""
+        job = self.env["test.partner"].as_job().import_record(self.backend, "A-1")
+        with self.assertRaises(UserError):
+            job.action_open_record()
+        binding = self.env["test.partner"].create({"backend_id": self.backend.id, "name": "x", "external_id": "A-1"})
+        self.assertEqual(job.action_open_record()["res_id"], binding.id)
+        self.assertEqual(binding.as_job().export_record().action_open_record()["res_id"], binding.id)
+        self.assertEqual(self.backend.as_job().read().action_open_record()["res_id"], self.backend.id)
 
     def test_without_a_channel(self):
         """The jobs of a backend whose channel a person took away are in root."""

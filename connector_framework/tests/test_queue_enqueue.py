@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from datetime import timedelta
-from unittest.mock import patch
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -126,12 +125,6 @@ class TestEnqueue(TransactionCase):
         """A channel that is too long for an index is refused."""
         with self.assertRaises(ValidationError):
             self.partner.as_job(channel="x" * 3000).write({})
-
-    def test_channel_of_the_records(self):
-        """Records may name the channel of their jobs; the call and the method win."""
-        with patch.object(self.registry["res.partner"], "_job_channel", lambda self, *args, **kwargs: "root.partners"):
-            self.assertEqual(self.partner.as_job().write({}).channel, "root.partners")
-            self.assertEqual(self.partner.as_job(channel="root.mine").write({}).channel, "root.mine")
 
     def test_channel_changed_just_now(self):
         """What the same transaction has changed of a channel counts for the next job, before anything is flushed."""

@@ -78,6 +78,7 @@ def forget(job_ids: Sequence[int]) -> SQL:
     return statement(
         """DELETE FROM connector_job_progress WHERE job_id = ANY(%(ids)s);
            DELETE FROM connector_job_checkpoint WHERE job_id = ANY(%(ids)s);
+           DELETE FROM connector_job_subject WHERE job_id = ANY(%(ids)s);
            DELETE FROM connector_job_attempt WHERE job_id = ANY(%(ids)s);
            DELETE FROM connector_job_dependency WHERE child_id = ANY(%(ids)s) OR parent_id = ANY(%(ids)s)""",
         ids=list(job_ids),
@@ -127,6 +128,33 @@ def read_dependencies(job_ids: Sequence[int]) -> SQL:
             WHERE child_id = ANY(%(ids)s) OR parent_id = ANY(%(ids)s)""",
         ids=list(job_ids),
     )
+
+
+def read_subjects(job_ids: Sequence[int], limit: int) -> SQL:
+    """Return (job, model, record's id or None, external id or None), at most ``limit`` of each job."""
+    return SQL(
+        """SELECT s.* FROM unnest(%s::int[]) j(id) CROSS JOIN LATERAL (
+               SELECT job_id, model_name, record_id, external_id FROM connector_job_subject
+                WHERE job_id = j.id LIMIT %s) s""",
+        list(job_ids),
+        limit,
+    )
+
+
+def jobs_about(model_name: str | None = None, record_ids: Sequence[int] = (), external_ids: Sequence[str] = ()) -> SQL:
+    """Return the ids of the jobs about records or external ids, to be a part of another statement.
+
+    :param model_name: the model of the records, and of the external ids; None: any
+    """
+    conditions = []
+    if record_ids:
+        conditions.append(SQL("record_id = ANY(%s)", list(record_ids)))
+    if external_ids:
+        conditions.append(SQL("external_id = ANY(%s)", list(external_ids)))
+    about = SQL(" OR ").join(conditions) if conditions else SQL("false")
+    if model_name:
+        about = SQL("(%s) AND model_name = %s", about, model_name)
+    return SQL("(SELECT job_id FROM connector_job_subject WHERE %s)", about)
 
 
 def children_of(job_ids: Sequence[int]) -> SQL:

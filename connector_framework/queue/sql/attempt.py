@@ -10,6 +10,7 @@ from odoo.tools import SQL
 from psycopg2.errors import InvalidTextRepresentation
 
 from ..claimed import NO_FAILURE, Claimed, Failure
+from . import incidents
 from .schema import Bound, Template, statement
 
 # -- in the work transaction -------------------------------------------------------------------------------------------
@@ -125,19 +126,21 @@ def user_language(user_id: int) -> SQL:
     return SQL("SELECT p.lang FROM res_users u JOIN res_partner p ON p.id = u.partner_id WHERE u.id = %s", user_id)
 
 
-def _keeping(update: SQL, failure: Failure) -> SQL:
+def _keeping(update: SQL, failure: Failure, before: SQL | None = None) -> SQL:
     """Keep the attempts that an update ends with a failure; returns (id, state, exclusive key).
 
     :param update: returns these, and the attempt's number, worker and start
+    :param before: tables that the update reads
     """
     return statement(
-        """WITH ended AS (%(update)s), kept AS (
+        """WITH %(before)s ended AS (%(update)s), kept AS (
                INSERT INTO connector_job_attempt
                       (job_id, number, worker, started, ended, exc_type, exc_message, exc_info)
                SELECT e.id, e.attempt, w.host || ', process ' || w.pid, e.date_started, %(now)s,
                       %(exc_type)s, %(exc_message)s, %(exc_info)s
                  FROM ended e LEFT JOIN connector_worker w ON w.id = e.worker_id)
            SELECT id, state, exclusive_key FROM ended""",
+        before=SQL("%s,", before) if before else SQL(""),
         update=update,
         exc_type=failure.exc_type,
         exc_message=failure.exc_message,
@@ -146,7 +149,9 @@ def _keeping(update: SQL, failure: Failure) -> SQL:
 
 
 def _set_failure(failure: Failure) -> SQL:
-    return SQL(", ").join(SQL("%s = %s", SQL.identifier(name), value) for name, value in asdict(failure).items())
+    columns = asdict(failure)
+    del columns["place"]
+    return SQL(", ").join(SQL("%s = %s", SQL.identifier(name), value) for name, value in columns.items())
 
 
 # The job that has the identity key which ``k`` would take again.
@@ -246,14 +251,14 @@ def fail(worker_id: int, job: Claimed, *, failure: Failure, started: Any = None,
               SET state = 'failed', worker_id = NULL, date_done = %(now)s,
                   date_started = coalesce(%(started)s::timestamp, j.date_started),
                   duration_s = extract(epoch FROM %(now)s - coalesce(%(started)s::timestamp, j.date_started)),
-                  result = NULL, %(failure)s
-             FROM (SELECT id, attempt, worker_id FROM connector_job WHERE %(owned)s) o WHERE j.id = o.id
+                  result = NULL, incident_id = c.id, %(failure)s
+             FROM o JOIN counted c ON %(of_job)s WHERE j.id = o.id
         RETURNING j.id, j.state, j.exclusive_key, o.attempt, o.worker_id, j.date_started""",
         started=started,
         failure=_set_failure(failure),
-        owned=_owned(worker_id, job, wait),
+        of_job=incidents.OF_JOB,
     )
-    return _keeping(update, failure)
+    return _keeping(update, failure, incidents.counting(_owned(worker_id, job, wait), failure))
 
 
 def give_back(worker_id: int, job_ids: Sequence[int]) -> SQL:
@@ -287,16 +292,17 @@ def fail_lost(job_ids: Sequence[int], failure: Failure, *, crashed: bool, wait: 
     """
     update = statement(
         """UPDATE connector_job j
-              SET state = 'failed', crashes = crashes + %(crashes)s, worker_id = NULL, date_done = %(now)s, %(failure)s
-             FROM (SELECT id, attempt, worker_id FROM connector_job
-                    WHERE %(running)s AND id = ANY(%(ids)s) %(unlocked)s) o WHERE j.id = o.id
+              SET state = 'failed', crashes = crashes + %(crashes)s, worker_id = NULL, date_done = %(now)s,
+                  incident_id = c.id, %(failure)s
+             FROM o JOIN counted c ON %(of_job)s WHERE j.id = o.id
         RETURNING j.id, j.state, j.exclusive_key, o.attempt, o.worker_id, j.date_started""",
         crashes=int(crashed),
         failure=_set_failure(failure),
-        ids=list(job_ids),
-        unlocked=_LOCK if wait else _UNLOCKED,
+        of_job=incidents.OF_JOB,
     )
-    return _keeping(update, failure)
+    lock = _LOCK if wait else _UNLOCKED
+    failing = statement("%(running)s AND id = ANY(%(ids)s) %(lock)s", ids=list(job_ids), lock=lock)
+    return _keeping(update, failure, incidents.counting(failing, failure))
 
 
 def put_back_lost(

@@ -124,6 +124,23 @@ def insert_dependencies(child_ids: Sequence[int], parent_ids: Sequence[int]) -> 
     )
 
 
+def insert_subjects(model_name: str, rows: Sequence[tuple[int, int | None, str | None]]) -> SQL:
+    """Store what jobs are about.
+
+    :param rows: (job, record's id or None, external id or None) each
+    """
+    job_ids, record_ids, external_ids = (list(column) for column in zip(*rows, strict=True))
+    return SQL(
+        """INSERT INTO connector_job_subject (job_id, model_name, record_id, external_id)
+           SELECT s.job_id, %s, s.record_id, s.external_id
+             FROM unnest(%s::int[], %s::int[], %s::text[]) s(job_id, record_id, external_id)""",
+        model_name,
+        job_ids,
+        record_ids,
+        external_ids,
+    )
+
+
 def insert_channel(name: str, parent: str | None) -> SQL:
     """Make a channel if there is none of this name; two that do so at once meet in the unique index on the name."""
     return SQL(

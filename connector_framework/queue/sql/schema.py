@@ -99,6 +99,14 @@ TABLES = SQL("""
         child_id integer NOT NULL, parent_id integer NOT NULL, PRIMARY KEY (child_id, parent_id)
     );
     CREATE INDEX IF NOT EXISTS connector_job_dependency_parent ON connector_job_dependency (parent_id);
+    CREATE TABLE IF NOT EXISTS connector_job_subject (
+        job_id integer NOT NULL, model_name text NOT NULL, record_id integer, external_id text
+    );
+    CREATE INDEX IF NOT EXISTS connector_job_subject_job ON connector_job_subject (job_id);
+    CREATE INDEX IF NOT EXISTS connector_job_subject_record ON connector_job_subject (record_id, model_name)
+     WHERE record_id IS NOT NULL;
+    CREATE INDEX IF NOT EXISTS connector_job_subject_external ON connector_job_subject (external_id, model_name)
+     WHERE external_id IS NOT NULL;
     CREATE TABLE IF NOT EXISTS connector_job_progress (
         job_id integer PRIMARY KEY, done double precision NOT NULL, total double precision NOT NULL
     ) WITH (fillfactor = 50);
@@ -114,7 +122,8 @@ TABLES = SQL("""
 #: What the ORM does not drop when the framework is uninstalled.
 DROP_TABLES = SQL("""
     DROP TABLE IF EXISTS
-        connector_job_dependency, connector_job_progress, connector_job_checkpoint, connector_job_bucket;
+        connector_job_dependency, connector_job_subject, connector_job_progress, connector_job_checkpoint,
+        connector_job_bucket;
     DROP SEQUENCE IF EXISTS connector_worker_id_seq
 """)
 

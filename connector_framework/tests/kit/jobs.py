@@ -151,8 +151,8 @@ def trap_jobs(env) -> Iterator[JobTrap]:
         rows = enqueuer.rows(method_name, calls, options)
         jobs = records.env["connector.job"]
         given = {name: value for name, value in vars(options).items() if value is not None}
-        given = {"priority": DEFAULT_PRIORITY, **given, "channel": enqueuer.channel(options, calls)}
-        for (part, args, kwargs), (call, identity_key, exclusive_key, name) in zip(calls, rows, strict=True):
+        given = {"priority": DEFAULT_PRIORITY, **given, "channel": enqueuer.channel(options, enqueuer.backend(calls))}
+        for (part, args, kwargs), (call, identity_key, exclusive_key, name, *_) in zip(calls, rows, strict=True):
             twins = [
                 job for job in trap.jobs if identity_key and job.options["identity_key"] == identity_key and not job.ran
             ]

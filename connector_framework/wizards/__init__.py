@@ -1,0 +1,1 @@
+from . import incident_mute, job_bulk
