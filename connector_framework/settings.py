@@ -11,7 +11,7 @@ from typing import Any
 
 from odoo.tools import config
 
-__all__ = ["Settings", "load_settings", "metrics_token", "read_section", "usable_cores"]
+__all__ = ["SETTING_NAMES", "Settings", "load_settings", "metrics_token", "read_section", "usable_cores"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +33,10 @@ class Settings:
     discover_interval_s: float = 60.0
     #: Age in seconds of the oldest due job of a channel above which ``/connector/health`` reports it.
     max_due_age_s: float = 900.0
+
+
+#: The names that section ``[connector_framework]`` may have.
+SETTING_NAMES = {*(field.name for field in fields(Settings)), "metrics_token"}
 
 
 def usable_cores() -> int:

@@ -178,7 +178,7 @@ class CallingUnit(ConnectorUnit):
         finally:
             duration_s = time.monotonic() - started
             if breaker is not None:
-                breaker.record(failure, call.is_answered)
+                breaker.record(failure, call.is_answered, self.connection.clock_skew_s)
             if self._backend_value("log_exchanges") is not False:
                 self._collect(call, method, path, request, failure, duration_s)
 

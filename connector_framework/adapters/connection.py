@@ -8,14 +8,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-__all__ = ["Connection", "ConnectionKey", "fingerprint"]
+from .errors import http_date
 
+__all__ = ["Connection", "ConnectionKey", "fingerprint"]
 
 #: Seconds that an idle connection, which is little more than its API session, is kept.
 KEPT_S = 3600.0
@@ -43,6 +45,7 @@ class Connection:
     :ivar api_session: the session that the API gave at the login, for an adapter to keep; None before the login, and
         after an ``AuthenticationError``. It may have expired since: the adapter logs in again then
     :ivar server_date: the ``Date`` header of the last answer
+    :ivar clock_skew_s: seconds by which the clock of the other system was ahead of ours at the last answer
     :ivar secrets: values to mask that the other system gave, e.g. the id of a session
     :ivar about: the columns of an exchange that name the record of the calls at the moment
     :ivar is_pinging: whether the calls at the moment are those of a ping, which pass an open circuit
@@ -51,6 +54,7 @@ class Connection:
     def __init__(self) -> None:
         self.api_session: Any = None
         self.server_date: str | None = None
+        self.clock_skew_s: float | None = None
         self.secrets: set[str] = set()
         self.about: dict[str, Any] | None = None
         self.is_pinging = False
@@ -66,6 +70,12 @@ class Connection:
             session.mount("https://", transport)
             session.mount("http://", transport)
         return session
+
+    def note_date(self, date: str | None) -> None:
+        """Keep the ``Date`` header of an answer that has just come."""
+        self.server_date = date
+        at = http_date(date or "")
+        self.clock_skew_s = None if at is None else (at - datetime.now(timezone.utc)).total_seconds()
 
     @contextmanager
     def setting(self, **values: Any) -> Iterator[None]:
@@ -103,7 +113,7 @@ class Connection:
     def release_all(cls, work: Any) -> None:
         """Keep the connections of a work session, those of all threads, for the next one."""
         for (key, _thread), connection in work.shared.pop(cls, {}).items():
-            connection.server_date = None
+            connection.server_date = connection.clock_skew_s = None
             _idle.put(key, connection)
 
     @staticmethod

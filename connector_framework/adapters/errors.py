@@ -136,15 +136,16 @@ def retry_after_s(headers: Mapping[str, str], max_s: float) -> float | None:
     try:
         wait_s = float(value)
     except ValueError:
-        at = _http_date(value)
+        at = http_date(value)
         if at is None:
             return None
-        now = _http_date(headers.get("Date", "")) or datetime.now(timezone.utc)
+        now = http_date(headers.get("Date", "")) or datetime.now(timezone.utc)
         wait_s = (at - now).total_seconds()
     return min(max(wait_s, 0.0), max_s) if math.isfinite(wait_s) else None
 
 
-def _http_date(value: str) -> datetime | None:
+def http_date(value: str) -> datetime | None:
+    """Return the date of a header, with its time zone; None for one that cannot be read."""
     try:
         date = parsedate_to_datetime(value)
     except (TypeError, ValueError):

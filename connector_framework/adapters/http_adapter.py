@@ -206,7 +206,7 @@ class HttpAdapter(Adapter):
                 for _redirect in range(self.max_redirects + 1):
                     with self._request_once(verb, url, headers, content) as response:
                         call.status = str(response.status_code)
-                        self.connection.server_date = response.headers.get("Date")
+                        self.connection.note_date(response.headers.get("Date"))
                         target = _redirect_target(verb, url, response)
                         if target is None:
                             body = self._read_body(verb, response, deadline)

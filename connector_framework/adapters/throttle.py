@@ -32,6 +32,8 @@ MAX_PROBE_S = 900.0
 MAX_SLOT_S = 600.0
 #: Characters that are kept of the failure that opened the circuit.
 REASON_LENGTH = 1000
+#: Seconds by which the clocks of the two systems may differ without being noted.
+CLOCK_SKEW_S = 60.0
 
 _NOW = SQL("(clock_timestamp() AT TIME ZONE 'utc')")
 
@@ -46,6 +48,8 @@ class Circuit:
     is_probe: bool = False
     retry_after_s: float = 0.0
     reason: str = ""
+    #: Seconds by which the clock of the other system was ahead, as far as that was noted.
+    clock_skew_s: float = 0.0
 
 
 class CircuitBreaker:
@@ -85,18 +89,22 @@ class CircuitBreaker:
             retry_after_s=circuit.retry_after_s * random.uniform(1, 1.2),
         )
 
-    def record(self, failure: Exception | None, is_answered: bool) -> None:
+    def record(self, failure: Exception | None, is_answered: bool, clock_skew_s: float | None = None) -> None:
         """Record how the call ended.
 
         :param is_answered: whether the system answered in its own protocol
+        :param clock_skew_s: seconds by which its clock is ahead; None: it did not tell
         """
+        if clock_skew_s is not None and self._is_other_clock(clock_skew_s):
+            self._throttle.note_clock(clock_skew_s)
         if isinstance(failure, CircuitOpenError | UnclearError):
             return  # the one is of a call inside this one, the other tells nothing
         circuit = self._circuit
         if isinstance(failure, AuthenticationError) or (isinstance(failure, NetworkError) and not is_answered):
             # Credentials that were refused once are refused again, and some systems lock the account after a few tries.
             threshold = 1 if isinstance(failure, AuthenticationError) else self._threshold
-            is_open = self._throttle.failed(str(failure)[:REASON_LENGTH], threshold, self._probe_s)
+            is_refused = isinstance(failure, AuthenticationError)
+            is_open = self._throttle.failed(str(failure)[:REASON_LENGTH], threshold, self._probe_s, is_refused)
             if is_open and not circuit.is_open:
                 _logger.warning("%s: nothing is sent any more until it answers again: %s", self._name, failure)
         elif failure is None or is_answered or _is_answer(failure):
@@ -104,6 +112,11 @@ class CircuitBreaker:
                 self._throttle.answered()
             if circuit.is_open:
                 _logger.info("%s answers again", self._name)
+
+    def _is_other_clock(self, skew_s: float) -> bool:
+        """Tell whether the other system's clock is to be noted: it is wrong, or right again, or otherwise wrong."""
+        known = self._circuit.clock_skew_s
+        return max(abs(known), abs(skew_s)) > CLOCK_SKEW_S and abs(known - skew_s) > CLOCK_SKEW_S / 2
 
 
 def _answers(ping: Callable[[], Any]) -> bool:
@@ -154,15 +167,30 @@ class Throttle:
         rows = self._execute(SQL(_READ_CIRCUIT, row=self._row, due=due, now=_NOW), default=[])
         if not rows:
             return Circuit()
-        failures, is_open, is_due, retry_after_s, reason = rows[0]
+        failures, is_open, is_due, retry_after_s, reason, clock_skew_s = rows[0]
         claim = SQL(_CLAIM_PROBE, row=self._row, due=due, now=_NOW, probe_s=probe_s, max=MAX_PROBE_S)
         is_probe = is_due and bool(self._execute(claim, default=[]))
-        return Circuit(failures, is_open, is_probe, max(retry_after_s or 0.0, 1.0), reason or "")
+        return Circuit(failures, is_open, is_probe, max(retry_after_s or 0.0, 1.0), reason or "", clock_skew_s or 0.0)
 
-    def failed(self, reason: str, threshold: int, probe_s: float) -> bool:
-        """Count a failure; return whether the circuit is open now, which it is from ``threshold`` in a row on."""
+    def note_clock(self, skew_s: float) -> None:
+        """Keep by how many seconds the clock of the other system is ahead."""
+        self._update(SQL(_NOTE_CLOCK, row=self._row, skew_s=round(skew_s, 1)), default=[(0,)])
+
+    def failed(self, reason: str, threshold: int, probe_s: float, is_refused: bool = False) -> bool:
+        """Count a failure; return whether the circuit is open now, which it is from ``threshold`` in a row on.
+
+        :param is_refused: the credentials were refused
+        """
         opens = SQL("opened_at IS NULL AND failures + 1 >= %s", threshold)
-        query = SQL(_FAILED, row=self._row, opens=opens, reason=clean(reason), probe_s=probe_s, now=_NOW)
+        query = SQL(
+            _FAILED,
+            row=self._row,
+            opens=opens,
+            reason=clean(reason),
+            probe_s=probe_s,
+            now=_NOW,
+            is_refused=is_refused,
+        )
         return self._update(query, default=[(False,)])[0][0]
 
     def answered(self) -> None:
@@ -226,9 +254,11 @@ _IS_DUE = "opened_at IS NOT NULL AND (probe_at <= %(now)s OR opened_at < %(chang
 # No lock. The circuit is closed in nearly all cases, and then this is all that a call costs.
 _READ_CIRCUIT = """
     SELECT failures, opened_at IS NOT NULL, coalesce(%(due)s, false), extract(epoch FROM probe_at - %(now)s)::float,
-           reason
+           reason, clock_skew_s
     FROM connector_adapter_state WHERE %(row)s
 """
+
+_NOTE_CLOCK = "UPDATE connector_adapter_state SET clock_skew_s = %(skew_s)s WHERE %(row)s RETURNING id"
 
 # The first caller moves the time on, so that the probe is due for no other.
 _CLAIM_PROBE = """
@@ -239,6 +269,7 @@ _CLAIM_PROBE = """
 
 _FAILED = """
     UPDATE connector_adapter_state SET failures = failures + 1, reason = %(reason)s,
+        is_refused = %(is_refused)s,
         opened_at = CASE WHEN %(opens)s THEN %(now)s ELSE opened_at END,
         probe_at = CASE WHEN %(opens)s THEN %(now)s + make_interval(secs => %(probe_s)s) ELSE probe_at END
     WHERE %(row)s RETURNING opened_at IS NOT NULL
@@ -246,6 +277,6 @@ _FAILED = """
 
 _ANSWERED = """
     UPDATE connector_adapter_state
-    SET failures = 0, probes = 0, opened_at = NULL, probe_at = NULL, reason = NULL
+    SET failures = 0, probes = 0, opened_at = NULL, probe_at = NULL, reason = NULL, is_refused = false
     WHERE %(row)s AND (failures > 0 OR opened_at IS NOT NULL)
 """

@@ -49,9 +49,8 @@ class MonitoringController(http.Controller):
     @with_token
     def health(self, env):
         found = troubles(env)
-        answer = (
-            {"status": "trouble", "reasons": [trouble._asdict() for trouble in found]} if found else {"status": "ok"}
-        )
+        reasons = [trouble.as_json() for trouble in found]
+        answer = {"status": "trouble", "reasons": reasons} if found else {"status": "ok"}
         return Response(
             json.dumps(answer, ensure_ascii=False),
             status=503 if found else 200,

@@ -26,7 +26,11 @@ class ConnectorAdapterState(models.Model):
     opened_at = fields.Datetime("Nothing Sent Since", readonly=True, help="Set while the circuit is open.")
     probe_at = fields.Datetime("Next Try", readonly=True)
     probes = fields.Integer("Tries Since", readonly=True, aggregator=None)
+    is_refused = fields.Boolean("Credentials Refused", readonly=True)
     reason = fields.Text(readonly=True)
+    clock_skew_s = fields.Float(
+        "Clock Ahead (s)", readonly=True, aggregator=None, help="Of the other system's clock; noted when it is wrong."
+    )
 
     _backend_uniq = models.UniqueIndex("(backend_model, backend_id)")
 

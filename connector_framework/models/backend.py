@@ -242,6 +242,14 @@ class ConnectorBackendMixin(models.AbstractModel):
             (model, backend.id): backend for model in ids for backend in self.env[model].browse(ids[model]).exists()
         }
 
+    @api.model
+    def _all_active(self):
+        """Return the active backends (1 each) of all models that this user may read, by service and name."""
+        models_ = (self.env[name] for name in self.env.registry.descendants(["connector.backend.mixin"], "_inherit"))
+        readable = [model for model in models_ if not model._abstract and model.has_access("read")]
+        found = [backend for model in readable for backend in model.search([("active", "=", True)])]
+        return sorted(found, key=lambda backend: (backend._service, backend.name or "", backend.id))
+
     @property
     def reference(self):
         """The reference of the service and version; that of the service where the version has none of its own."""

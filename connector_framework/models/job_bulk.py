@@ -39,6 +39,26 @@ class ConnectorJob(models.Model):
         self._act(action, self.search(wanted), reason)
         return self.browse()._told(self._told_count(action, count))
 
+    @api.model
+    def _act_by_slices(self, action, domain, reason=None):
+        """Act on all jobs of a domain now, each slice in a transaction of its own; return how many.
+
+        For a command: it commits what its caller has done before, too.
+        """
+        last, count = 0, 0
+        newest = self.search(self._wanted(action, domain), order="id desc", limit=1).id or 0
+        while True:
+            left = Domain("id", ">", last) & Domain("id", "<=", newest)
+            jobs = self.search(self._wanted(action, domain) & left, order="id", limit=SLICE)
+            if not jobs:
+                return count
+            last, count = jobs[-1].id, count + len(jobs)
+            self._act(action, jobs, reason)
+            self._connector_commit()
+
+    def _connector_commit(self):
+        self.env.cr.commit()  # pylint: disable=invalid-commit  # no transaction over 100 000 jobs
+
     @job_options(description=lambda records, action, domain, reason: f"Act on all jobs of a filter: {action}")
     def _act_in_slices(self, action, domain, reason):
         """Act on all jobs of a filter, those that were there when it began.

@@ -22,6 +22,9 @@ class CircuitState(NamedTuple):
     backend: Any
     is_open: bool
     open_for_s: float
+    is_refused: bool
+    #: Seconds that the other system's clock is ahead, where that was noted.
+    clock_skew_s: float
 
 
 def _active(env: Any, keys: list[tuple[str, int]]) -> dict[tuple[str, int], Any]:
@@ -49,8 +52,8 @@ def circuit_states(env: Any) -> Iterator[CircuitState]:
     :param env: of the superuser
     """
     rows = env.execute_query(metrics.circuits())
-    backends = _active(env, [(model, backend_id) for model, backend_id, _is_open, _seconds in rows])
-    for model, backend_id, is_open, seconds in rows:
+    backends = _active(env, [(row[0], row[1]) for row in rows])
+    for model, backend_id, *state in rows:
         backend = backends.get((model, backend_id))
         if backend is not None:
-            yield CircuitState(backend, is_open, seconds)
+            yield CircuitState(backend, *state)

@@ -100,7 +100,14 @@ def _backends(env: Any) -> Iterator[Family]:
     circuit = Family("connector_circuit_open", "1: the backend does not answer, so nothing is sent to it.")
     for state in circuit_states(env):
         circuit.add(state.is_open, **_labels(state.backend))
-    yield from (lag, promise, circuit)
+    incidents = Family("connector_incidents", "Incidents that are not resolved.")
+    rows = env.execute_query(metrics.incidents())
+    backends = env["connector.backend.mixin"]._existing([(row[0], row[1]) for row in rows])
+    for model, backend_id, state, count in rows:
+        backend = backends.get((model, backend_id))
+        labels = _labels(backend) if backend is not None else {"service": "", "backend": ""}
+        incidents.add(count, **labels, state=state)
+    yield from (lag, promise, circuit, incidents)
 
 
 def _labels(backend: Any) -> dict[str, str]:

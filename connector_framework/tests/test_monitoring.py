@@ -454,7 +454,7 @@ class TestMonitoringFiles(BaseCase):
         named = re.compile(r"\bconnector_[a-z0-9_]+")
         source = Path(metrics_text.__code__.co_filename).read_text(encoding="utf-8")
         there = set(re.findall(r'Family\(\s*"(\w+)"', source))
-        self.assertEqual(len(there), 15)
+        self.assertEqual(len(there), 16)
         for name in ("alerts.yml", "grafana.json"):
             used = set(named.findall((DOCS / name).read_text(encoding="utf-8")))
             self.assertGreater(len(used), 5)

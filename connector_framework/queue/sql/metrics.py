@@ -146,9 +146,50 @@ def live_workers(lease_s: float) -> SQL:
 
 
 def circuits() -> SQL:
-    """Return (model, id, whether the circuit is open, seconds since) of the backends that were called."""
+    """Return the states of the backends that were called.
+
+    (model, id, whether the circuit is open, seconds since, whether the credentials were refused, seconds that the other
+    system's clock is ahead).
+    """
     return statement(
         """SELECT backend_model, backend_id, opened_at IS NOT NULL,
-                  coalesce(extract(epoch FROM %(now)s - opened_at), 0)::float
+                  coalesce(extract(epoch FROM %(now)s - opened_at), 0)::float, coalesce(is_refused, false),
+                  coalesce(clock_skew_s, 0)::float
              FROM connector_adapter_state ORDER BY backend_model, backend_id"""
+    )
+
+
+def full_channels() -> SQL:
+    """Return (channel, jobs that run in it and below, capacity) of the channels that are full. Index: ``_running``."""
+    return statement(
+        """SELECT p.name, sum(r.n)::int, p.capacity
+             FROM (SELECT channel_id, count(*) AS n FROM connector_job WHERE %(running)s GROUP BY 1) r
+             JOIN connector_job_channel c ON c.id = r.channel_id
+             JOIN connector_job_channel p ON p.id = ANY(%(ancestors)s)
+            WHERE p.capacity > 0 GROUP BY p.id HAVING sum(r.n) >= p.capacity ORDER BY p.name"""
+    )
+
+
+def waiting_for_failed() -> SQL:
+    """Return (channel, waiting jobs whose parent has failed, id of such a parent), of the oldest waiting jobs.
+
+    At most :data:`COUNTED` waiting jobs of a channel are looked at. Index: ``_waiting``.
+    """
+    return statement(
+        """SELECT c.name, count(*), min(p.id)
+             FROM connector_job_channel c
+            CROSS JOIN LATERAL (SELECT id FROM connector_job WHERE %(waiting)s AND channel_id = c.id
+                                 ORDER BY channel_id, id LIMIT %(counted)s) w
+             JOIN connector_job_dependency d ON d.child_id = w.id
+             JOIN connector_job p ON p.id = d.parent_id AND p.state = 'failed'
+            GROUP BY c.name ORDER BY c.name""",
+        counted=COUNTED,
+    )
+
+
+def incidents() -> SQL:
+    """Return (model and id of the backend or None, state, incidents). Index: ``connector_incident_unresolved``."""
+    return SQL(
+        """SELECT backend_model, backend_id, state, count(*) FROM connector_incident
+            WHERE state IN ('open', 'muted') GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""
     )
