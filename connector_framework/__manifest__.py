@@ -14,6 +14,7 @@
         "data/connector_job_channel_data.xml",
         "data/ir_cron_data.xml",
         "views/menus.xml",
+        "views/connector_dashboard_views.xml",
         "views/connector_job_views.xml",
         "views/connector_job_bulk_views.xml",
         "views/connector_incident_views.xml",

@@ -37,10 +37,11 @@ class ConnectorError(Exception):
     """A connector could not do its work.
 
     :param message: technical text; the first line of the class's docstring when left out
-    :param user_message: what to do, for a person; the class's own when left out
+    :param user_message: what to do, for a person; the class's own when left out. A job shows with it what follows: it is
+        tried again, or is to be requeued
     """
 
-    user_message: object = _lt("Look at the technical details of the job, mend the cause, and requeue the job.")
+    user_message: object = _lt("Look at the technical details and mend the cause.")
 
     def __init__(self, message: str | None = None, *, user_message: object = None) -> None:
         super().__init__(message or (type(self).__doc__ or "").partition("\n")[0])
@@ -55,7 +56,7 @@ class RetryableError(ConnectorError):
     :param count_attempt: False gives the attempt back, for a wait without a failure
     """
 
-    user_message = _lt("Nothing to do: the job is tried again by itself.")
+    user_message = _lt("See whether the cause that the error names is gone.")
 
     def __init__(
         self,
@@ -73,7 +74,7 @@ class RetryableError(ConnectorError):
 class NetworkError(RetryableError):
     """The other system could not be reached, or its answer could not be read."""
 
-    user_message = _lt("Check that the other system is up and that its URL is right. The job is tried again by itself.")
+    user_message = _lt("Check that the other system is up and that its URL is right.")
 
 
 class RateLimitedError(RetryableError):
@@ -99,7 +100,7 @@ class ConcurrentUpdateError(RetryableError):
 class DependencyMissingError(RetryableError):
     """A record that this one refers to is not bound yet."""
 
-    user_message = _lt("Import or export first the record that the message names. The job is tried again by itself.")
+    user_message = _lt("Import or export first the record that the message names.")
 
 
 class PermanentError(ConnectorError):
@@ -109,13 +110,13 @@ class PermanentError(ConnectorError):
 class ConfigurationError(PermanentError):
     """The configuration does not allow this."""
 
-    user_message = _lt("Correct the configuration that the message names, then requeue the job.")
+    user_message = _lt("Correct the configuration that the message names.")
 
 
 class AuthenticationError(PermanentError):
     """The other system refused the credentials."""
 
-    user_message = _lt("Correct the user and the key on the backend, check the connection, then requeue the jobs.")
+    user_message = _lt("Correct the user and the key on the backend, and check the connection.")
 
 
 class MappingError(PermanentError):
@@ -125,7 +126,7 @@ class MappingError(PermanentError):
     :param source_keys: of those whose source is known, where it was read; the text tells both
     """
 
-    user_message = _lt("Correct the fields that the message names, here or in the other system, then requeue the job.")
+    user_message = _lt("Correct the fields that the message names, here or in the other system.")
 
     def __init__(
         self,

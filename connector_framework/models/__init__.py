@@ -5,6 +5,7 @@ from . import (
     base_events,
     base_job,
     binding,
+    dashboard,
     exchange,
     form_injection,
     incident,

@@ -15,6 +15,7 @@ from ..exceptions import ConfigurationError, ConnectorError
 from ..groups import MANAGER_GROUP, SYSTEM_GROUP
 from ..references import WorkSession, get_reference
 from ..settings import read_section
+from ..synchronizers import BatchImporter, DelayedBatchImporter
 
 SECRETS_SECTION = "connector_framework.secrets"
 #: Characters of a backend's code in the path of its channel.
@@ -315,6 +316,35 @@ class ConnectorBackendMixin(models.AbstractModel):
     def action_open_streams(self):
         """Open the streams, to see how far they are and to rewind them."""
         return self._open("connector_framework.action_connector_stream")
+
+    def action_import_all(self):
+        """Enqueue the import of all that is new: of each model with a stream.
+
+        A connector overrides it for an order of its own, e.g. categories before products.
+        """
+        if not self.env.user.has_group(MANAGER_GROUP):
+            raise AccessError(self.env._("Only a Connector Manager can import."))
+        self.check_access("write")
+        jobs = self.env["connector.job"]
+        for backend in self:
+            for model in backend._models_with_stream():
+                jobs |= model.as_job().import_batch(backend)
+        return jobs._told(self.env._("%s imports enqueued.", len(jobs)))
+
+    def _models_with_stream(self):
+        """Return the binding models (empty recordsets) of this backend (1) whose import has a stream."""
+        found = []
+        for name, cls in self.env.registry.items():
+            if getattr(cls, "_is_connector_binding", False) and not cls._abstract:
+                if cls._fields["backend_id"].comodel_name == self._name:
+                    kinds = (
+                        self.reference.find_class(kind, name, self.env)
+                        for kind in (BatchImporter, DelayedBatchImporter)
+                    )
+                    importer = next(filter(None, kinds), None)
+                    if importer is not None and importer.stream:
+                        found.append(self.env[name])
+        return found
 
     def _open(self, action):
         self.ensure_one()

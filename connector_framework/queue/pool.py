@@ -138,17 +138,19 @@ class Pool:
         self._changed()
 
     def report(self, worker: Worker) -> None:
-        """Report the jobs that failed outside of a thread, and incidents, in a thread of its own.
+        """Report the jobs that failed outside of a thread, incidents, and that jobs have ended, in a thread of its own.
 
-        A process without a registry loads none for incidents alone.
+        A process without a registry loads one for jobs that failed alone.
         """
-        if worker.has_failed or (worker.has_news and self.dbname in Registry.registries):
+        is_loaded = self.dbname in Registry.registries
+        if worker.has_failed or (is_loaded and (worker.has_news or worker.has_ended_jobs)):
             threading.Thread(target=self._report, args=[worker], name=f"connector reports {self.dbname}").start()
 
     def _report(self, worker: Worker) -> None:
         runner = Runner(self.dbname)
         try:
             runner.report(worker)
+            runner.send_news(worker)
         finally:
             runner.close()
 

@@ -8,7 +8,7 @@ import math
 import threading
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -18,11 +18,12 @@ from odoo import SUPERUSER_ID, api
 from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.sql_db import Cursor
-from odoo.tools.translate import LazyGettext
+from odoo.tools.translate import LazyGettext, LazyTranslate
 from psycopg2.errors import UniqueViolation
 
 from ..exceptions import ConnectorError, JobLostError, PermanentError, RetryableError, SkipError
 from ..text import clean
+from . import news
 from .arguments import decode, environment
 from .causes import place
 from .claimed import Claimed, Failure
@@ -37,6 +38,7 @@ from .worker import Worker
 __all__ = ["Runner", "RunningJob", "current_job"]
 
 _logger = logging.getLogger(__name__)
+_lt = LazyTranslate(__name__)
 
 _ATTRIBUTE = "_connector_running_job"
 NO_RECORDS = "the records no longer exist"
@@ -158,22 +160,26 @@ class Runner:
             finally:
                 self._reset()
         if worker.take_reports():
-            self._report_incidents(worker)
+            self._apart(lambda env: env["connector.incident"]._report(), "the messages about incidents")
 
-    def _report_incidents(self, worker: Worker) -> None:
+    def send_news(self, worker: Worker) -> None:
+        """Tell the screens of people that jobs have ended, at most every 2 seconds."""
+        if worker.take_ended_jobs():
+            self._apart(news.send, "the notification of screens")
+
+    def _apart(self, write: Callable[[Any], None], what: str) -> None:
+        """Write something of the queue's own with the ORM, in a transaction of its own."""
         try:
             cr = self._cursor()
             env = api.Environment(cr, SUPERUSER_ID, {})
-            env["connector.incident"]._report()
+            write(env)
             cr.commit()  # pylint: disable=invalid-commit  # a transaction of its own
             env.registry.signal_changes()
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-            _logger.debug(
-                "incidents of %s are being written by others; the next run of maintenance reports", self.dbname
-            )
+            _logger.debug("%s of %s: others write at the same time, it is tried again later", what, self.dbname)
             self._rollback()
         except Exception:
-            _logger.warning("incidents of %s: their messages could not be written", self.dbname, exc_info=True)
+            _logger.warning("%s of %s could not be written, it is tried again later", what, self.dbname, exc_info=True)
             self._rollback()
         finally:
             self._reset()
@@ -357,8 +363,9 @@ class Runner:
             # What had not begun has used nothing up.
             text = f"no database connection for the moment: {clean(error)}"
             error = _chained(RetryableError(text, count_attempt=bool(attempt.started)), error)
-        failure = _failure(error, self._language(worker, attempt.env))
-        if isinstance(error, RetryableError) and not (error.count_attempt and job.exhausted):
+        is_final = not isinstance(error, RetryableError) or (error.count_attempt and job.exhausted)
+        failure = _failure(error, self._language(worker, attempt.env), is_retried=not is_final)
+        if isinstance(error, RetryableError) and not is_final:
             registry = None if attempt.env is None else attempt.env.registry
             delay_s = retry_delay(job, registry, error)
             written = worker.retry(job, failure, delay_s=delay_s, count_attempt=bool(error.count_attempt))
@@ -431,8 +438,11 @@ def _report_failure(cr: Any, job_id: int) -> Any:
     return env
 
 
-def _failure(error: BaseException, lang: str) -> Failure:
-    """Return the stored form of an error."""
+def _failure(error: BaseException, lang: str, *, is_retried: bool) -> Failure:
+    """Return the stored form of an error.
+
+    :param is_retried: whether the job is tried again by itself
+    """
     kind = type(error)
     try:
         trace = "".join(traceback.format_exception(error))
@@ -442,17 +452,29 @@ def _failure(error: BaseException, lang: str) -> Failure:
         exc_type=clean(kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"),
         exc_message=clean(error) or kind.__name__,
         exc_info=clean(trace),
-        user_message=_user_message(error, lang),
+        user_message=_user_message(error, lang, is_retried=is_retried),
         place=place(error),
     )
 
 
-def _user_message(error: BaseException, lang: str) -> str | None:
-    """Return the advice for a person, if the error has any."""
+_RETRIED = _lt("Nothing to do for now: the job is tried again by itself.")
+_REQUEUE = _lt("Then requeue the job.")
+_EXHAUSTED = _lt("The job was tried again until no attempt was left: requeue it when the cause is gone.")
+_UNEXPECTED = _lt(
+    "The program met what it does not expect. Show the error with its traceback to the developer of the connector, and"
+    " requeue the job when the cause is mended."
+)
+
+
+def _user_message(error: BaseException, lang: str, *, is_retried: bool) -> str:
+    """Return what a person can do about an error, and what follows of the job."""
     if isinstance(error, ConnectorError):
-        text = error.user_message
-        return clean(text._translate(lang) if isinstance(text, LazyGettext) else text)
-    return clean(error) if isinstance(error, UserError) else None
+        advice = error.user_message
+        is_exhausted = isinstance(error, RetryableError)
+        parts = [_RETRIED, advice] if is_retried else [advice, _EXHAUSTED if is_exhausted else _REQUEUE]
+    else:
+        parts = [clean(error)] if isinstance(error, UserError) else [_UNEXPECTED]
+    return " ".join(clean(one._translate(lang) if isinstance(one, LazyGettext) else one) for one in parts)
 
 
 def _chained(error: RetryableError, cause: BaseException) -> RetryableError:

@@ -16,6 +16,7 @@ from psycopg2.errors import UniqueViolation
 
 from ..text import clean
 from .claimed import NO_FAILURE, Claimed, ClaimResult, Failure
+from .news import NEWS_S
 from .session import Session
 from .sql import attempt, claim, incidents, workers
 
@@ -79,6 +80,8 @@ class Worker:
         self._keys: set[str] = set()
         self._failed: list[int] = []
         self._due_reports = False
+        self._changed = False
+        self._next_news = 0.0
         self._next_maintenance = 0.0
         #: Installed addons that this process lacks, for people to see: nothing is claimed until it is empty.
         self.missing_addons: list[str] = []
@@ -162,6 +165,7 @@ class Worker:
 
     def ended(self, job: Claimed, *, done: bool = False) -> None:
         """Note whose waiting jobs :meth:`release` is to free, now that the job's transaction is committed."""
+        self._changed = True
         with self._lock:
             if done:
                 self._parents.add(job.id)
@@ -233,6 +237,18 @@ class Worker:
         if failed:
             self._due_reports = True
         return failed
+
+    @property
+    def has_ended_jobs(self) -> bool:
+        """Whether :meth:`take_ended_jobs` would return True."""
+        return self._changed and time.monotonic() >= self._next_news
+
+    def take_ended_jobs(self) -> bool:
+        """Tell whether jobs have ended since this was True last, which it is at most every :data:`~.news.NEWS_S`."""
+        if not self.has_ended_jobs:
+            return False
+        self._changed, self._next_news = False, time.monotonic() + NEWS_S
+        return True
 
     def take_reports(self) -> bool:
         """Tell whether messages about incidents are due; false from then on, until jobs fail or for 10 s."""

@@ -151,6 +151,7 @@ class TestRun(TransactionCase):
             raise UserError("Fill in the name.")
 
         self.assertEqual(self.run_one(probe).user_message, "Fill in the name.")
+        self.assertIn("developer", self.run_one(lambda self: 1 / 0).user_message)
 
     def test_retry(self):
         """A retryable error puts the job back with the eta that it names, until no attempt is left."""
@@ -160,12 +161,14 @@ class TestRun(TransactionCase):
 
         job = self.run_one(probe, call_options={"max_attempts": 3})
         self.assertEqual((job.state, job.attempt), ("failed", 3))
-        self.assertIn("tried again", job.user_message)
+        self.assertIn("requeue it", job.user_message)
+        self.assertNotIn("by itself", job.user_message)
 
         def later(self):
             raise RetryableError("later", retry_after_s=100)
 
         job = self.run_one(later)
+        self.assertIn("by itself", job.user_message)
         self.assertEqual((job.state, job.hold, job.attempt, job.exc_message), ("pending", "eta", 1, "later"))
         self.env.cr.execute("SELECT extract(epoch FROM %s - (clock_timestamp() AT TIME ZONE 'utc'))", [job.eta])
         self.assertAlmostEqual(float(self.env.cr.fetchone()[0]), 100, delta=20)

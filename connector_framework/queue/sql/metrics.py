@@ -114,6 +114,30 @@ def durations() -> SQL:
     )
 
 
+def ended_by_day(days: int) -> SQL:
+    """Return (channel, day, done, failed) of the jobs that ended in the last days, today included.
+
+    Days are those of UTC; one without jobs has rows too. Reads the index entries of all these jobs: ``_finished``,
+    ``_failed_channel``.
+    """
+    return statement(
+        """
+        WITH day AS (SELECT generate_series(date_trunc('day', %(now)s) - (%(days)s - 1) * interval '1 day',
+                                            date_trunc('day', %(now)s), interval '1 day') AS start)
+        SELECT c.name, d.start::date, coalesce(f.n, 0)::int, coalesce(x.n, 0)::int
+          FROM connector_job_channel c CROSS JOIN day d
+         CROSS JOIN LATERAL (SELECT count(*) AS n FROM connector_job
+                              WHERE %(finished)s AND channel_id = c.id
+                                AND date_done >= d.start AND date_done < d.start + interval '1 day') f
+         CROSS JOIN LATERAL (SELECT count(*) AS n FROM connector_job
+                              WHERE %(failed)s AND date_done >= d.start AND date_done < d.start + interval '1 day'
+                                AND channel_id = c.id) x
+         ORDER BY c.name, d.start
+        """,
+        days=days,
+    )
+
+
 def estimated_jobs() -> SQL:
     """Return (state, count) of all jobs as PostgreSQL estimated them at its last VACUUM or ANALYZE.
 
