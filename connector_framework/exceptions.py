@@ -37,8 +37,8 @@ class ConnectorError(Exception):
     """A connector could not do its work.
 
     :param message: technical text; the first line of the class's docstring when left out
-    :param user_message: what to do, for a person; the class's own when left out. A job shows with it what follows: it is
-        tried again, or is to be requeued
+    :param user_message: what to do, for a person; the class's own when left out. A job shows with it what
+        follows: it is tried again, or is to be requeued
     """
 
     user_message: object = _lt("Look at the technical details and mend the cause.")

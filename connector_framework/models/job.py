@@ -10,9 +10,11 @@ import time
 from datetime import timedelta
 from functools import partial
 
+from babel.dates import format_timedelta
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import config
+from odoo.tools import config, format_datetime
+from odoo.tools.misc import babel_locale_parse
 from psycopg2.errors import SerializationFailure, UniqueViolation
 
 from ..queue import STATES, arguments, current_job, run_pending, wake
@@ -21,6 +23,8 @@ from ..queue.sql import actions, schema, workers
 
 #: External ids of a job that are shown.
 SHOWN_SUBJECTS = 5
+#: Characters of a result or an error in a list.
+OUTCOME_LENGTH = 200
 #: Records of other systems whose bindings a job opens.
 MAX_OPENED = 1_000
 
@@ -87,6 +91,9 @@ class ConnectorJob(models.Model):
         search="_search_external_id",
         help="Of the records of the other system that the job is about.",
     )
+    when = fields.Char(compute="_compute_when", help="When it was stored, began or ended, by its state.")
+    waits_for = fields.Char(compute="_compute_waits_for", help="Why a waiting or pending job is not run now.")
+    outcome = fields.Char(compute="_compute_outcome", help="The result, or the error.")
     attempt_ids = fields.One2many("connector.job.attempt", "job_id", string="Failed Attempts", readonly=True)
     parent_ids = fields.Many2many("connector.job", string="Waits For", compute="_compute_dependencies")
     child_ids = fields.Many2many("connector.job", string="Waited For By", compute="_compute_dependencies")
@@ -121,6 +128,51 @@ class ConnectorJob(models.Model):
         for job in self:
             method = getattr(self.env.registry.get(job.model_name), job.method_name or "", None)
             job.call = arguments.masked(calls.get(job.id, ""), partial(arguments.parameter_name, method))
+
+    @api.depends("state", "date_enqueued", "date_started", "date_done")
+    def _compute_when(self):
+        locale, now = babel_locale_parse(self.env.lang), fields.Datetime.now()
+        for job in self:
+            running = job.date_started if job.state == "running" else None
+            at = running or job.date_done or job.date_enqueued
+            if at is None or at is False:
+                job.when = False
+                continue
+            ago = format_timedelta(at - now, add_direction=True, locale=locale)
+            texts = {
+                "running": self.env._("began %s", ago),
+                "pending": self.env._("enqueued %s", ago),
+                "waiting": self.env._("enqueued %s", ago),
+            }
+            job.when = texts.get(job.state) or self.env._("ended %s", ago)
+
+    @api.depends("result", "exc_message", "state")
+    def _compute_outcome(self):
+        for job in self:
+            text = job.exc_message if job.state != "done" and job.exc_message else job.result
+            job.outcome = " ".join((text or "")[:OUTCOME_LENGTH].split()) or False
+
+    @api.depends("state", "hold", "eta", "channel", "exclusive_key")
+    def _compute_waits_for(self):
+        stopped = self.env["connector.job.channel"].sudo().search([("paused", "=", True)]).mapped("name")
+        holders = dict(self._query(actions.running_with_keys(self.filtered("exclusive_key").mapped("exclusive_key"))))
+        for job in self:
+            paused = next((name for name in stopped if f"{job.channel}.".startswith(f"{name}.")), None)
+            if job.state == "waiting":
+                parents = job.parent_ids.filtered(lambda one: one.state != "done")
+                job.waits_for = self.env._("Waits for the end of: %s", ", ".join(parents.mapped("display_name")))
+            elif job.state != "pending":
+                job.waits_for = False
+            elif paused:
+                job.waits_for = self.env._("Waits until channel %s is resumed.", paused)
+            elif job.hold == "eta" and job.exc_type:
+                job.waits_for = self.env._("Waits for its next attempt at %s.", format_datetime(self.env, job.eta))
+            elif job.hold == "eta":
+                job.waits_for = self.env._("Is not to run before %s.", format_datetime(self.env, job.eta))
+            elif job.exclusive_key in holders:
+                job.waits_for = self.env._("Waits for job %s, which has the same key.", holders[job.exclusive_key])
+            else:
+                job.waits_for = False
 
     def _compute_external_id(self):
         subjects = {}
@@ -217,6 +269,29 @@ class ConnectorJob(models.Model):
         self._transition(actions.set_done(self.ids, reason or self.env._("set to done by %s", self.env.user.name)))
         wake.after_commit(self.env.cr, maintenance=True)
         return True
+
+    def action_run_now(self):
+        """Let pending jobs that wait for their time, or for their next attempt, run now.
+
+        :raises UserError: when a job is in another state; nothing is changed
+        """
+        self._check_action("pending")
+        self._transition(actions.run_now(self.ids))
+        wake.after_commit(self.env.cr)
+        return True
+
+    def action_open_incident(self):
+        """Open the incident of the job."""
+        self.ensure_one()
+        self.check_access("read")
+        return self.incident_id.get_formview_action()
+
+    def action_open_exchanges(self):
+        """Open the calls to other systems that the job made."""
+        self.ensure_one()
+        self.check_access("read")
+        action = self.env["ir.actions.act_window"]._for_xml_id("connector_framework.action_connector_exchange")
+        return {**action, "domain": [("job_id", "=", self.id)]}
 
     def action_open_record(self):
         """Open the records that the job is about."""

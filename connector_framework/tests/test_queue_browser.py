@@ -30,6 +30,10 @@ _WAIT = """
         input.dispatchEvent(new Event("input", { bubbles: true }));
         input.dispatchEvent(new Event("change", { bubbles: true }));
     };
+    const showAll = async () => {
+        (await wait(".o_facet_remove")).click();
+        await wait(".o_searchview:not(:has(.o_searchview_facet))");
+    };
     const selectAll = async () => (await wait(".o_list_view thead .o_list_record_selector input")).click();
 """
 
@@ -59,7 +63,12 @@ class TestJobViews(HttpCase):
         self.run_js(
             "/odoo/connector-jobs",
             """
-            await wait(".o_list_view .o_data_row");
+            await waitText(".o_list_view .o_data_row", "A bad job");
+            if (document.querySelector(".o_list_view").innerText.includes("A good job")) {
+                throw new Error("the list opens on jobs that are done");
+            }
+            await showAll();
+            await waitText(".o_list_view .o_data_row", "A good job");
             const text = document.querySelector(".o_list_view").innerText;
             for (const name of ["A good job", "A bad job", "A due job"]) {
                 if (!text.includes(name)) { throw new Error(`${name} is not in the list`); }
@@ -99,6 +108,9 @@ class TestJobViews(HttpCase):
                 self.run_js(
                     "/odoo/connector-jobs",
                     f"""
+                    await wait(".o_list_view");
+                    await showAll();
+                    await wait(".o_data_row");
                     await selectAll();
                     (await wait("button[name={action}]")).click();
                     if ({str(confirmed).lower()}) {{ (await wait(".modal-footer .btn-primary")).click(); }}

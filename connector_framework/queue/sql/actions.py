@@ -62,6 +62,23 @@ def cancel(job_ids: Sequence[int], reason: str | None) -> SQL:
     )
 
 
+def run_now(job_ids: Sequence[int]) -> SQL:
+    """Let pending jobs whose time has not come run now; returns their ids."""
+    return SQL(
+        "UPDATE connector_job SET hold = NULL, eta = NULL"
+        " WHERE id = ANY(%s) AND state = 'pending' AND hold = 'eta' RETURNING id",
+        list(job_ids),
+    )
+
+
+def running_with_keys(keys: Sequence[str]) -> SQL:
+    """Return (exclusive key, id) of the running jobs with these keys. Index: ``_exclusive``."""
+    return statement(
+        "SELECT exclusive_key, id FROM connector_job WHERE exclusive_key = ANY(%(keys)s) AND %(running)s",
+        keys=list(keys),
+    )
+
+
 def set_done(job_ids: Sequence[int], reason: str | None) -> SQL:
     """End jobs ``done`` without running them."""
     return statement(
