@@ -141,12 +141,12 @@ class TestDashboardBrowser(MonitoringCase, HttpCase):
         for login, more in (
             (
                 "dash_user",
-                f"if (document.querySelector('{card} footer')) {{ throw new Error('a user may not pause'); }}",
+                f"if (document.querySelector('{card} footer')) {{ throw new Error('he may pause'); }}",
             ),
             (
                 "dash_manager",
                 f"""
-                [...document.querySelectorAll('{card} footer button')].find((one) => one.innerText === "Resume").click();
+                [...document.querySelectorAll('{card} footer button')].find((b) => b.innerText === "Resume").click();
                 await waitText('{card} .o_connector_level', 'All Is Well');
                 """,
             ),
