@@ -105,6 +105,45 @@ def _delete_key(records, backend, external_id):
     return delete_key(records, backend, external_id)
 
 
+def _importing_one(records, backend, external_id, force=False):
+    """Return the description of a job; so the others below."""
+    return records.env._(
+        "Import %(model)s %(id)s from %(backend)s",
+        model=_label(records),
+        id=as_text(external_id),
+        backend=backend.display_name,
+    )
+
+
+def _importing_chunk(records, backend, external_ids, force=False):
+    return records.env._(
+        "Import %(count)s × %(model)s from %(backend)s",
+        count=len(external_ids),
+        model=_label(records),
+        backend=backend.display_name,
+    )
+
+
+def _importing_batch(records, backend, *args, **kwargs):
+    return records.env._(
+        "Look for %(model)s to import from %(backend)s", model=_label(records), backend=backend.display_name
+    )
+
+
+def _deleting(records, backend, external_id):
+    return records.env._(
+        "Delete %(model)s %(id)s in %(backend)s",
+        model=_label(records),
+        id=as_text(external_id),
+        backend=backend.display_name,
+    )
+
+
+def _label(records):
+    """Return the name of a model in the user's language."""
+    return records.env["ir.model"]._get(records._name).sudo().name or records._description
+
+
 class ConnectorBindingMixin(models.AbstractModel):
     """The relation of a record of Odoo with a record of another system, with the data that belongs to the relation.
 
@@ -167,6 +206,15 @@ class ConnectorBindingMixin(models.AbstractModel):
         if cls._one_per_record:
             keys.append(BindingKey(f"record_{KEY_SUFFIX}", ("backend_id", "odoo_id"), cls._original_module))
         cls._table_objects = frozendict({**cls._table_objects, **{key.full_name(self): key for key in keys}})
+
+    def _compute_display_name(self):
+        """Name a binding as its record; for a user who may not read that, by its external id."""
+        readable = all(self.env[model].has_access("read") for model in self._inherits)
+        if readable:
+            return super()._compute_display_name()
+        for binding in self:
+            binding.display_name = binding.external_id or f"{self._description} {binding.id}"
+        return None
 
     # -- records -------------------------------------------------------------------------------------------------------
 
@@ -275,7 +323,7 @@ class ConnectorBindingMixin(models.AbstractModel):
 
     @api.model
     @api.private
-    @job_options(exclusive_key=_batch_key, identity_key=_run_key, identity_until="done")
+    @job_options(exclusive_key=_batch_key, identity_key=_run_key, identity_until="done", description=_importing_batch)
     def import_batch(self, backend, filters=None):
         """Import the records of a backend, as its batch importer does it: at once or by jobs.
 
@@ -287,7 +335,7 @@ class ConnectorBindingMixin(models.AbstractModel):
 
     @api.model
     @api.private
-    @job_options(exclusive_key=_batch_key)
+    @job_options(exclusive_key=_batch_key, description=_importing_batch)
     def _import_page(self, backend, filters, cursor, progress):
         """Import one page of the records of a backend; a batch enqueues it for the page after."""
         with self._importing_from(backend) as work:
@@ -301,7 +349,7 @@ class ConnectorBindingMixin(models.AbstractModel):
 
     @api.model
     @api.private
-    @job_options(exclusive_key=_import_key)
+    @job_options(exclusive_key=_import_key, description=_importing_one)
     def import_record(self, backend, external_id, force=False):
         """Import one record of a backend.
 
@@ -312,6 +360,7 @@ class ConnectorBindingMixin(models.AbstractModel):
 
     @api.model
     @api.private
+    @job_options(description=_importing_chunk)
     def import_records(self, backend, external_ids, force=False):
         """Import a chunk of records of a backend.
 
@@ -361,7 +410,7 @@ class ConnectorBindingMixin(models.AbstractModel):
 
     @api.model
     @api.private
-    @job_options(exclusive_key=_delete_key)
+    @job_options(exclusive_key=_delete_key, description=_deleting)
     def export_delete_record(self, backend, external_id):
         """Delete a record in the external system."""
         with self._existing(backend).work_on(self._name) as work:

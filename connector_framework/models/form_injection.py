@@ -53,6 +53,41 @@ class Base(models.AbstractModel):
 class ConnectorBindingMixin(models.AbstractModel):
     _inherit = "connector.binding.mixin"
 
+    @api.model
+    def _get_view(self, view_id=None, view_type="form", **options):
+        arch, view = super()._get_view(view_id, view_type, **options)
+        self._connector_restrict_inherited(arch)
+        return arch, view
+
+    def _connector_restrict_inherited(self, arch):
+        """Show fields of the record of Odoo to those groups alone that may read its model.
+
+        A Connector User, who may not read e.g. orders, sees the binding without them.
+        """
+        readers = {link: self._groups_that_read(model) for model, link in self._inherits.items()}
+        depth = len(list(arch.iterancestors("field"))) + (arch.tag == "field")
+        for node in arch.xpath(f".//field[count(ancestor::field) = {depth}]"):
+            field = self._fields.get(node.get("name"))
+            if field is None:
+                continue
+            groups = readers.get(field.related.split(".")[0]) if field.inherited else None
+            if groups and not node.get("groups"):
+                node.set("groups", groups)
+            if len(node) and getattr(self.env.registry[field.comodel_name], "_is_connector_binding", False):
+                self.env[field.comodel_name]._connector_restrict_inherited(node)
+
+    def _groups_that_read(self, model_name):
+        """Return the external ids of the groups that may read a model, as a text; None: all internal users may."""
+        accesses = (
+            self.env["ir.model.access"]
+            .sudo()
+            .search([("model_id", "=", self.env["ir.model"]._get_id(model_name)), ("perm_read", "=", True)])
+        )
+        groups = accesses.group_id
+        if not all(access.group_id for access in accesses) or self.env.ref("base.group_user") in groups:
+            return None
+        return ",".join(sorted(filter(None, groups.get_external_id().values()))) or None
+
     def _connector_extend_form(self, arch):
         """Add a tab with the exchanges."""
         super()._connector_extend_form(arch)
@@ -69,6 +104,24 @@ class ConnectorBindingMixin(models.AbstractModel):
 
 class ConnectorBackendMixin(models.AbstractModel):
     _inherit = "connector.backend.mixin"
+
+    @api.model
+    def _get_view_cache_key(self, view_id=None, view_type="form", **options):
+        return (*super()._get_view_cache_key(view_id, view_type, **options), bool(self._guarded_fields()))
+
+    @api.model
+    def _get_view(self, view_id=None, view_type="form", **options):
+        arch, view = super()._get_view(view_id, view_type, **options)
+        guarded = self._guarded_fields()
+        for node in arch.xpath("//field[not(ancestor::field)]"):
+            if node.get("name") in guarded:
+                node.set("readonly", "1")
+        if guarded.intersection(self._url_fields):
+            # Only an administrator can fill in the address of a new one.
+            arch.set("create", "0")
+        if any(self._fields[name].required for name in self._url_fields if name in self._fields):
+            arch.set("duplicate", "0")
+        return arch, view
 
     def _connector_extend_form(self, arch):
         """Add buttons that open streams and exchanges."""

@@ -40,6 +40,9 @@ __all__ = ["Runner", "RunningJob", "current_job"]
 _logger = logging.getLogger(__name__)
 _lt = LazyTranslate(__name__)
 
+#: The outcome of an attempt that does not count.
+POSTPONED = "postponed"
+
 _ATTRIBUTE = "_connector_running_job"
 NO_RECORDS = "the records no longer exist"
 
@@ -248,7 +251,12 @@ class Runner:
                 outcome = self._failed(attempt, job, error)
         finally:
             self._reset()
-            level = logging.INFO if outcome.startswith(("done", "skipped", "left alone")) else logging.WARNING
+            level = logging.WARNING
+            if outcome.startswith(("done", "skipped", "left alone")):
+                level = logging.INFO
+            elif outcome.startswith(POSTPONED):
+                # Hundreds of jobs may wait for one bucket or one circuit, whose own log line says why.
+                level = logging.DEBUG
             _logger.log(level, "%s: %s in %.3f s", job, outcome, time.monotonic() - began)
 
     def _is_run_again(self, job: Claimed, error: BaseException, *, begun: bool) -> bool:
@@ -369,7 +377,7 @@ class Runner:
             registry = None if attempt.env is None else attempt.env.registry
             delay_s = retry_delay(job, registry, error)
             written = worker.retry(job, failure, delay_s=delay_s, count_attempt=bool(error.count_attempt))
-            outcome = f"tried again in {delay_s:.0f} s"
+            outcome = f"{'tried again' if error.count_attempt else POSTPONED} in {delay_s:.0f} s"
         else:
             written, outcome = worker.fail(job, failure, started=started), "failed"
         text = f"{failure.exc_type}: {failure.exc_message}"

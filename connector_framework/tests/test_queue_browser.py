@@ -146,7 +146,7 @@ class TestJobViews(HttpCase):
                 "/odoo/connector-channels",
                 f"""
                 await selectAll();
-                (await wait("button[name={action}]")).click();
+                (await wait(".o_control_panel button[name={action}]")).click();
                 await wait(".o_data_row td[name=paused] input{shown}");
                 """,
             )

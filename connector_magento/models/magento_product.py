@@ -132,7 +132,11 @@ class MagentoProductProduct(models.Model):
         " that were put there from here, or whose stock was taken over; of others the shop's stock is unknown here.",
     )
     magento_qty = fields.Float(
-        string="Quantity for Magento", compute="_compute_magento_qty", digits="Product Unit", aggregator=None
+        string="Quantity for Magento",
+        compute="_compute_magento_qty",
+        compute_sudo=True,
+        digits="Product Unit",
+        aggregator=None,
     )
 
     @api.depends(

@@ -26,6 +26,7 @@ from . import (
     test_process_writers,
     test_product_export,
     test_product_texts,
+    test_roles,
     test_stock,
     test_translation,
     test_variants,
