@@ -6,12 +6,22 @@ import configparser
 import functools
 import math
 import os
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import Field, dataclass, fields, replace
 from typing import Any
 
 from odoo.tools import config
 
-__all__ = ["SETTING_NAMES", "Settings", "load_settings", "metrics_token", "read_section", "usable_cores"]
+__all__ = [
+    "SETTING_NAMES",
+    "STORABLE",
+    "Settings",
+    "load_settings",
+    "metrics_token",
+    "read_section",
+    "usable_cores",
+    "with_stored",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +43,8 @@ class Settings:
     discover_interval_s: float = 60.0
     #: Age in seconds of the oldest due job of a channel above which ``/connector/health`` reports it.
     max_due_age_s: float = 900.0
-
-
-#: The names that section ``[connector_framework]`` may have.
-SETTING_NAMES = {*(field.name for field in fields(Settings)), "metrics_token"}
+    #: Names of those that the file or the command sets: a database does not change them.
+    fixed: frozenset[str] = frozenset()
 
 
 def usable_cores() -> int:
@@ -71,25 +79,52 @@ def metrics_token() -> str:
 
 
 def load_settings() -> Settings:
-    """Return the settings of this process.
+    """Return the settings of this process, as the configuration file has them.
 
     :raises ValueError: for a value that is no number or not above 0 (``processes``: below 0), naming the setting
     """
     section = read_section("connector_framework")
     values: dict[str, Any] = {}
-    for field in fields(Settings):
+    for field in _NUMBERS:
         text = section.get(field.name)
         if text is None:
             continue
-        kind = float if field.type == "float" else int
-        least = "0 or more" if field.name == "processes" else "above 0"
-        try:
-            values[field.name] = value = kind(text)
-            if not 0 <= value < math.inf or (value == 0 and least == "above 0"):
-                raise ValueError
-        except ValueError:
+        value = _number(field, text)
+        if value is None:
+            kind = "a number" if field.type == "float" else "a whole number"
+            least = "0 or more" if field.name == "processes" else "above 0"
             raise ValueError(
-                f"[connector_framework] {field.name} = {text!r} in {config['config']} is not"
-                f" {'a whole number' if kind is int else 'a number'} {least}: correct it"
-            ) from None
-    return Settings(**values)
+                f"[connector_framework] {field.name} = {text!r} in {config['config']} is not {kind} {least}: correct it"
+            )
+        values[field.name] = value
+    return Settings(**values, fixed=frozenset(values))
+
+
+def with_stored(settings: Settings, stored: Iterable[tuple[str, str]]) -> Settings:
+    """Return settings with those that people have stored in a database, where neither file nor command has a value.
+
+    :param stored: (name, value) each; what is no setting, or no number that is allowed, does not count
+    """
+    values: dict[str, Any] = {}
+    for name, text in stored:
+        field = next((one for one in _NUMBERS if one.name == name and name in STORABLE), None)
+        value = None if field is None or name in settings.fixed else _number(field, text)
+        if value is not None:
+            values[name] = value
+    return replace(settings, **values)
+
+
+def _number(field: Field[Any], text: str) -> float | None:
+    """Return the number in a text; None when it is none that the setting takes."""
+    try:
+        value = float(text) if field.type == "float" else int(text)
+    except ValueError:
+        return None
+    return value if 0 < value < math.inf or (value == 0 and field.name == "processes") else None
+
+
+_NUMBERS = [field for field in fields(Settings) if field.name != "fixed"]
+#: Settings that a database may have, too: parameter ``connector_framework.<name>``.
+STORABLE = {"threads", "lease_s", "max_due_age_s"}
+#: The names that section ``[connector_framework]`` may have.
+SETTING_NAMES = {*(field.name for field in _NUMBERS), "metrics_token"}

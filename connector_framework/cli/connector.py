@@ -114,7 +114,7 @@ class Connector(Command):
         except ValueError as error:
             sys.exit(f"{self.prog}: error: {error}")
         if options.threads:
-            settings = dataclasses.replace(settings, threads=options.threads)
+            settings = dataclasses.replace(settings, threads=options.threads, fixed=settings.fixed | {"threads"})
         channels = [name.strip() for name in options.channels.split(",")] if options.channels else None
         count = options.processes or settings.processes or usable_cores()
         if count > 1:

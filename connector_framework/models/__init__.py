@@ -16,6 +16,7 @@ from . import (
     job_channel,
     lock_slot,
     reference_class,
+    res_config_settings,
     stream,
     timeline,
     worker,

@@ -313,6 +313,10 @@ class ConnectorBackendMixin(models.AbstractModel):
         """Open the exchanges with the other system."""
         return self._open("connector_framework.action_connector_exchange")
 
+    def action_open_jobs(self):
+        """Open the jobs that work with the backend."""
+        return self._open("connector_framework.action_connector_job")
+
     def action_open_streams(self):
         """Open the streams, to see how far they are and to rewind them."""
         return self._open("connector_framework.action_connector_stream")

@@ -31,7 +31,21 @@ class Base(models.AbstractModel):
 
         A connector declares a one2many on the record's model, whose inverse is ``odoo_id``.
         """
-        names = [
+        names = self._connector_binding_fields()
+        shown = {node.get("name") for node in arch.iter("field")} if names else set()
+        missing = [name for name in names if name not in shown]
+        # A short form, such as that of a quick creation, has no tabs and gets none.
+        notebook = _notebook(arch) if missing else None
+        if notebook is not None:
+            page = _add_page(notebook, "connector_bindings", self.env._("Connectors"))
+            button = {"name": "action_open_connector_timeline", "type": "object", "class": "btn-link"}
+            etree.SubElement(page, "button", {**button, "string": self.env._("Timeline"), "icon": "fa-history"})
+            for name in missing:
+                _add_list(page, name, BINDING_COLUMNS)
+
+    def _connector_binding_fields(self):
+        """Return the names of the one2many fields with the bindings of these records."""
+        return [
             name
             for name, field in self._fields.items()
             if field.type == "one2many"
@@ -40,14 +54,6 @@ class Base(models.AbstractModel):
             # On the form of a binding: those of its record, among them itself.
             and not field.inherited
         ]
-        shown = {node.get("name") for node in arch.iter("field")} if names else set()
-        missing = [name for name in names if name not in shown]
-        # A short form, such as that of a quick creation, has no tabs and gets none.
-        notebook = _notebook(arch) if missing else None
-        if notebook is not None:
-            page = _add_page(notebook, "connector_bindings", self.env._("Connectors"))
-            for name in missing:
-                _add_list(page, name, BINDING_COLUMNS)
 
 
 class ConnectorBindingMixin(models.AbstractModel):
@@ -98,6 +104,8 @@ class ConnectorBindingMixin(models.AbstractModel):
             sheets = arch.xpath("/form/sheet")
             notebook = etree.SubElement(sheets[0] if sheets else arch, "notebook")
         page = _add_page(notebook, "connector_exchanges", self.env._("Exchanges"))
+        button = {"name": "action_open_timeline", "type": "object", "class": "btn-link", "icon": "fa-history"}
+        etree.SubElement(page, "button", {**button, "string": self.env._("Timeline with Jobs")})
         options = {"decoration-danger": "error", "create": "0", "edit": "0"}
         _add_list(page, "exchange_ids", EXCHANGE_COLUMNS, options)
 
@@ -136,6 +144,7 @@ class ConnectorBackendMixin(models.AbstractModel):
             box = etree.Element("div", {"name": "button_box", "class": "oe_button_box"})
             sheets[0].insert(0, box)
         for name, label, icon in (
+            ("action_open_jobs", self.env._("Jobs"), "fa-tasks"),
             ("action_open_streams", self.env._("Streams"), "fa-step-forward"),
             ("action_open_exchanges", self.env._("Exchanges"), "fa-exchange"),
         ):

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ..queue.sql import metrics
+from ..queue.sql import metrics, workers
+from ..settings import Settings, load_settings, with_stored
 
-__all__ = ["CircuitState", "StreamState", "circuit_states", "stream_states"]
+__all__ = ["CircuitState", "StreamState", "circuit_states", "settings_of", "stream_states"]
+
+
+def settings_of(env: Any) -> Settings:
+    """Return the settings that hold for the workers of a database, as far as this process knows."""
+    return with_stored(load_settings(), env.execute_query(workers.stored_settings()))
 
 
 class StreamState(NamedTuple):

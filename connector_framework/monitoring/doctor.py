@@ -11,6 +11,7 @@ from odoo.tools import config
 from ..queue.options import method_options
 from ..queue.sql import diagnosis, metrics
 from ..settings import SETTING_NAMES, load_settings, read_section, usable_cores
+from .backends import settings_of
 from .health import Trouble, troubles
 
 __all__ = ["findings"]
@@ -73,7 +74,7 @@ def _server(env: Any) -> Iterator[Trouble]:
             env._("The clocks of this server and of PostgreSQL differ by %s s.", round(state.skew_s)),
             env._("Set both by NTP."),
         )
-    settings = load_settings()
+    settings = settings_of(env)
     processes = settings.processes or usable_cores()
     needed = processes * (settings.threads + 1)
     if config["db_maxconn"] and settings.threads + 1 > config["db_maxconn"]:

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..queue.sql import claim, metrics
-from ..settings import load_settings
-from .backends import circuit_states, stream_states
+from .backends import circuit_states, settings_of, stream_states
 
 __all__ = ["Trouble", "troubles"]
 
@@ -63,7 +62,7 @@ def troubles(env: Any) -> list[Trouble]:
 
 
 def _workers(env: Any) -> Iterator[Trouble]:
-    workers = env.execute_query(metrics.live_workers(load_settings().lease_s))
+    workers = env.execute_query(metrics.live_workers(settings_of(env).lease_s))
     if not workers and env.execute_query(claim.unfinished())[0][0]:
         yield Trouble(
             "no_worker",
@@ -89,7 +88,7 @@ def _workers(env: Any) -> Iterator[Trouble]:
 
 
 def _channels(env: Any) -> Iterator[Trouble]:
-    limit = load_settings().max_due_age_s
+    limit = settings_of(env).max_due_age_s
     channels = {channel.name: channel for channel in env["connector.job.channel"].search([])}
     backends = _backends_of_channels(env)
     full = {
@@ -161,7 +160,7 @@ def _backend_of(channel: str, backends: dict[str, Any]) -> Any:
 
 def _schedules(env: Any) -> Iterator[Trouble]:
     own = env.ref("connector_framework.cron_run_pending", raise_if_not_found=False)
-    if own and not own.active and not env.execute_query(metrics.live_workers(load_settings().lease_s)):
+    if own and not own.active and not env.execute_query(metrics.live_workers(settings_of(env).lease_s)):
         yield Trouble(
             "cron_off",
             own.cron_name,

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..queue.sql import metrics
-from ..settings import load_settings
-from .backends import circuit_states, stream_states
+from .backends import circuit_states, settings_of, stream_states
 from .exposition import Family, render
 
 __all__ = ["metrics_text"]
@@ -68,7 +67,7 @@ def _workers(env: Any) -> Iterator[Family]:
     workers = Family("connector_workers", "Live workers; an incomplete one lacks addons and runs no job.")
     threads = Family("connector_worker_threads", "Jobs that the live, complete workers can run at a time.")
     running = Family("connector_worker_running_jobs", "Jobs that the live workers run now.")
-    alive = env.execute_query(metrics.live_workers(load_settings().lease_s))
+    alive = env.execute_query(metrics.live_workers(settings_of(env).lease_s))
     complete = [row for row in alive if row[4] is None]
     workers.add(len(complete), complete="true")
     workers.add(len(alive) - len(complete), complete="false")

@@ -18,7 +18,7 @@ from odoo.sql_db import close_db
 from odoo.tools import config
 from psycopg2 import errorcodes
 
-from ..settings import Settings
+from ..settings import Settings, with_stored
 from . import wake
 from .claimed import Claimed
 from .completeness import Completeness
@@ -30,6 +30,7 @@ from .processes import LoadingTurn
 from .quarantine import Quarantine
 from .session import DatabaseSession
 from .sql.schema import addon_installed
+from .sql.workers import stored_settings
 from .worker import Poll, Worker, poll
 
 __all__ = ["Dispatcher"]
@@ -133,30 +134,31 @@ class Dispatcher:
             if not installed:
                 return False
             self._forget_another(oid)
+            settings = with_stored(self.settings, session.execute(stored_settings()))
             # A database that was named is loaded now, so that its first job does not wait for that; one of many that
             # happen to be there, and one for several processes, when it has a job; one whose addons are being changed,
             # after that.
             if self._turn is None and self.dbname in config["db_name"] and not poll(session).changing:
                 Registry(self.dbname)
-            worker = Worker(session, threads=self.settings.threads, channels=self.channels)
+            worker = Worker(session, threads=settings.threads, channels=self.channels)
         except BaseException:
             session.close()
             raise
         session.listen()
-        pool = Pool(self.dbname, self.settings.threads, self.wake, self._group_size)
+        pool = Pool(self.dbname, settings.threads, self.wake, self._group_size)
         quarantine = Quarantine(worker)
         heartbeat = Heartbeat(
             worker,
             pool,
             registry=lambda: self._registry,
-            lease_s=self.settings.lease_s,
+            lease_s=settings.lease_s,
             known_ids=lambda: [*pool.known_ids(), *quarantine.ids],
             changed=self.wake,
         )
         try:
             with heartbeat:
                 wake.local[self.dbname] = wake.Local(self.wake, is_alone=self._turn is None)
-                _logger.info("worker %s serves %s with %s threads", worker.id, self.dbname, self.settings.threads)
+                _logger.info("worker %s serves %s with %s threads", worker.id, self.dbname, settings.threads)
                 try:
                     return self._loop(worker, session, pool, quarantine, heartbeat)
                 finally:

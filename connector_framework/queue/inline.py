@@ -9,13 +9,14 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from ..settings import load_settings
+from ..settings import load_settings, with_stored
 from .claimed import Claimed
 from .completeness import Completeness
 from .enqueue import channel_path
 from .heartbeat import Heartbeat, Slot
 from .runner import Runner
 from .session import DatabaseSession, Session
+from .sql.workers import stored_settings
 from .worker import Worker
 
 __all__ = ["run_pending"]
@@ -59,7 +60,7 @@ def run_pending(
         run = _Run(worker)
         if alone:
             return run.all_due(runner, limit, until)
-        lease_s = load_settings().lease_s
+        lease_s = with_stored(load_settings(), session.execute(stored_settings())).lease_s
         worker.reap(lease_s)
         with Heartbeat(
             worker, run, registry=lambda: registry, lease_s=lease_s, known_ids=run.known_ids

@@ -11,10 +11,9 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 
 from ..monitoring import troubles
-from ..monitoring.backends import stream_states
+from ..monitoring.backends import settings_of, stream_states
 from ..monitoring.doctor import findings
 from ..queue.sql import metrics
-from ..settings import load_settings
 
 __all__ = ["COMMANDS", "Command", "Result"]
 
@@ -51,7 +50,7 @@ class Command(NamedTuple):
 
 def _status(env: Any, options: argparse.Namespace) -> Result:
     found = troubles(env)
-    workers = env.execute_query(metrics.live_workers(load_settings().lease_s))
+    workers = env.execute_query(metrics.live_workers(settings_of(env).lease_s))
     jobs: dict[str, int] = {}
     for state, _channel, count in env.execute_query(metrics.live_jobs()):
         jobs[state] = jobs.get(state, 0) + count
@@ -86,7 +85,7 @@ def _doctor(env: Any, options: argparse.Namespace) -> Result:
 
 
 def _workers(env: Any, options: argparse.Namespace) -> Result:
-    rows = env.execute_query(metrics.live_workers(load_settings().lease_s))
+    rows = env.execute_query(metrics.live_workers(settings_of(env).lease_s))
     names = ("host", "process", "threads", "running", "missing_addons")
     return Result([dict(zip(names, row, strict=True)) for row in rows])
 

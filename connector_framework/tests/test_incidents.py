@@ -341,3 +341,24 @@ class TestActOnAll(IncidentCase):
         user = new_test_user(self.env, "watching", "connector_framework.group_connector_user")
         with self.assertRaises(AccessError):
             self.env["connector.job.bulk"].with_user(user).create({"domain": []})
+
+
+@tagged("post_install", "-at_install", "transaction")
+class TestSettings(FailureCase):
+    def test_stored(self):
+        """What people store in the database holds where the configuration file says nothing."""
+        from ..monitoring.backends import settings_of
+        from ..settings import Settings, with_stored
+
+        form = self.env["res.config.settings"].create({"connector_threads": 7, "connector_lease_s": 45})
+        form.execute()
+        settings = settings_of(self.env)
+        self.assertEqual((settings.threads, settings.lease_s), (7, 45))
+        fixed = Settings(threads=2, fixed=frozenset({"threads"}))
+        self.assertEqual(with_stored(fixed, [("threads", "7"), ("lease_s", "many"), ("processes", "9")]), fixed)
+
+    def test_refused(self):
+        """No threads are refused."""
+        form = self.env["res.config.settings"].create({"connector_threads": 0})
+        with self.assertRaises(UserError):
+            form.execute()

@@ -76,7 +76,7 @@ class TestTimeline(TransactionCase):
         """The form of a backend leads to its exchanges and to its streams, which can be rewound there."""
         arch = self.form("test.backend")
         names = [button.get("name") for button in arch.xpath("//div[@name='button_box']/button")]
-        self.assertEqual(names, ["action_open_streams", "action_open_exchanges"])
+        self.assertEqual(names, ["action_open_jobs", "action_open_streams", "action_open_exchanges"])
         backend = self.backend.with_user(self.user)
         stream = self.env["connector.stream"].of(self.backend, "contacts")
         self.env["connector.stream"].of(self.other_backend, "contacts")
@@ -90,3 +90,38 @@ class TestTimeline(TransactionCase):
     def form(self, model_name, user=None, view_id=None):
         arch = self.env[model_name].with_user(user or self.user).get_view(view_id, "form")["arch"]
         return etree.fromstring(arch)
+
+    def timeline(self, action):
+        self.env.flush_all()
+        return self.env["connector.timeline"].with_user(self.user).search(action["domain"])
+
+    def test_all_kinds(self):
+        """Jobs, failed attempts and exchanges about a binding, of the binding and of its record."""
+        imported = self.env["test.partner"].as_job().import_record(self.backend, "7")
+        exported = self.binding.as_job().export_record()
+        self.env["test.partner"].as_job().import_record(self.backend, "8")
+        self.env["test.partner"].as_job().import_record(self.other_backend, "7")
+        exchange = self.exchange(model_name="test.partner", external_id="7")
+        self.env["connector.job.attempt"].create({"job_id": exported.id, "exc_message": "down"})
+        for action in (self.binding.action_open_timeline(), self.binding.odoo_id.action_open_connector_timeline()):
+            found = self.timeline(action)
+            self.assertEqual(sorted(found.mapped("kind")), ["attempt", "exchange", "job", "job"])
+            self.assertEqual(
+                set(found.filtered(lambda one: one.kind == "job").mapped("job_id")), {imported.id, exported.id}
+            )
+            self.assertEqual(found.filtered(lambda one: one.kind == "exchange").exchange_id, exchange.id)
+        self.assertEqual(found.filtered(lambda one: one.kind == "attempt").action_open()["res_id"], exported.id)
+
+    def test_indexes(self):
+        """Conditions reach the indexes of each part."""
+        self.env.flush_all()
+        self.env.cr.execute("SET LOCAL enable_seqscan = off")
+        query = self.env["connector.timeline"]._search(self.binding._exchange_domain())
+        self.env.cr.execute("EXPLAIN " + query.select().code, query.select().params)
+        plan = "\n".join(line for (line,) in self.env.cr.fetchall())
+        for table in ("connector_job_subject", "connector_exchange", "connector_job"):
+            self.assertNotRegex(plan, rf"Seq Scan on {table}\b")
+
+    def test_without_bindings(self):
+        """A record without a binding has an empty timeline."""
+        self.assertFalse(self.timeline(self.env["res.partner"].create({"name": "x"}).action_open_connector_timeline()))

@@ -100,7 +100,7 @@ TABLES = SQL("""
     );
     CREATE INDEX IF NOT EXISTS connector_job_dependency_parent ON connector_job_dependency (parent_id);
     CREATE TABLE IF NOT EXISTS connector_job_subject (
-        job_id integer NOT NULL, model_name text NOT NULL, record_id integer, external_id text
+        job_id integer NOT NULL, model_name varchar NOT NULL, record_id integer, external_id varchar
     );
     CREATE INDEX IF NOT EXISTS connector_job_subject_job ON connector_job_subject (job_id);
     CREATE INDEX IF NOT EXISTS connector_job_subject_record ON connector_job_subject (record_id, model_name)

@@ -19,6 +19,14 @@ def next_worker_id() -> SQL:
     return SQL("SELECT nextval('connector_worker_id_seq')::int")
 
 
+def stored_settings() -> SQL:
+    """Return (name, value) of the framework's parameters."""
+    return SQL(
+        "SELECT substr(key, length('connector_framework.') + 1), value FROM ir_config_parameter"
+        " WHERE key LIKE 'connector_framework.%%' AND value IS NOT NULL ORDER BY key"
+    )
+
+
 def lock_worker(worker_id: int) -> SQL:
     """Take the lock that marks the worker as alive; it ends with the session. To be taken before the row is there."""
     return SQL("SELECT pg_advisory_lock(%s, %s)", WORKER_LOCK, worker_id)
