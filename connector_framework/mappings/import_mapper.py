@@ -86,7 +86,7 @@ class ImportMapper(Mapper):
                 found[entry.target] = entry.apply(context, value) if entry.apply else value
             except Exception as exc:
                 # Unless it is typed, the mapping of the child reports it, beside the other errors.
-                FieldErrors(context.trace is not None).add(entry.target, exc)
+                context.field_errors().add(entry.target, exc)
                 return None
         return external_key(found, names)
 

@@ -12,6 +12,7 @@ from . import (
     job_attempt,
     job_channel,
     lock_slot,
+    preview,
     reference_class,
     stream,
     timeline,

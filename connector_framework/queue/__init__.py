@@ -12,10 +12,10 @@ State machine::
     waiting, pending, failed --(set done)--> done
 """
 
+from .current import current_job
 from .enqueue import JobProxy
 from .inline import run_pending
 from .options import job_options
-from .runner import current_job
 
 #: The states of a job and their labels.
 STATES = [
