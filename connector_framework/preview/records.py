@@ -186,11 +186,14 @@ class RecordWatch:
                 ]
 
     def records(self, first: str) -> list[Record]:
-        """Return the records that change, those of a model first, then other bindings."""
+        """Return the records that change by model and id: those of a model first, then other bindings."""
+        models = list(dict.fromkeys(entry.model for entry in self._entries.values()))
         found = [
-            entry.record for entry in self._entries.values() if entry.record and (entry.is_new or entry.record.values)
+            (entry.model != first, not entry.record.is_binding, models.index(entry.model), entry.id, entry.record)
+            for entry in self._entries.values()
+            if entry.record and (entry.is_new or entry.record.values)
         ]
-        return sorted(found, key=lambda record: (record.model != first, not record.is_binding))
+        return [record for *_key, record in sorted(found, key=lambda row: row[:-1])]
 
     def is_new(self, model: str, record_id: int) -> bool:
         """Tell whether a record would be created."""
