@@ -9,5 +9,6 @@ them. ``docs/preview.md`` is the guide.
 from .containment import Containment, is_contained
 from .preview import Job, Preview
 from .records import Record, Value, recorders
+from .shown import shown
 
-__all__ = ["Containment", "Job", "Preview", "Record", "Value", "is_contained", "recorders"]
+__all__ = ["Containment", "Job", "Preview", "Record", "Value", "is_contained", "recorders", "shown"]

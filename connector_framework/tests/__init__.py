@@ -31,6 +31,7 @@ from . import (
     test_mappings_records,
     test_masking,
     test_monitoring,
+    test_preview,
     test_queue_arguments,
     test_queue_browser,
     test_queue_concurrency,
