@@ -11,7 +11,6 @@ from odoo.models import BaseModel
 
 from .context import Context
 from .definition import Children
-from .errors import FieldErrors
 from .mapper import Mapper
 from .source import MISSING, is_no_time, is_nothing
 

@@ -1,4 +1,4 @@
-"""What the framework adds to forms of others: a tab with bindings, one with exchanges, buttons of bindings and backends.
+"""What the framework adds to forms of others: a tab with bindings, one with exchanges, buttons.
 
 Forms are extended when they are read, so that a connector inherits no view for it. A form that has the field or the
 button already keeps its own.
@@ -68,7 +68,6 @@ class ConnectorBindingMixin(models.AbstractModel):
         page = _add_page(notebook, "connector_exchanges", self.env._("Exchanges"))
         options = {"decoration-danger": "error", "create": "0", "edit": "0"}
         _add_list(page, "exchange_ids", EXCHANGE_COLUMNS, options)
-
 
     def _connector_add_previews(self, arch):
         """Add the buttons to the header, as far as the connector imports and exports such records."""

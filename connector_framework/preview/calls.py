@@ -137,6 +137,8 @@ class CallWatch:
         def watched(*args: Any, **kwargs: Any) -> Any:
             if self._reading or self._own:  # a part of another one
                 return method(unit, *args, **kwargs)
+            # They are read twice: by the method, and to be noted.
+            args = tuple(list(one) if isinstance(one, Iterator) else one for one in args)
             is_read = not isinstance(unit, HttpAdapter) and unit._only_reads(name, "", list(args))
             try:
                 if not is_read and not isinstance(unit, HttpAdapter):

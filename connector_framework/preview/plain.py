@@ -24,7 +24,7 @@ def plain(value: Any, masker: Masker, name: str = "") -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
-        return masker.text(value)
+        return masker.text(str(value))  # plain text, markup as well
     if isinstance(value, datetime):
         return Datetime.to_string(value.replace(tzinfo=None, microsecond=0))
     if isinstance(value, date):

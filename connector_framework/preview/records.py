@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..masking import MASK, Masker
+from odoo.tools import html2plaintext
+
+from ..masking import MASK, Masker, is_secret_name
 from .plain import plain
 from .provenance import NOWHERE, Provenance
 
@@ -219,16 +221,13 @@ class RecordWatch:
         """Return the value of a field as JSON, and as people read it."""
         known = record._fields[name]
         value = record.with_env(env(su=True))[name]
-        if value and not (self._env.su or self._may_read(record, known)):
-            return MASK, MASK
+        if value and (is_secret_name(name) or not (self._env.su or self._may_read(record, known))):
+            return _Hidden(MASK, value), MASK
         if known.type == "binary" and isinstance(value, str | bytes):
-            value = value.encode() if isinstance(value, str) else value
             text = f"<{len(value)} bytes>"
-            return _Binary(text, value), text
+            return _Hidden(text, value), text
         if known.relational:
-            pairs = plain(value, self._masker, name)
-            if isinstance(pairs, str):  # masked
-                return pairs, pairs
+            pairs = plain(value, self._masker)
             for pair, one in zip(pairs, value, strict=True):
                 if self.is_new(one._name, one.id):
                     pair[0] = None
@@ -236,32 +235,34 @@ class RecordWatch:
             return (pairs if known.type != "many2one" else pairs[0] if pairs else False), shown
         if known.type in ("json", "properties", "properties_definition"):
             value = known.convert_to_read(value, record)
-        json = plain(value, self._masker, name)
+        json = plain(value, self._masker)
         if value and known.type == "selection":
             labels = dict(known._description_selection(self._env))
             return json, str(labels.get(value, value))
         if known.type == "boolean":
             return json, self._env._("Yes") if value else self._env._("No")
+        if value and known.type == "html":
+            return json, html2plaintext(json)
         return json, "" if json is None or json is False else str(json)
 
     def _may_read(self, record: Any, known: Any) -> bool:
         return record.with_env(self._env)._has_field_access(known, "read")
 
 
-class _Binary(str):
-    """The text that stands for binary data, which is equal for equal data alone."""
+class _Hidden(str):
+    """The text that stands for a value that is not shown."""
 
-    data: bytes
+    value: Any
 
-    def __new__(cls, text: str, data: bytes) -> _Binary:
+    def __new__(cls, text: str, value: Any) -> _Hidden:
         self = super().__new__(cls, text)
-        self.data = data
+        self.value = value
         return self
 
 
 def _differs(value: Value) -> bool:
-    if isinstance(value.old, _Binary) and isinstance(value.new, _Binary):
-        return value.old.data != value.new.data
+    if isinstance(value.old, _Hidden) and isinstance(value.new, _Hidden):
+        return value.old.value != value.new.value
     return value.old != value.new
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 from unittest.mock import patch
 
 from lxml import etree, html
 from odoo import Command
-from odoo.addons.base.models.ir_mail_server import IrMail_Server
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 from requests.adapters import HTTPAdapter
+from urllib3 import HTTPResponse
+
+from odoo.addons.base.models.ir_mail_server import IrMail_Server
 
 from ..adapters import Adapter, RestAdapter
 from ..events import on_record_change
@@ -28,10 +31,12 @@ SECRET = "s3cr3t-k3y"
 
 
 class PreviewCase(SynchronizerCase):
+    importer = None
+
     def setUp(self):
         super().setUp()
         self.world.put("test.partner", 1, name="Ann", email="ann@example.com")
-        self.backend.sudo().write({"api_key": SECRET, "url": "https://shop.example.com"})
+        self.backend.sudo().write({"api_key": SECRET, "url": "http://127.0.0.1:9"})
 
     def preview(self, external_id="1", model="test.partner", **options):
         """Return a dry run of an import, which has left nothing."""
@@ -48,14 +53,19 @@ class PreviewCase(SynchronizerCase):
         return [self.env[name].with_context(active_test=False).search_count([]) for name in models]
 
     def after_import(self, do):
-        """Have the importer call ``do(importer, binding)`` as its last step."""
+        """Have the importer call ``do(importer, binding)`` as its last step, and nothing else any more."""
 
-        @self.register
         class PartnerImporter(Importer):
             _apply_on = "test.partner"
 
             def _after_import(self, binding):
                 do(self, binding)
+
+        if self.importer:
+            example.unregister(self.importer)
+        else:
+            self.addCleanup(lambda: example.unregister(self.importer))
+        self.importer = example.register(PartnerImporter) or PartnerImporter
 
     def record(self, told, model, new=True):
         return next(one for one in told["records"] if one["model"] == model and (one["id"] is None) == new)
@@ -74,7 +84,9 @@ class TestTold(PreviewCase):
                 {"old": None, "new": "Ann", "source": "name", "method": None, **mapper},
             )
         comment = self.record(told, "res.partner")["values"]["comment"]
-        self.assertEqual(comment, {"old": None, "new": "<p>imported</p>", "source": None, "method": "kind", **mapper})
+        self.assertEqual(
+            comment, {"old": None, "new": "<span>imported</span>", "source": None, "method": "kind", **mapper}
+        )
         external_id = self.record(told, "test.partner")["values"]["external_id"]
         self.assertEqual((external_id["new"], external_id["class"]), ("1", None))
 
@@ -110,13 +122,16 @@ class TestTold(PreviewCase):
         example.unregister(mapper := next(c for c in example.classes(ImportMapper) if c._apply_on == "test.partner"))
         self.addCleanup(example.register, mapper)
         self.register(OrderMapper)
-        self.world.put("test.partner", 1, name="Ann", addresses=[{"id": "a", "city": "Bern"}, {"id": "b", "city": "Ulm"}])
+        self.world.put(
+            "test.partner", 1, name="Ann", addresses=[{"id": "a", "city": "Bern"}, {"id": "b", "city": "Ulm"}]
+        )
         told = self.preview()
         cities = [one["values"]["city"] for one in told["records"] if one["model"] == "test.address"]
-        self.assertEqual([(one["new"], one["source"], one["class"]) for one in cities][0][:2], ("Bern", "city"))
+        self.assertEqual((cities[0]["new"], cities[0]["source"]), ("Bern", "city"))
         self.assertIn("AddressMapper", cities[0]["class"])
         self.import_record("1")
-        self.world.put("test.partner", 1, name="Ann", addresses=[{"id": "b", "city": "Graz"}, {"id": "c", "city": "Wien"}])
+        addresses = [{"id": "b", "city": "Graz"}, {"id": "c", "city": "Wien"}]
+        self.world.put("test.partner", 1, name="Ann", addresses=addresses)
         told = self.preview()
         lines = {one["id"]: one["values"] for one in told["records"] if one["model"] == "test.address"}
         by_city = {line.city: line.id for line in self.binding(1).address_ids}
@@ -188,7 +203,7 @@ class TestTold(PreviewCase):
         self.assertIn("1", told["outcome"])
 
     def test_jobs(self):
-        """Jobs that would be enqueued are told, those of the consumers of changes too; none is left, nobody is woken."""
+        """Jobs that would be enqueued are told, those of consumers of changes too; none is left, nobody is woken."""
 
         def consumer(records, fields):
             records.as_job().write({"ref": "seen"})
@@ -196,7 +211,6 @@ class TestTold(PreviewCase):
         on_record_change.subscribe(consumer, models="res.partner")
         self.addCleanup(on_record_change.unsubscribe, consumer)
         self.after_import(lambda importer, binding: binding.as_job().export_record())
-        other = self.bind("9")
         self.env.cr.flush()
         self.env.cr.postcommit.clear()
         told = self.preview()
@@ -209,7 +223,6 @@ class TestTold(PreviewCase):
         )
         self.assertFalse(len(self.env.cr.postcommit))
         self.assertFalse(self.env.cr.postcommit.data)
-        self.after_import(lambda importer, binding: other.as_job().export_record())
 
     def test_export(self):
         """An export tells what is sent, and what becomes of the binding."""
@@ -245,7 +258,7 @@ class TestTold(PreviewCase):
         new = self.bind(name="Bob") + self.bind(name="Eve")
         old = self.bind("1", name="Ann") + self.bind("2", name="Max")
         told = (new + old).preview_export()
-        self.assertEqual(told["outcome"], "2 updated, 2 created")
+        self.assertEqual(set(told["outcome"].split(", ")), {"2 updated", "2 created"})
         self.assertEqual(
             [(call["operation"], call["external_id"], call["data"]["name"]) for call in told["calls"]],
             [
@@ -409,11 +422,8 @@ class TestContained(PreviewCase):
         self.after_import(lambda importer, binding: importer.env.cr.execute("SELECT 1/0", log_exceptions=False))
         told = self.preview()
         self.assertIn("division by zero", told["errors"][""])
-        self.assertEqual(self.import_now_fails(), "ok")
-
-    def import_now_fails(self):
         self.env.cr.execute("SELECT 'ok'")
-        return self.env.cr.fetchone()[0]
+        self.assertEqual(self.env.cr.fetchone(), ("ok",))
 
     def test_mail(self):
         """Mail is not sent, not even what is sent at once."""
@@ -489,7 +499,7 @@ class TestCalls(PreviewCase):
         self.register(ShopAdapter)
         self.sent = []
 
-        def send(transport, request, **kwargs):
+        def send(transport, request, *args, **kwargs):
             self.sent.append((request.method, request.url.rpartition("/")[2]))
             response = HTTPAdapter().build_response(request, _raw(b'{"name": "Ann", "email": "a@b.c"}'))
             return response
@@ -598,11 +608,8 @@ class TestCalls(PreviewCase):
 
 
 def _raw(body):
-    from io import BytesIO
-
-    from urllib3 import HTTPResponse
-
-    return HTTPResponse(body=BytesIO(body), status=200, headers={"Content-Type": "application/json"}, preload_content=False)
+    headers = {"Content-Type": "application/json"}
+    return HTTPResponse(body=io.BytesIO(body), status=200, headers=headers, preload_content=False)
 
 
 @tagged("post_install", "-at_install", "transaction")

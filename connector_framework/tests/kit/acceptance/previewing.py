@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar
 from unittest.mock import patch
 
@@ -70,7 +71,9 @@ class PreviewTests(AcceptanceCase):
         self.assertEqual(preview["outcome"], GONE)
         binding = preview["records"][0]
         self.assertEqual((binding["model"], binding["id"]), (self.model_name, self.binding(external_id).id))
-        self.assertEqual((binding["values"]["sync_state"]["old"], binding["values"]["sync_state"]["new"]), ("synced", "gone"))
+        self.assertEqual(
+            (binding["values"]["sync_state"]["old"], binding["values"]["sync_state"]["new"]), ("synced", "gone")
+        )
 
     @needs("import")
     def test_preview_import_bad(self):
@@ -150,9 +153,9 @@ class PreviewTests(AcceptanceCase):
         with self.backend.work_on(self.model_name) as work:
             cls = work.reference.get_class(Adapter, self.model_name, self.env)
         with ExitStack() as stack:
-            for name in CHANGING:
-                sent = AssertionError(f"a dry run has called {name}() of the adapter")
-                stack.enter_context(patch.object(cls, name, _like(getattr(cls, name), sent)) if _has(cls, name) else ExitStack())
+            for name in filter(partial(_has, cls), CHANGING):
+                error = AssertionError(f"a dry run has called {name}() of the adapter")
+                stack.enter_context(patch.object(cls, name, side_effect=error))
             told = preview()
         self.assertEqual(told, json.loads(json.dumps(told)))
         self.assertEqual(self.rows(), before, "the dry run has left something in the database")
@@ -196,16 +199,10 @@ class PreviewTests(AcceptanceCase):
         def recorded(unit: Any, name: str) -> Callable[..., Any]:
             def call(*args: Any, **kwargs: Any) -> Any:
                 if not depth[0]:
-                    many = args[0] if name.endswith("_many") else None
-                    given = [(name, None, args[0])] if name == "create" else [(name, args[0], args[1] if args[1:] else None)]
-                    if name == "create_many":
-                        given = [(name, None, data) for data in many]
-                    elif name == "write_many":
-                        given = [(name, *change) for change in many]
-                    for operation, external_id, data in given:
-                        masker = unit._masker()
+                    masker = unit._masker()
+                    for external_id, data in _sent(name, args):
                         told = {"external_id": plain(external_id, masker), "data": plain(data, masker)}
-                        calls.append({"operation": operation, **told})
+                        calls.append({"operation": name, **told})
                 depth[0] += 1
                 try:
                     result = getattr(type(unit), name)(unit, *args, **kwargs)
@@ -264,6 +261,18 @@ class PreviewTests(AcceptanceCase):
         return record._name != "ir.attachment" or not record.res_field
 
 
+def _sent(verb: str, args: tuple[Any, ...]) -> list[tuple[Any, Any]]:
+    """Return the external id (None: new) and the data of each record that a verb of the adapter sends."""
+    match verb:
+        case "create":
+            return [(None, args[0])]
+        case "create_many":
+            return [(None, data) for data in args[0]]
+        case "write_many":
+            return list(args[0])
+    return [(args[0], args[1] if args[1:] else None)]
+
+
 def _are_one_moment(one: Any, other: Any) -> bool:
     """Tell whether two times may both be the time at which they were written."""
     if not (one and other):
@@ -281,10 +290,3 @@ def _replaced(value: Any, by: dict[str, str]) -> Any:
 
 def _has(cls: type, name: str) -> bool:
     return getattr(cls, name) is not getattr(Adapter, name)
-
-
-def _like(method: Callable, error: Exception) -> Callable:
-    def refused(*args: Any, **kwargs: Any) -> Any:
-        raise error
-
-    return refused
