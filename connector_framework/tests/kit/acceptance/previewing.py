@@ -166,7 +166,7 @@ class PreviewTests(AcceptanceCase):
     def rows(self) -> dict[str, int]:
         """Return how many rows each table has."""
         self.env.cr.execute(
-            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY relname"
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1"
         )
         names = [name for (name,) in self.env.cr.fetchall()]
         counts = (SQL("SELECT %s, count(*) FROM %s", name, SQL.identifier(name)) for name in names)
