@@ -58,8 +58,9 @@ class ConnectorUnit:
 
     def __init__(self, work: WorkSession) -> None:
         self.work = work
-        if work.watcher is not None:
-            work.watcher(self)
+        watcher = getattr(work, "watcher", None)
+        if watcher is not None:
+            watcher(self)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} for {self.work.model_name} of {self.work.backend!r}>"
