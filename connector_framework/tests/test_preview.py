@@ -9,7 +9,7 @@ from unittest.mock import patch
 from lxml import etree, html
 from odoo import Command
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import HttpCase, new_test_user, tagged
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
@@ -24,6 +24,7 @@ from ..preview import Containment, is_contained
 from ..queue import current_job
 from ..queue.current import standing_in
 from ..synchronizers import Exporter, Importer
+from .common import trap_jobs
 from .model_factory import example
 from .synchronizers_common import SynchronizerCase, WorldAdapter
 
@@ -223,6 +224,14 @@ class TestTold(PreviewCase):
         )
         self.assertFalse(len(self.env.cr.postcommit))
         self.assertFalse(self.env.cr.postcommit.data)
+
+    def test_jobs_in_a_trap(self):
+        """A trap of the test kit keeps nothing of a dry run, which tells the jobs as ever."""
+        self.after_import(lambda importer, binding: binding.as_job().export_record())
+        with trap_jobs(self.env) as trap:
+            told = self.preview()
+        self.assertEqual([job["method"] for job in told["jobs"]], ["export_record"])
+        self.assertFalse(trap.jobs)
 
     def test_export(self):
         """An export tells what is sent, and what becomes of the binding."""
@@ -709,6 +718,14 @@ class TestButtons(PreviewCase):
         with self.assertRaises(AccessError):
             self.env["connector.preview"].with_user(self.manager).create({"name": "x", "body": "<script/>"})
 
+    def test_own(self):
+        """Nobody sees what another one has tried out."""
+        action = self.binding(1).with_user(self.manager).action_preview_import()
+        groups = "base.group_user,connector_framework.group_connector_manager"
+        other = new_test_user(self.env, "other_manager", groups)
+        with self.assertRaises(AccessError):
+            self.env["connector.preview"].with_user(other).browse(action["res_id"]).read(["body"])
+
     def test_forms(self):
         """The forms of bindings have the buttons for managers alone, as far as there is a mapper."""
         for user, expected in ((self.user, []), (self.manager, ["action_preview_import", "action_preview_export"])):
@@ -732,3 +749,45 @@ class TestButtons(PreviewCase):
         """A record that the other system does not have yet cannot be imported, and it is said."""
         with self.assertRaisesRegex(UserError, "not in the other system yet"):
             self.bind(name="New").with_user(self.manager).action_preview_import()
+
+
+@tagged("post_install", "-at_install", "browser")
+class TestDialog(HttpCase, PreviewCase):
+    browser_size = "400x800"
+    touch_enabled = True
+
+    def test_dialog(self):
+        """On a phone the button of a job opens a dialog that shows all of it, no wider than the screen."""
+        groups = "base.group_user,base.group_partner_manager,connector_framework.group_connector_manager"
+        new_test_user(self.env, "repairs", groups, password="repairs_repairs")
+        self.import_record("1")
+        email = "a.very.long.address.that.goes.on.and.on.and.on.and.on.and.on@example.com"
+        self.world.put("test.partner", 1, name="Anna", email=email)
+        job = self.partners.as_job().import_record(self.backend, "1", force=True)
+        self.browser_js(
+            f"/odoo/connector-jobs/{job.id}",
+            """(async () => {
+                const wait = async (find) => {
+                    for (let i = 0; i < 200; i++) {
+                        const found = find();
+                        if (found) { return found; }
+                        await new Promise((resolve) => setTimeout(resolve, 50));
+                    }
+                    throw new Error(`not there: ${find}`);
+                };
+                const button = () => document.querySelector("button[name=action_preview]");
+                const toggle = () => document.querySelector(".o_statusbar_buttons .dropdown-toggle");
+                const menu = await wait(() => button() || toggle());
+                if (!button()) { menu.click(); }
+                (await wait(button)).click();
+                const shown = await wait(() => document.querySelector(".modal .o_connector_preview"));
+                for (const text of ["updated", "Ann → Anna", "What is sent", "Nothing."]) {
+                    if (!shown.innerText.includes(text)) { throw new Error(`no ${text} in ${shown.innerText}`); }
+                }
+                const body = document.querySelector(".modal .modal-body");
+                if (body.scrollWidth > body.clientWidth) { throw new Error(`too wide: ${body.scrollWidth}`); }
+                console.log("test successful");
+            })()""",
+            login="repairs",
+        )
+        self.assertEqual(self.binding(1).name, "Ann")
