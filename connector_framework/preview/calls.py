@@ -168,7 +168,7 @@ class CallWatch:
             unit._refuse_if_neutralized()
             self._check(unit, method, path, request)
             breaker = unit._circuit_breaker()
-            if breaker is not None:
+            if breaker is not None and not unit.connection.is_pinging:
                 breaker.check_only()
             unit._take_token()
             self._sending += 1
