@@ -46,6 +46,11 @@ class CallingUnit(ConnectorUnit):
                             the backend's secret fields and what ``_keep_secret`` was given
     ``_credentials()``      called once a unit; yields the values that a login depends on: units with others use another
                             connection; default: the backend's URL and secret fields
+    ``_only_reads(method,   called for each call in a dry run, with what ``_outside_call`` gets: True for one that
+    path, request)``        changes nothing in the other system, False for one that does; None, the default: not known,
+                            then it is made by ``search``, ``read`` and their like alone
+    ``_unsent_answer(       called in a dry run in place of a method of the adapter's own that would change something;
+    method, *args)``        returns what it would return; default: None
     ======================  ============================================================================================
 
     To call: ``_outside_call(method, path, request)`` around each call, ``_keep_secret(value)`` for a secret that the
@@ -126,6 +131,16 @@ class CallingUnit(ConnectorUnit):
     def _masked(self, text: str) -> str:
         """Return a text without the secrets."""
         return self._masker().text(text)
+
+    # In a dry run
+
+    def _only_reads(self, method: str, path: str, request: Any) -> bool | None:
+        """Tell whether a call changes nothing in the other system; None: not known."""
+        return None
+
+    def _unsent_answer(self, method: str, *args: Any) -> Any:
+        """Return what a method of the adapter's own would return, which is not called as it changes something."""
+        return None
 
     # Calls
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
@@ -18,6 +18,15 @@ from urllib3.util import Retry
 from .errors import http_date
 
 __all__ = ["Connection", "ConnectionKey", "fingerprint"]
+
+
+class _Sending(threading.local):
+    """What this thread asks before each HTTP request of our sessions, whichever code sends it: (verb, URL)."""
+
+    check: Callable[[str, str], None] | None = None
+
+
+sending = _Sending()
 
 #: Seconds that an idle connection, which is little more than its API session, is kept.
 KEPT_S = 3600.0
@@ -194,4 +203,6 @@ class _Transport(HTTPAdapter):
         super().__init__(max_retries=retries)
 
     def send(self, request, stream=False, timeout=None, verify=True, cert=None, proxies=None):
+        if sending.check is not None:
+            sending.check(request.method, request.url)
         return super().send(request, stream, timeout or self._timeouts, verify, cert, proxies)

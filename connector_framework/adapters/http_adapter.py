@@ -28,6 +28,10 @@ CHUNK_BYTES = 64 * 1024
 ERROR_BYTES = 64 * 1024
 DETAIL_LENGTH = 300
 
+#: By RFC 9110 these change nothing, or change something; a POST may do either.
+READING_VERBS = ("GET", "HEAD", "OPTIONS")
+CHANGING_VERBS = ("PUT", "PATCH", "DELETE")
+
 _TAG = re.compile(r"<[^>]*>")
 
 
@@ -151,6 +155,9 @@ class HttpAdapter(Adapter):
             error_type = NetworkError
             message += " (the API does not say so of a record: it is an outage, or the URL is wrong)"
         raise make_error(error_type, self._masked(message), retry_after_s(answer.headers, self.max_retry_after_s))
+
+    def _only_reads(self, method: str, path: str, request: Any) -> bool | None:
+        return {**dict.fromkeys(READING_VERBS, True), **dict.fromkeys(CHANGING_VERBS, False)}.get(method.upper())
 
     # To call
 

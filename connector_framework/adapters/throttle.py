@@ -10,7 +10,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -82,7 +82,19 @@ class CircuitBreaker:
         circuit = self._circuit = self._throttle.circuit(self._probe_s, self._changed_at)
         if not circuit.is_open or (circuit.is_probe and _answers(ping)):
             return
-        raise CircuitOpenError(
+        raise self._refusal(circuit)
+
+    def check_only(self) -> None:
+        """Let the call pass unless the circuit is open; try nothing, for a call whose outcome is not recorded.
+
+        :raises CircuitOpenError: while it is open, and no probe is due
+        """
+        circuit = self._throttle.look(self._changed_at)
+        if circuit.is_open and not circuit.is_probe:
+            raise self._refusal(circuit)
+
+    def _refusal(self, circuit: Circuit) -> CircuitOpenError:
+        return CircuitOpenError(
             f"{self._name}: nothing is sent after {circuit.failures} failures in a row until it answers again; the last"
             f" one: {circuit.reason}",
             # Spread, so that the jobs that wait do not come back at the same instant.
@@ -163,14 +175,24 @@ class Throttle:
         :param probe_s: seconds until the first probe, doubled with each
         :param changed_at: time of the last change of the backend; it makes the next probe due
         """
+        circuit = self.look(changed_at)
+        if not circuit.is_probe:
+            return circuit
+        due = SQL(_IS_DUE, now=_NOW, changed_at=changed_at)
+        claim = SQL(_CLAIM_PROBE, row=self._row, due=due, now=_NOW, probe_s=probe_s, max=MAX_PROBE_S)
+        return replace(circuit, is_probe=bool(self._execute(claim, default=[])))
+
+    def look(self, changed_at: datetime | None) -> Circuit:
+        """Return the state of the circuit, as the probe when one is due; change nothing.
+
+        :param changed_at: time of the last change of the backend; it makes the next probe due
+        """
         due = SQL(_IS_DUE, now=_NOW, changed_at=changed_at)
         rows = self._execute(SQL(_READ_CIRCUIT, row=self._row, due=due, now=_NOW), default=[])
         if not rows:
             return Circuit()
         failures, is_open, is_due, retry_after_s, reason, clock_skew_s = rows[0]
-        claim = SQL(_CLAIM_PROBE, row=self._row, due=due, now=_NOW, probe_s=probe_s, max=MAX_PROBE_S)
-        is_probe = is_due and bool(self._execute(claim, default=[]))
-        return Circuit(failures, is_open, is_probe, max(retry_after_s or 0.0, 1.0), reason or "", clock_skew_s or 0.0)
+        return Circuit(failures, is_open, is_due, max(retry_after_s or 0.0, 1.0), reason or "", clock_skew_s or 0.0)
 
     def note_clock(self, skew_s: float) -> None:
         """Keep by how many seconds the clock of the other system is ahead."""

@@ -87,6 +87,9 @@ class XmlRpcAdapter(HttpAdapter):
     def _call_label(self, method: str, params: tuple) -> str:
         return method
 
+    def _only_reads(self, method: str, path: str, request: Any) -> bool | None:
+        return True if method in self._secret_results else None
+
     def _fault_resource(self, method: str, params: tuple) -> str | None:
         return None
 

@@ -136,9 +136,13 @@ class Context:
         """The options as the mapper reads them."""
         return Options({**self.given, "for_create": self.for_create, "fields": self.fields, "binding": self.binding})
 
+    def field_errors(self) -> FieldErrors:
+        """Return a new collection of errors: of typed ones too, if the record is explained."""
+        return FieldErrors(collects_all=self.trace is not None and self.trace.explains)
+
     def add_error(self, errors: FieldErrors | None, step: Any, exc: Exception) -> FieldErrors:
         """Add the error of a step; return the errors, new ones if there were none yet."""
-        errors = errors or FieldErrors(collects_all=self.trace is not None)
+        errors = errors or self.field_errors()
         errors.add(step.name, exc, step.key)
         if self.trace is not None:
             self.trace.add_error(step, exc)

@@ -15,16 +15,20 @@ NOT_IN_SOURCE = "not in the source"
 
 
 class Trace:
-    """Records what the steps and hooks of a mapping return, for one record."""
+    """Records what the steps and hooks of a mapping return, for one record.
 
-    def __init__(self) -> None:
+    :param explains: typed errors are part of the answer, too, and are not raised
+    """
+
+    def __init__(self, explains: bool = True) -> None:
+        self.explains = explains
         #: By target, as :meth:`.Mapper.explain` returns it.
         self.answer: dict[str, dict[str, Any]] = {}
         self._children: list[Trace] = []
 
     def child(self) -> Trace:
         """Return the trace of the next child of the record."""
-        self._children.append(Trace())
+        self._children.append(Trace(self.explains))
         return self._children[-1]
 
     def add(self, step: Step, value: Any) -> None:

@@ -11,7 +11,6 @@ from odoo.models import BaseModel
 
 from .context import Context
 from .definition import Children
-from .errors import FieldErrors
 from .mapper import Mapper
 from .source import MISSING, is_no_time, is_nothing
 
@@ -86,7 +85,7 @@ class ImportMapper(Mapper):
                 found[entry.target] = entry.apply(context, value) if entry.apply else value
             except Exception as exc:
                 # Unless it is typed, the mapping of the child reports it, beside the other errors.
-                FieldErrors(context.trace is not None).add(entry.target, exc)
+                context.field_errors().add(entry.target, exc)
                 return None
         return external_key(found, names)
 

@@ -323,7 +323,7 @@ class Mapper(ConnectorUnit):
                         result.append(self._map(context))
                 except Exception as exc:
                     target, key = (step.target, step.key) if step else ("", "")
-                    errors = errors or FieldErrors(collects_all=context.trace is not None)
+                    errors = errors or context.field_errors()
                     errors.add_within(f"{target}[{index}]", exc, f"{key}[{index}]")
         finally:
             self._context = before

@@ -15,6 +15,7 @@ from . import (
     job_bulk,
     job_channel,
     lock_slot,
+    preview,
     reference_class,
     res_config_settings,
     stream,

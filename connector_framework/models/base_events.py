@@ -1,4 +1,4 @@
-"""The hooks of every model's create, write and unlink: events, and the deletion of bindings."""
+"""The hooks of every model's create, write and unlink: events, the deletion of bindings, the records of a dry run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from odoo import api, models
 
 from ..events import orm
 from ..events.model_subscriptions import model_subscriptions
+from ..preview import recorders
 
 
 class Base(models.AbstractModel):
@@ -15,23 +16,31 @@ class Base(models.AbstractModel):
     def create(self, vals_list):
         subscriptions = model_subscriptions(self)
         if subscriptions is None:
-            return super().create(vals_list)
-        with orm.write_scope(subscriptions, self.env):
             records = super().create(vals_list)
-        orm.created(subscriptions, records, vals_list)
+        else:
+            with orm.write_scope(subscriptions, self.env):
+                records = super().create(vals_list)
+            orm.created(subscriptions, records, vals_list)
+        if recorders and self.env.cr in recorders:
+            recorders[self.env.cr].created(records, vals_list)
         return records
 
     def write(self, vals):
         subscriptions = model_subscriptions(self)
         if subscriptions is None:
-            return super().write(vals)
-        with orm.write_scope(subscriptions, self.env):
             result = super().write(vals)
-        orm.written(subscriptions, self, vals)
+        else:
+            with orm.write_scope(subscriptions, self.env):
+                result = super().write(vals)
+            orm.written(subscriptions, self, vals)
+        if recorders and self.env.cr in recorders:
+            recorders[self.env.cr].written(self, vals)
         return result
 
     def unlink(self):
         """Fire the event, delete the bindings, then the records: a consumer of the event still finds the bindings."""
+        if recorders and self.env.cr in recorders:
+            recorders[self.env.cr].unlinking(self)
         subscriptions = model_subscriptions(self)
         if subscriptions is None:
             self._connector_unlink_bindings()

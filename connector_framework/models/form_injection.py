@@ -1,4 +1,4 @@
-"""What the framework adds to forms of others: a tab with bindings, one with exchanges, buttons of a backend.
+"""What the framework adds to forms of others: a tab with bindings, one with exchanges, buttons.
 
 Forms are extended when they are read, so that a connector inherits no view for it. A form that has the field or the
 button already keeps its own.
@@ -9,7 +9,9 @@ from __future__ import annotations
 from lxml import etree
 from odoo import api, models
 
-from ..groups import USER_GROUP
+from ..groups import MANAGER_GROUP, USER_GROUP
+from ..mappings import ExportMapper, ImportMapper
+from ..references import all_references
 
 #: Columns of the tab of a record's bindings, and of the tab of a binding's exchanges.
 BINDING_COLUMNS = ("backend_id", "external_id", "sync_state", "sync_date")
@@ -95,8 +97,9 @@ class ConnectorBindingMixin(models.AbstractModel):
         return ",".join(sorted(filter(None, groups.get_external_id().values()))) or None
 
     def _connector_extend_form(self, arch):
-        """Add a tab with the exchanges."""
+        """Add a tab with the exchanges, and buttons that show what an import or export would do."""
         super()._connector_extend_form(arch)
+        self._connector_add_previews(arch)
         if arch.xpath("//field[@name='exchange_ids']"):
             return
         notebook = _notebook(arch)
@@ -108,6 +111,30 @@ class ConnectorBindingMixin(models.AbstractModel):
         etree.SubElement(page, "button", {**button, "string": self.env._("Timeline with Jobs")})
         options = {"decoration-danger": "error", "create": "0", "edit": "0"}
         _add_list(page, "exchange_ids", EXCHANGE_COLUMNS, options)
+
+    def _connector_add_previews(self, arch):
+        """Add the buttons to the header, as far as the connector imports and exports such records."""
+        service = self.env[self._fields["backend_id"].comodel_name]._service
+        references = [reference for reference in all_references() if reference.service == service]
+        buttons = [
+            {"name": name, "string": label, "invisible": invisible}
+            for mapper, name, label, invisible in (
+                (ImportMapper, "action_preview_import", self.env._("What Will an Import Do?"), "not sync_date"),
+                (ExportMapper, "action_preview_export", self.env._("What Will an Export Do?"), "not id"),
+            )
+            if not arch.xpath(f"//button[@name='{name}']")
+            and any(reference.find_class(mapper, self._name, self.env) for reference in references)
+        ]
+        if not buttons or arch.tag != "form":
+            return
+        headers = arch.xpath("/form/header")
+        header = headers[0] if headers else etree.Element("header")
+        if not headers:
+            arch.insert(0, header)
+        # The state stands at the end of a header.
+        end = next((i for i, node in enumerate(header) if node.tag == "field"), len(header))
+        for button in reversed(buttons):
+            header.insert(end, etree.Element("button", {"type": "object", "groups": MANAGER_GROUP, **button}))
 
 
 class ConnectorBackendMixin(models.AbstractModel):

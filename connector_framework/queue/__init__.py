@@ -13,10 +13,10 @@ State machine::
 """
 
 from .arguments import arguments_by_name
+from .current import current_job
 from .enqueue import JobProxy
 from .inline import run_pending
 from .options import job_options
-from .runner import current_job
 
 #: The states of a job and their labels.
 STATES = [

@@ -27,6 +27,7 @@ from . import news
 from .arguments import decode, environment
 from .causes import place
 from .claimed import Claimed, Failure
+from .current import set_current_job
 from .options import method_options
 from .prepared import UNPREPARED
 from .races import handled_races
@@ -35,7 +36,7 @@ from .session import clean_session, commit_together, execute_prepared, work_curs
 from .sql import attempt as statements
 from .worker import Worker
 
-__all__ = ["Runner", "RunningJob", "current_job"]
+__all__ = ["Runner", "RunningJob"]
 
 _logger = logging.getLogger(__name__)
 _lt = LazyTranslate(__name__)
@@ -43,13 +44,7 @@ _lt = LazyTranslate(__name__)
 #: The outcome of an attempt that does not count.
 POSTPONED = "postponed"
 
-_ATTRIBUTE = "_connector_running_job"
 NO_RECORDS = "the records no longer exist"
-
-
-def current_job(cr: Any) -> RunningJob | None:
-    """Return the job that runs on this cursor; never taken from the context, which clients can set."""
-    return cr.__dict__.get(_ATTRIBUTE)
 
 
 class RunningJob:
@@ -206,7 +201,7 @@ class Runner:
             call = json.loads(row.call)
             attempt.env = self._environment(cr, row, call)
             running = RunningJob(worker, job, cr, grouped=len(jobs) > 1, reruns_left=attempt.reruns_left)
-            setattr(cr, _ATTRIBUTE, running)
+            set_current_job(cr, running)
             result = self._call(attempt.env, job, call)
             results.append(None if result is None else clean(result))
             if len(jobs) > 1:
@@ -424,7 +419,7 @@ class Runner:
         if cr.closed:
             self.close()
             return
-        cr.__dict__.pop(_ATTRIBUTE, None)
+        set_current_job(cr, None)
         cr.cache.clear()
         cr.transaction = None
 

@@ -7,6 +7,14 @@ looks at its own first, then at its parent's. A version that differs in one poin
 
 from .reference import Reference, all_references, get_reference
 from .resolution import Entry
-from .unit import ConnectorUnit, WorkSession
+from .unit import ConnectorUnit, WorkSession, watching_units
 
-__all__ = ["ConnectorUnit", "Entry", "Reference", "WorkSession", "all_references", "get_reference"]
+__all__ = [
+    "ConnectorUnit",
+    "Entry",
+    "Reference",
+    "WorkSession",
+    "all_references",
+    "get_reference",
+    "watching_units",
+]

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
-__all__ = ["ConnectorUnit", "WorkSession"]
+__all__ = ["ConnectorUnit", "WorkSession", "watching_units"]
 
 Kind = TypeVar("Kind", bound="ConnectorUnit")
+
+#: By cursor.
+_watchers: dict[Any, Callable[[ConnectorUnit], None]] = {}
+
+
+@contextmanager
+def watching_units(cr: Any, watcher: Callable[[ConnectorUnit], None]) -> Iterator[None]:
+    """Call ``watcher(unit)`` for each unit of the sessions that are opened on a cursor inside, when it is made."""
+    _watchers[cr] = watcher
+    try:
+        yield
+    finally:
+        del _watchers[cr]
 
 
 class ConnectorUnit:
@@ -45,6 +58,9 @@ class ConnectorUnit:
 
     def __init__(self, work: WorkSession) -> None:
         self.work = work
+        watcher = getattr(work, "watcher", None)
+        if watcher is not None:
+            watcher(self)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} for {self.work.model_name} of {self.work.backend!r}>"
@@ -110,6 +126,7 @@ class _Common:
     reference: Any
     env: Any
     options: dict[str, Any]
+    watcher: Callable[[ConnectorUnit], None] | None = None
     shared: dict[Any, Any] = field(default_factory=dict)
     #: By model.
     sessions: dict[str, WorkSession] = field(default_factory=dict)
@@ -130,11 +147,19 @@ class WorkSession:
     def __init__(
         self, backend: Any, model_name: str, reference: Any = None, *, _common: _Common | None = None, **options: Any
     ) -> None:
-        common = _common or _Common(backend, reference or backend.reference, backend.env, options)
+        common = _common or _Common(
+            backend,
+            reference or backend.reference,
+            backend.env,
+            options,
+            _watchers.get(backend.env.cr) if _watchers else None,
+        )
         common.sessions[model_name] = self
         self.model_name = model_name
         self.reference = common.reference
         self.options = common.options
+        #: Called with each unit that is made, see :func:`watching_units`.
+        self.watcher = common.watcher
         #: What units keep for all models until the session ends, by keys of their own.
         self.shared = common.shared
         self._common = common

@@ -26,6 +26,7 @@ ALLOWED = {
     "binders": {"references"},
     "mappings": {"references", "binders"},
     "synchronizers": {"references", "adapters", "binders", "mappings", "events", "queue"},
+    "preview": {"references", "adapters", "mappings", "queue"},
 }
 
 

@@ -1,1 +1,1 @@
-from . import incident_mute, job_bulk
+from . import incident_mute, job_bulk, preview

@@ -21,6 +21,7 @@ from . import (
     test_outages,
     test_partner,
     test_partner_export,
+    test_preview,
     test_process_import,
     test_process_uninstall,
     test_process_writers,

@@ -37,6 +37,9 @@ INTERNAL_ERROR = "Internal Error. Please see log for details."
 #: A session that no shop knows.
 NO_SESSION = "0" * 32
 
+#: Methods of the API that change nothing in the shop, whatever the resource.
+READING = {"getCarriers", "info", "level", "list", "options", "tree"}
+
 #: Resource -> what gives the right to it, in the tree of the API roles of the shop.
 RIGHTS = {
     "catalog_category": "Catalog > Category",
@@ -184,6 +187,11 @@ class MagentoAdapter(XmlRpcAdapter):
 
     def _call_label(self, method: str, params: tuple) -> str:
         return params[1] if method == "call" else method
+
+    def _only_reads(self, method: str, path: str, request: Any) -> bool:
+        if method == "multiCall":
+            return all(call.rpartition(".")[2] in READING for call, _args in request[1])
+        return method == "login" or method.rpartition(".")[2] in READING
 
     def _fault_resource(self, method: str, params: tuple) -> str | None:
         return params[1].partition(".")[0] if method == "call" else method

@@ -164,6 +164,9 @@ class PeerCase(TransactionCase):
 class PeerAcceptanceCase(ConnectorAcceptanceCase):
     """The acceptance suite, with a peer in memory."""
 
+    #: Odoo makes it up by chance when a record is exported first.
+    preview_differs = ("xid",)
+
     def make_backend(self):
         self.peer = self.enterContext(FakeOdoo())
         return self.env["odoo.backend"].create(

@@ -20,6 +20,8 @@ from ..references import odoo, odoo_16
 SCOPES = {"state_id/code": ("country_id.code", "country_id/code")}
 #: What the other Odoo may lack: then it is left out.
 OPTIONAL = ("state_id/code", "categ_id/complete_name")
+#: Methods that change nothing there; others may.
+READING = {"authenticate", "context_get", "search_read"}
 
 
 class OdooAdapter(Adapter):
@@ -141,6 +143,9 @@ class Json2Adapter(OdooAdapter, RestAdapter):
     def _call_model(self, model: str, method: str, ids: list[int], arguments: dict[str, Any]) -> Any:
         return self._request("POST", f"{model}/{method}", json={**({"ids": ids} if ids else {}), **arguments})
 
+    def _only_reads(self, method: str, path: str, request: Any) -> bool | None:
+        return path.rpartition("/")[2] in READING or None
+
     def _headers(self) -> dict[str, str]:
         key = self.backend.get_secret("api_key") or ""
         return {"Authorization": f"bearer {key}", "X-Odoo-Database": self.backend.database}
@@ -176,6 +181,9 @@ class OldAdapter(OdooAdapter, XmlRpcAdapter):
         if method == "authenticate" and not result:
             raise AuthenticationError(f"{self.backend.display_name} refused login and key")
         return result
+
+    def _only_reads(self, method: str, path: str, request: Any) -> bool | None:
+        return method.rpartition(".")[2] in READING or None
 
     def _call_label(self, method: str, params: tuple) -> str:
         return f"{params[3]}.{params[4]}" if method == "execute_kw" else method

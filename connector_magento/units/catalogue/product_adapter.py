@@ -121,6 +121,9 @@ class BaseProductAdapter(CatalogueAdapter):
         """
         return list(self.multi_call([self._stock_call(*stock) for stock in stocks], return_errors=True))
 
+    def _unsent_answer(self, method: str, *args: Any) -> Any:
+        return [True for _stock in args[0]] if method == "write_stocks" else super()._unsent_answer(method, *args)
+
     @staticmethod
     def _stock_call(external_id: str, stock: Mapping[str, Any]) -> tuple[str, list[Any]]:
         values = dict(stock)

@@ -66,6 +66,10 @@ class OrderAdapter(MagentoAdapter):
         self.call("sales_order.addComment", external_id, order["status"], text, notify)
         return True
 
+    def _unsent_answer(self, method: str, *args: Any) -> bool:
+        # There was something to do, or it would not have come to sending it.
+        return method in ("add_comment", "change_state")
+
 
 @magento_1_7(replacing=OrderAdapter)
 class OrderAdapter17(OrderAdapter):

@@ -4,13 +4,14 @@ from .case import PARTS
 from .exporting import ExportTests
 from .failing import FailureTests
 from .importing import ImportTests
+from .previewing import PreviewTests
 from .security import SecurityTests
 from .units import UnitTests
 
 __all__ = ["PARTS", "ConnectorAcceptanceCase"]
 
 
-class ConnectorAcceptanceCase(UnitTests, ImportTests, ExportTests, FailureTests, SecurityTests):
+class ConnectorAcceptanceCase(UnitTests, ImportTests, ExportTests, FailureTests, PreviewTests, SecurityTests):
     """What is expected of every connector, for one of its binding models::
 
         @tagged("post_install", "-at_install")
