@@ -11,6 +11,7 @@
         "security/ir.model.access.csv",
         "security/connector_job_rules.xml",
         "security/connector_stream_rules.xml",
+        "security/connector_comparison_rules.xml",
         "data/connector_job_channel_data.xml",
         "data/ir_cron_data.xml",
         "views/menus.xml",

@@ -12,6 +12,7 @@ from . import (
     test_binding_tab,
     test_binding_uninstall,
     test_cassettes,
+    test_comparison,
     test_events_change,
     test_events_docs,
     test_events_orm,
