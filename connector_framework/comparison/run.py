@@ -119,7 +119,8 @@ class Run:
         """Look at the records of a page that were not looked at yet."""
         filters, cursor = self.comparison.filters or None, position.get("cursor")
         found, next_cursor = self.batch.adapter.search(filters, cursor)
-        found = list(dict.fromkeys(found))
+        found = list({id_token(external_id): external_id for external_id in found}.values())
+        composite = position.get("composite") or any(isinstance(one, list | tuple) for one in found)
         trail = PageTrail(self.batch, filters, position.get("trail"))
         ids = [*found, *trail.moved_before(cursor, found)]
         next_cursor = trail.following(cursor, found, next_cursor)
@@ -129,10 +130,11 @@ class Run:
             if number < len(chunks):
                 yield
         if next_cursor is not None:
-            self.comparison.position = {"phase": "pages", "cursor": next_cursor, "trail": trail.state}
+            position = {"phase": "pages", "cursor": next_cursor, "trail": trail.state}
         else:
             self._note_unseen()
-            self.comparison.position = {"phase": "looks", "look": 1}
+            position = {"phase": "looks", "look": 1}
+        self.comparison.position = {**position, "composite": composite}
         yield
 
     def _look(self, external_ids: Sequence[Any]) -> None:
@@ -163,7 +165,7 @@ class Run:
         if not notes:
             if not self.notes._to_look_at(self.comparison, look + 1, 1):
                 return False
-            self.comparison.position = {"phase": "looks", "look": look + 1}
+            self.comparison.position = {**self.comparison.position, "look": look + 1}
             return True
         settled = []
         is_last = look >= MAX_LOOKS
@@ -181,26 +183,33 @@ class Run:
 
     def _second_findings(self, notes: Any, is_last: bool) -> Iterator[tuple[Any, Finding | None]]:
         """Yield each note with what another look finds; None: it is on neither side, or another note is about it."""
-        binder, bindings = self.comparer.binder, self.work.model.browse(notes.mapped("binding_id")).exists()
-        keys = {binding.id: key for binding, key in binder.to_external_many(bindings).items()}
+        bindings = self.work.model.browse(notes.mapped("binding_id")).exists()
+        unseen = {binding.id: binding for binding in bindings}
+        keys = self._adapter_ids(bindings)
         noted = self.notes._known_keys(self.comparison, list(map(id_token, keys.values())))
         wanted: dict[Any, Any] = {}
         for note in notes:
-            if note.external_id is not False:
-                wanted[note] = note.external_id
-            elif note.binding_id in keys and id_token(keys[note.binding_id]) not in noted:
-                wanted[note] = keys[note.binding_id]
+            key = keys.get(note.binding_id) if note.external_id is False else note.external_id
+            if key is not None and (note.external_id is not False or id_token(key) not in noted):
+                wanted[note] = key
         before = {id_token(external_id): note.fingerprint for note, external_id in wanted.items()}
-        found = self.comparer.compare(list(wanted.values()), before, is_last) if wanted else []
+        ids = list({id_token(external_id): external_id for external_id in wanted.values()}.values())
+        found = self.comparer.compare(ids, before, is_last) if ids else []
         by_token = {id_token(finding.external_id): finding for finding in found}
         for note in notes:
-            if note in wanted:
-                yield note, by_token.get(id_token(wanted[note]))
-            else:
-                binding = bindings.filtered(lambda one, note=note: one.id == note.binding_id)
-                yield note, self._never_exported(binding) if binding and binding.id not in keys else None
+            binding = unseen.get(note.binding_id)
+            finding = by_token.get(id_token(wanted[note])) if note in wanted else None
+            if finding is None and binding and (note in wanted or note.binding_id not in keys):
+                finding = Finding(wanted.get(note), "missing_there", binding)
+                if note not in wanted:
+                    finding.reason = self.comparison.env._("It was never exported.")
+            yield note, finding
 
-    def _never_exported(self, binding: Any) -> Finding:
-        finding = Finding(None, "missing_there", binding)
-        finding.reason = self.comparison.env._("It was never exported.")
-        return finding
+    def _adapter_ids(self, bindings: Any) -> dict[int, Any]:
+        """Return the external ids of bindings by id, as the adapter takes them; those that have none are left out."""
+        binder = self.comparer.binder
+        keys = {binding.id: key for binding, key in binder.to_external_many(bindings).items()}
+        if binder.is_composite and not self.comparison.position.get("composite") and "external_id" in bindings._fields:
+            # The adapter knows a part of the key; the rest comes with the record.
+            return {binding.id: binding.external_id for binding in bindings if binding.id in keys}
+        return keys

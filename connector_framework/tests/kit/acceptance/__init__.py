@@ -1,6 +1,7 @@
 """What is expected of every connector, as tests that it inherits."""
 
 from .case import PARTS
+from .comparing import ComparisonTests
 from .exporting import ExportTests
 from .failing import FailureTests
 from .importing import ImportTests
@@ -10,7 +11,7 @@ from .units import UnitTests
 __all__ = ["PARTS", "ConnectorAcceptanceCase"]
 
 
-class ConnectorAcceptanceCase(UnitTests, ImportTests, ExportTests, FailureTests, SecurityTests):
+class ConnectorAcceptanceCase(UnitTests, ImportTests, ExportTests, ComparisonTests, FailureTests, SecurityTests):
     """What is expected of every connector, for one of its binding models::
 
         @tagged("post_install", "-at_install")
