@@ -20,6 +20,7 @@
         "views/connector_worker_views.xml",
         "views/connector_exchange_views.xml",
         "views/connector_stream_views.xml",
+        "views/connector_comparison_views.xml",
         "views/connector_reference_class_views.xml",
     ],
     "assets": {"web.assets_backend": ["connector_framework/static/src/**/*"]},

@@ -8,6 +8,7 @@ from . import (
     comparison,
     comparison_line,
     comparison_note,
+    comparison_start,
     exchange,
     form_injection,
     ir_module,
@@ -17,6 +18,7 @@ from . import (
     lock_slot,
     reference_class,
     stream,
+    stream_comparison,
     timeline,
     worker,
 )

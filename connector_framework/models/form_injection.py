@@ -9,7 +9,7 @@ from __future__ import annotations
 from lxml import etree
 from odoo import api, models
 
-from ..groups import USER_GROUP
+from ..groups import MANAGER_GROUP, USER_GROUP
 
 #: Columns of the tab of a record's bindings, and of the tab of a binding's exchanges.
 BINDING_COLUMNS = ("backend_id", "external_id", "sync_state", "sync_date")
@@ -71,7 +71,7 @@ class ConnectorBackendMixin(models.AbstractModel):
     _inherit = "connector.backend.mixin"
 
     def _connector_extend_form(self, arch):
-        """Add buttons that open streams and exchanges."""
+        """Add buttons that open streams, exchanges and comparisons, and one that compares."""
         super()._connector_extend_form(arch)
         sheets = arch.xpath("/form/sheet")
         boxes = arch.xpath("//div[@name='button_box'][not(ancestor::field)]")
@@ -82,13 +82,15 @@ class ConnectorBackendMixin(models.AbstractModel):
         else:
             box = etree.Element("div", {"name": "button_box", "class": "oe_button_box"})
             sheets[0].insert(0, box)
-        for name, label, icon in (
-            ("action_open_streams", self.env._("Streams"), "fa-step-forward"),
-            ("action_open_exchanges", self.env._("Exchanges"), "fa-exchange"),
+        for name, label, icon, group in (
+            ("action_open_streams", self.env._("Streams"), "fa-step-forward", USER_GROUP),
+            ("action_open_exchanges", self.env._("Exchanges"), "fa-exchange", USER_GROUP),
+            ("action_open_comparisons", self.env._("Comparisons"), "fa-balance-scale", USER_GROUP),
+            ("action_compare", self.env._("Compare"), "fa-search", MANAGER_GROUP),
         ):
             if not arch.xpath(f"//button[@name='{name}']"):
                 button = {"name": name, "type": "object", "string": label, "icon": icon, "class": "oe_stat_button"}
-                etree.SubElement(box, "button", {**button, "groups": USER_GROUP, "invisible": "not id"})
+                etree.SubElement(box, "button", {**button, "groups": group, "invisible": "not id"})
 
 
 def _notebook(arch):

@@ -13,6 +13,7 @@ from odoo.tests import new_test_user, tagged
 from ..comparison import PRIORITY, Run
 from ..exceptions import RetryableError
 from ..models.job import ConnectorJob
+from ..synchronizers import DelayedBatchImporter
 from .common import make_due, trap_jobs
 from .comparison_common import ComparisonCase
 
@@ -318,3 +319,75 @@ class TestComparisonAccess(RunCase):
         self.assertEqual(self.binding(5).email, "changed@there")
         with self.assertRaises(AccessError):
             self.comparison.with_user(user).write({"state": "done"})
+
+
+@tagged("post_install", "-at_install", "transaction")
+class TestComparisonStart(RunCase):
+    def setUp(self):
+        super().setUp()
+
+        class Batch(DelayedBatchImporter):
+            _apply_on = "test.partner"
+            stream = True
+
+        self.register(Batch)
+        self.stream = self.env["connector.stream"].of(self.backend, "test.partner")
+
+    def test_on_a_stream(self):
+        """A stream compares the model that it imports; while that goes on, no second time."""
+        action = self.stream.action_compare()
+        comparison = self.env["connector.comparison"].browse(action["res_id"])
+        self.assertEqual((comparison.model_name, comparison.state), ("test.partner", "pending"))
+        self.assertEqual(self.stream.action_compare()["res_id"], comparison.id)
+        self.run_jobs()
+        self.assert_done(comparison)
+        self.assertNotEqual(self.stream.action_compare()["res_id"], comparison.id)
+        other = self.env["connector.stream"].of(self.backend, "of nothing")
+        with self.assertRaises(UserError):
+            other.action_compare()
+
+    def test_on_a_backend(self):
+        """A backend compares all that is imported from it and can be searched there."""
+        action = self.backend.action_compare()
+        comparisons = self.env["connector.comparison"].search(action["domain"])
+        self.assertEqual(
+            set(comparisons.mapped("model_name")), {"test.partner", "test.tag", "test.customer", "test.website"}
+        )
+        self.run_jobs()
+        self.assertEqual(set(comparisons.mapped("state")), {"done"})
+        opened = self.backend.action_open_comparisons()
+        self.assertEqual(self.env["connector.comparison"].search(opened["domain"]), comparisons)
+
+    def test_access(self):
+        """Managers alone start a comparison."""
+        user = new_test_user(self.env, "viewer", groups="connector_framework.group_connector_user")
+        for record in (self.stream, self.backend):
+            with self.assertRaises(AccessError):
+                record.with_user(user).action_compare()
+
+    def test_scheduled(self):
+        """A stream that says so is compared every so many days, and no other one is."""
+        comparisons = self.env["connector.comparison"]
+        comparisons._cron_compare()
+        self.assertFalse(comparisons.search([]))
+        self.stream.compare_every_days = 7
+        for days, count in ((0, 1), (0, 1), (3, 1), (7, 2)):
+            self.env.flush_all()
+            self.env.cr.execute(
+                "UPDATE connector_comparison SET create_date = create_date - interval '1 day' * %s, state = 'done'",
+                [days],
+            )
+            self.env.invalidate_all()
+            comparisons._cron_compare()
+            self.assertEqual(comparisons.search_count([]), count, days)
+
+    def test_views(self):
+        """The views can be read, and buttons are there for those who may press them."""
+        user = new_test_user(self.env, "viewer", groups="connector_framework.group_connector_user")
+        manager = new_test_user(self.env, "manager", groups="connector_framework.group_connector_manager")
+        for model in ("connector.comparison", "connector.comparison.line"):
+            for view_type in ("list", "form", "search"):
+                self.env[model].with_user(user).get_view(view_type=view_type)
+        for who, buttons in ((user, 1), (manager, 2)):
+            arch = self.env["test.backend"].with_user(who).get_view(view_type="form")["arch"]
+            self.assertEqual(arch.count("_compar"), buttons, arch)

@@ -79,7 +79,7 @@ class ComparisonTests(AcceptanceCase):
 
     @needs("import", "batch_import")
     def test_compare_changed_here(self):
-        """What was changed here, and not sent, is found and put right by an import, unless the other side has no say."""
+        """What was changed here and not sent is found, and put right by an import; unless an import would keep it."""
         self.create_outside()
         external_id = self.imported()[-1]
         binding = self.binding(external_id)
