@@ -6,6 +6,7 @@ from typing import Any
 
 from ..binders import Binder
 from ..synchronizers import Exporter, Importer
+from ..synchronizers.keys import id_token
 
 __all__ = ["archive", "bind", "export", "record_of"]
 
@@ -15,21 +16,22 @@ def record_of(binding: Any) -> Any:
     return binding.odoo_id if "odoo_id" in binding._fields else binding
 
 
-def export(binding: Any, anew: bool = False) -> str:
+def export(binding: Any, gone_id: Any = None) -> str:
     """Export a binding (1) whole, whatever was sent before; return the outcome.
 
-    :param anew: its external record is gone: create another one
+    :param gone_id: the external id that is gone: while the binding has it, another record is created. Not so when an
+        earlier attempt has created one already
     """
     with binding.backend_id.work_on(binding._name) as work:
-        exporter = work.unit(Exporter)
+        key = work.unit(Binder).to_external(binding.with_env(work.env))
+        values: dict[str, Any] = {"export_hash": False}
+        if gone_id is not None and key is not None and id_token(gone_id) in (id_token(key), binding.external_id):
+            values["external_id"] = False
+            if binding.sync_state == "gone":
+                values["sync_state"] = "new"
         with work.origin():
-            values: dict[str, Any] = {"export_hash": False}
-            if anew and work.unit(Binder).to_external(binding.with_env(work.env)) is not None:
-                values["external_id"] = False
-                if binding.sync_state == "gone":
-                    values["sync_state"] = "new"
             binding.with_env(work.env).write(values)
-        return exporter.run(binding)
+        return work.unit(Exporter).run(binding)
 
 
 def bind(work: Any, external_id: Any, record: Any, binding: Any) -> Any:

@@ -238,35 +238,49 @@ class ConnectorComparison(models.Model):
 
     def action_import_all(self):
         """Import all open lines of a kind: of those that are missing here, unless the context names another one."""
-        return self._repair_all("_enqueue_import", "missing_here")
+        return self._repair_all("import", "missing_here")
 
     def action_export_all(self):
         """Export all open lines of a kind: of those that are missing there, unless the context names another one."""
-        return self._repair_all("_enqueue_export", "missing_there")
+        return self._repair_all("export", "missing_there")
 
-    def _repair_all(self, method, kind):
+    def action_bind_all(self):
+        """Bind all open lines of a kind for which there is a proposal: of those that are missing here."""
+        return self._repair_all("bind", "missing_here")
+
+    def action_ignore_all(self):
+        """Ignore all open lines of a kind from now on: of what cannot be compared, unless the context says so."""
+        self._check_may_repair()
+        self.ensure_one()
+        self.sudo()._open_lines(self._chosen_kind("not_comparable")).state = "ignored"
+        return True
+
+    def _chosen_kind(self, default):
+        kind = self.env.context.get("connector_comparison_kind", default)
+        if kind not in KINDS:
+            raise UserError(self.env._("There is no kind of lines called %s.", kind))
+        return kind
+
+    def _open_lines(self, kind, after=0, limit=None):
+        """Return the open lines (n) of a kind, in their order."""
+        domain = [("comparison_id", "=", self.id), ("kind", "=", kind), ("state", "=", "open"), ("id", ">", after)]
+        return self.env["connector.comparison.line"].search(domain, order="id", limit=limit)
+
+    def _repair_all(self, repair, kind):
         """Enqueue the repair of all open lines of a kind, in slices."""
         self._check_may_repair()
         self.ensure_one()
-        kind = self.env.context.get("connector_comparison_kind", kind)
-        if kind not in KINDS:
-            raise UserError(self.env._("There is no kind of lines called %s.", kind))
-        self.sudo().as_job(channel=self.sudo()._backend()._job_channel())._repair_slice(method, kind, 0)
+        comparison, kind = self.sudo(), self._chosen_kind(kind)
+        comparison.as_job(channel=comparison._backend()._job_channel())._repair_slice(repair, kind, 0)
         return True
 
-    def _repair_slice(self, method, kind, after):
+    def _repair_slice(self, repair, kind, after):
         """Enqueue the repair of some lines, and of the next ones."""
-        if method not in ("_enqueue_import", "_enqueue_export"):
-            raise ValueError(f"{method} is no repair")
-        lines = self.env["connector.comparison.line"].search(
-            [("comparison_id", "=", self.id), ("kind", "=", kind), ("state", "=", "open"), ("id", ">", after)],
-            order="id",
-            limit=REPAIRED_AT_ONCE,
-        )
-        getattr(lines, method)()
+        lines = self._open_lines(kind, after, REPAIRED_AT_ONCE)
+        getattr(lines, f"_enqueue_{repair}")()
         if len(lines) == REPAIRED_AT_ONCE:
-            self.as_job(channel=self._backend()._job_channel())._repair_slice(method, kind, lines[-1].id)
-        return self.env._("%s repairs were enqueued", len(lines))
+            self.as_job(channel=self._backend()._job_channel())._repair_slice(repair, kind, lines[-1].id)
+        return self.env._("%s lines are repaired, by a job each", len(lines))
 
     def _check_may_repair(self):
         if not self.env.user.has_group(MANAGER_GROUP):

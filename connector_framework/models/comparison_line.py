@@ -6,7 +6,6 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..comparison import KINDS, repair
-from ..queue import job_options
 from ..synchronizers.keys import as_text, export_key, import_key
 
 KIND_LABELS = [
@@ -196,10 +195,7 @@ class ConnectorComparisonLine(models.Model):
             if not record:
                 raise UserError(self.env._("Choose an existing record for %s first.", line.external_id))
             record.check_access("write")
-        lines = self.sudo()
-        lines.comparison_id._backend()
-        for line in lines:
-            line.as_job(**line._job_options(), exclusive_key=_import_key)._bind()
+        self.sudo()._enqueue_bind()
         return True
 
     def action_archive(self):
@@ -286,6 +282,11 @@ class ConnectorComparisonLine(models.Model):
             if line._binding():
                 line.as_job(**line._job_options(), exclusive_key=_export_key)._export()
 
+    def _enqueue_bind(self):
+        """Enqueue the binding of lines (n, sudo) to the records that they name; those without one are left out."""
+        for line in self.filtered("record_id"):
+            line.as_job(**line._job_options(), exclusive_key=_import_key)._bind()
+
     def _job_options(self):
         return {
             "channel": self.comparison_id._backend()._job_channel(),
@@ -293,7 +294,6 @@ class ConnectorComparisonLine(models.Model):
             "description": _description,
         }
 
-    @job_options(max_attempts=5)
     def _import(self):
         """Import what the line (1) is about."""
         backend = self.comparison_id._backend()
@@ -306,7 +306,7 @@ class ConnectorComparisonLine(models.Model):
         binding = self._binding()
         if not binding:
             return self.env._("the binding no longer exists")
-        outcome = repair.export(binding, anew=self.kind == "missing_there")
+        outcome = repair.export(binding, self._external_id() if self.kind == "missing_there" else None)
         self._settle(outcome in ("created", "updated"), outcome)
         return outcome
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
-from ..synchronizers import Importer
+from ..exceptions import RetryableError
+from ..synchronizers import Exporter, Importer
+from .common import make_due
 from .comparison_common import ComparisonCase
 
 
@@ -142,7 +144,7 @@ class TestRepair(ComparisonCase):
         self.world.put("test.partner", 101, name="New there", email="new@example.com")
         line = self.line(self.compare(), "101")
         self.assertEqual((line.kind, line.record_id), ("missing_here", waiting.odoo_id.id))
-        line.action_bind()
+        line.comparison_id.action_bind_all()
         self.run_jobs()
         self.assertEqual(waiting.external_id, "101")
         self.assert_in_step()
@@ -163,6 +165,40 @@ class TestRepair(ComparisonCase):
         comparison.with_context(connector_comparison_kind="different").action_import_all()
         self.run_jobs()
         self.assertEqual(comparison.count_open, 0)
+        self.assert_in_step()
+
+    def test_ignore_whole_kind(self):
+        """All of a kind can be ignored; the others stay open."""
+        self.outside(3)["email"] = "changed@there"
+        del self.world.records["test.partner"]["4"]
+        comparison = self.compare()
+        comparison.with_context(connector_comparison_kind="different").action_ignore_all()
+        self.assertEqual({line.state for line in comparison.line_ids if line.kind == "different"}, {"ignored"})
+        self.assertEqual({line.state for line in comparison.line_ids if line.kind != "different"}, {"open"})
+        with self.assertRaises(UserError):
+            comparison.with_context(connector_comparison_kind="all").action_ignore_all()
+
+    def test_export_again(self):
+        """An export that was made anew and whose job ends before its time is not made twice."""
+        del self.world.records["test.partner"]["4"]
+        line = self.compare().line_ids
+        fails = [True]
+
+        class Unlucky(Exporter):
+            _apply_on = "test.partner"
+
+            def _after_export(self, binding):
+                if fails.pop():
+                    raise RetryableError("after the new id was committed")
+
+        self.register(Unlucky)
+        line.action_export()
+        self.run_jobs()
+        self.assertEqual((line.state, len(self.world.made("create"))), ("open", 1))
+        fails.append(False)
+        make_due(self.env["connector.job"].search([("method_name", "=", "_export")]))
+        self.run_jobs()
+        self.assertEqual((line.state, len(self.world.made("create"))), ("repaired", 1))
         self.assert_in_step()
 
     def test_wrong_kind(self):

@@ -275,6 +275,8 @@ class TestComparisonAccess(RunCase):
             seen.action_compare_again,
             seen.action_import_all,
             seen.action_export_all,
+            seen.action_bind_all,
+            seen.action_ignore_all,
             lines.action_import,
             lines.action_export,
             lines.action_bind,
