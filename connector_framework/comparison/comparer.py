@@ -222,11 +222,9 @@ class Comparer(ConnectorUnit):
 
             before = read_all()
             with self.work.origin():
-                importer._update(binding.with_env(self.env), dict(values))
-                for lang, texts in translations.items():
-                    if texts:
-                        writer = binding.with_env(self.env).with_context(lang=lang, **importer._writing_context())
-                        writer.write(texts)
+                writer = binding.with_env(self.env)
+                importer._update(writer, dict(values))
+                importer._finish(writer)
             self.env.invalidate_all()
             return differences(before, read_all())
 

@@ -1,7 +1,7 @@
 """The values of a record, and those that an import has for it, in a form in which they can be compared.
 
 Both are dicts by path. A path is the name of a field; for a line of a one2many, ``lines[7].price``, where 7 is the
-line's external id.
+line's external id; ``lines[7]`` says that there is such a line.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ __all__ = ["differences", "incoming", "present"]
 #: Characters of a value that are kept.
 MAX_TEXT = 2000
 TEXTS = ("char", "text", "html")
+#: The value of a line itself; its fields have paths of their own.
+LINE = "+"
 #: Stands for a record that is not there yet.
 NO_RECORD = -1
 #: Types of fields that are not compared: their values go by definitions of other records.
@@ -40,7 +42,7 @@ def present(record: Any, values: Mapping[str, Any], prefix: str = "") -> Values:
             commands = _commands(value)
             names = _names_of_lines(commands)
             for line in record[name]:
-                result[f"{path}[{_label(line)}]"] = line
+                result[f"{path}[{_label(line)}]"] = LINE
                 if names:
                     result |= present(line, names, f"{path}[{_label(line)}].")
         elif field.type == "many2many":
@@ -155,7 +157,7 @@ def _incoming_lines(lines: Any, commands: list[Any], path: str) -> Values:
     result: Values = {}
     for line in kept.values():
         place = f"{path}[{_label(line)}]"
-        result[place] = line
+        result[place] = LINE
         if names:
             result |= present(line, names, f"{place}.")
             result |= incoming(line, written.get(line.id, {}), f"{place}.")

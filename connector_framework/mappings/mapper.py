@@ -154,6 +154,11 @@ class Mapper(ConnectorUnit):
         merged = {f"{source}.{key}" for source in cls.sources for key in keys}
         return {target for target, entry in cls._definition.direct.items() if entry.key in keys or entry.key in merged}
 
+    @classmethod
+    def child_models(cls) -> set[str]:
+        """Return the models of the children, which come with the record and are not imported by themselves."""
+        return {entry.model_name for entry in cls._definition.entries if isinstance(entry, Children)}
+
     def explain(self, source: Any, for_create: bool = True, **options: Any) -> dict[str, dict[str, Any]]:
         """Say for each target where its value comes from: map the source, and return the trace of it.
 

@@ -19,15 +19,16 @@ class ConnectorComparison(models.Model):
 
     @api.model
     def _comparable_models(self, backend):
-        """Return the names of the binding models that are imported from a backend and can be searched there."""
-        reference = backend.reference
-
-        def is_comparable(name):
-            adapter = reference.find_class(Adapter, name, self.env)
-            searches = adapter is not None and adapter.search is not Adapter.search
-            return searches and reference.find_class(ImportMapper, name, self.env) is not None
-
-        return [name for name in sorted(self._binding_models(backend)) if is_comparable(name)]
+        """Return the names of the binding models that are imported by themselves and can be searched there."""
+        names = sorted(self._binding_models(backend))
+        mappers = {name: backend.reference.find_class(ImportMapper, name, self.env) for name in names}
+        adapters = {name: backend.reference.find_class(Adapter, name, self.env) for name in names}
+        children = set().union(*(mapper.child_models() for mapper in mappers.values() if mapper))
+        return [
+            name
+            for name in names
+            if mappers[name] and adapters[name] and adapters[name].search is not Adapter.search and name not in children
+        ]
 
     def _start(self, backend, model_names):
         """Return comparisons (n) of all records of models; those that have not ended yet are not started again."""
