@@ -124,7 +124,10 @@ class Run:
         trail = PageTrail(self.batch, filters, position.get("trail"))
         ids = [*found, *trail.moved_before(cursor, found)]
         next_cursor = trail.following(cursor, found, next_cursor)
-        chunks = list(split_every(self._chunk_size(), ids, list))
+        # After a page that was left in the middle: each step has to get further, or it would never end.
+        known = self.notes._known_keys(self.comparison, list(map(id_token, ids)))
+        new = [external_id for external_id in ids if id_token(external_id) not in known]
+        chunks = list(split_every(self._chunk_size(), new, list))
         for number, chunk in enumerate(chunks, 1):
             self._look(chunk)
             if number < len(chunks):
@@ -139,17 +142,13 @@ class Run:
 
     def _look(self, external_ids: Sequence[Any]) -> None:
         """Look at records for the first time: count those in step, note all."""
-        known = self.notes._known_keys(self.comparison, list(map(id_token, external_ids)))
-        new = [external_id for external_id in external_ids if id_token(external_id) not in known]
-        if not new:
-            return
-        findings = self.comparer.compare(new)
-        self.notes._note(self.comparison, findings)
+        findings = self.comparer.compare(external_ids)
+        self.notes._note(self.comparison, external_ids, findings)
         in_step = sum(finding.kind is None for finding in findings)
         self.comparison.write(
             {
                 "count_in_step": self.comparison.count_in_step + in_step,
-                "count_read": self.comparison.count_read + len(new),
+                "count_read": self.comparison.count_read + len(external_ids),
             }
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 
 from odoo import api, fields, models
@@ -13,8 +12,6 @@ from ..comparison import KINDS, PRIORITY, Run
 from ..exceptions import ConfigurationError
 from ..groups import MANAGER_GROUP
 from ..queue import job_options
-
-_logger = logging.getLogger(__name__)
 
 STATES = [
     ("pending", "Pending"),

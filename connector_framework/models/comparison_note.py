@@ -47,8 +47,9 @@ class ConnectorComparisonNote(models.Model):
         return {key for (key,) in self.env.cr.fetchall()}
 
     @api.model
-    def _note(self, comparison, findings):
-        """Note findings of a first look."""
+    def _note(self, comparison, external_ids, findings):
+        """Note the findings of a first look at records; those that are on neither side have none."""
+        found = {id_token(finding.external_id) for finding in findings}
         rows = [
             (
                 id_token(finding.external_id),
@@ -59,6 +60,7 @@ class ConnectorComparisonNote(models.Model):
             )
             for finding in findings
         ]
+        rows += [(key, None, None, False, None) for key in map(id_token, external_ids) if key not in found]
         if rows:
             self.env.cr.execute(
                 SQL(
@@ -66,7 +68,7 @@ class ConnectorComparisonNote(models.Model):
                     " (comparison_id, key, external_id, binding_id, is_suspect, look, fingerprint)"
                     " SELECT %s, key, external_id::jsonb, binding_id, is_suspect, 1, fingerprint"
                     " FROM unnest(%s::text[], %s::text[], %s::int[], %s::bool[], %s::text[])"
-                    " AS row (key, external_id, binding_id, is_suspect, fingerprint)",
+                    " AS row (key, external_id, binding_id, is_suspect, fingerprint) ON CONFLICT DO NOTHING",
                     comparison.id,
                     *(list(column) for column in zip(*rows, strict=True)),
                 )

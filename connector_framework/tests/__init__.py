@@ -13,6 +13,7 @@ from . import (
     test_binding_uninstall,
     test_cassettes,
     test_comparison,
+    test_comparison_browser,
     test_comparison_repair,
     test_comparison_run,
     test_events_change,

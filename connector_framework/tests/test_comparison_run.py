@@ -10,8 +10,8 @@ from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
-from ..comparison import PRIORITY, Run
-from ..exceptions import RetryableError
+from ..comparison import PRIORITY, Run, run
+from ..exceptions import ExternalNotFoundError, RetryableError
 from ..models.job import ConnectorJob
 from ..synchronizers import DelayedBatchImporter
 from .common import make_due, trap_jobs
@@ -138,6 +138,23 @@ class TestComparisonRun(RunCase):
         self.assertEqual(set(jobs.mapped("state")), {"done"})
         self.assertEqual(self.counts(comparison), (12, 0, 0, 0, 0))
         self.assertEqual(ran.index("1", 1), 3, "the import came before the second step")
+
+    def test_slices(self):
+        """After some minutes a job hands over to another one; each gets further, also where all of a step is gone."""
+        for number in ("51", "52", "53", "54"):
+            self.world.put("test.partner", number, name="Short", email="x")
+
+        def before(method, model, *args):
+            if method == "read" and len(args[0]) > 1 and args[0] > "50":
+                raise ExternalNotFoundError("gone")
+
+        self.world.before = before
+        with patch.object(run, "SLICE_S", -1), self.at_checkpoints(lambda env, number: None) as steps:
+            comparison = self.compare()
+        self.assert_done(comparison)
+        self.assertEqual(self.counts(comparison), (12, 0, 0, 0, 0))
+        jobs = self.env["connector.job"].search_count([("method_name", "=", "_run")])
+        self.assertEqual(jobs, len(steps) + 1)
 
     def test_jobs(self):
         """A comparison is behind all work, in the backend's channel; of a backend one runs at a time."""
