@@ -27,8 +27,8 @@ INCIDENTS = """
     INSERT INTO connector_incident (fingerprint, state, name, exc_type, count, date_first, date_last, date_opened)
     SELECT 'bench' || n, 'open', 'Cause ' || n, 'ValueError', 1, now(), now(), now() FROM generate_series(1, 12) n"""
 ABOUT = """
-    UPDATE connector_job SET name = 'Import Customer ' || id, backend_model = 'magento.backend', backend_id = %(backend)s,
-           backend_name = 'Bench', company_id = 1,
+    UPDATE connector_job SET name = 'Import Customer ' || id, backend_name = 'Bench', company_id = 1,
+           backend_model = 'magento.backend', backend_id = %(backend)s,
            incident_id = CASE WHEN state = 'failed' THEN (SELECT min(id) FROM connector_incident) + id %% 12 END,
            exc_message = CASE WHEN state = 'failed' THEN 'no country ' || id END"""
 SUBJECTS = """
@@ -62,9 +62,7 @@ def columns(model) -> dict:
 
     arch = etree.fromstring(model.get_views([(False, "list")])["views"]["list"]["arch"])
     names = [node.get("name") for node in arch.findall("field") if node.get("optional") != "hide"]
-    return {
-        name: {"fields": {"display_name": {}}} if model._fields[name].type == "many2one" else {} for name in names
-    }
+    return {name: {"fields": {"display_name": {}}} if model._fields[name].type == "many2one" else {} for name in names}
 
 
 def listed(model: str, domain: list, **how):
@@ -106,10 +104,9 @@ SCREENS = {
     "jobs: failed, by incident": grouped("incident_id", [("state", "=", "failed")]),
     "incidents": listed("connector.incident", [("state", "=", "open")]),
     "channels": listed("connector.job.channel", []),
-    "all that match: dialog": lambda env: env["connector.job.bulk"]
-    .sudo()
-    .new({"domain": [["state", "=", "failed"]]})
-    .requeue_count,
+    "all that match: dialog": lambda env: (
+        env["connector.job.bulk"].sudo().new({"domain": [["state", "=", "failed"]]}).requeue_count
+    ),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
 from typing import Any, ClassVar, Final, TypeVar
@@ -144,6 +144,20 @@ class Mapper(ConnectorUnit):
         These are the mapping methods, and ``finalize``, without ``@changed_by``.
         """
         return list(cls._definition.undeclared)
+
+    @classmethod
+    def direct_targets(cls, keys: Collection[str]) -> set[str]:
+        """Return the targets of ``direct`` that these keys of the source feed.
+
+        Where sources are merged, a key stands for that of each of them.
+        """
+        merged = {f"{source}.{key}" for source in cls.sources for key in keys}
+        return {target for target, entry in cls._definition.direct.items() if entry.key in keys or entry.key in merged}
+
+    @classmethod
+    def child_models(cls) -> set[str]:
+        """Return the models of the children, which come with the record and are not imported by themselves."""
+        return {entry.model_name for entry in cls._definition.entries if isinstance(entry, Children)}
 
     def explain(self, source: Any, for_create: bool = True, **options: Any) -> dict[str, dict[str, Any]]:
         """Say for each target where its value comes from: map the source, and return the trace of it.

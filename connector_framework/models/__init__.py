@@ -5,6 +5,10 @@ from . import (
     base_events,
     base_job,
     binding,
+    comparison,
+    comparison_line,
+    comparison_note,
+    comparison_start,
     dashboard,
     exchange,
     form_injection,
@@ -19,6 +23,7 @@ from . import (
     reference_class,
     res_config_settings,
     stream,
+    stream_comparison,
     timeline,
     worker,
 )

@@ -194,6 +194,7 @@ class ConnectorBackendMixin(models.AbstractModel):
         self.check_access("unlink")
         about = [("backend_model", "=", self._name), ("backend_id", "in", self.ids)]
         self.env["connector.stream"].sudo().search(about).unlink()
+        self.env["connector.comparison"].sudo().search(about).unlink()
         self.env["connector.adapter.state"].sudo().search(about).unlink()
         return super().unlink()
 

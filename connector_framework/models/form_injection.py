@@ -159,7 +159,7 @@ class ConnectorBackendMixin(models.AbstractModel):
         return arch, view
 
     def _connector_extend_form(self, arch):
-        """Add buttons that open streams and exchanges."""
+        """Add buttons that open streams, exchanges and comparisons, and one that compares."""
         super()._connector_extend_form(arch)
         sheets = arch.xpath("/form/sheet")
         boxes = arch.xpath("//div[@name='button_box'][not(ancestor::field)]")
@@ -170,14 +170,16 @@ class ConnectorBackendMixin(models.AbstractModel):
         else:
             box = etree.Element("div", {"name": "button_box", "class": "oe_button_box"})
             sheets[0].insert(0, box)
-        for name, label, icon in (
-            ("action_open_jobs", self.env._("Jobs"), "fa-tasks"),
-            ("action_open_streams", self.env._("Streams"), "fa-step-forward"),
-            ("action_open_exchanges", self.env._("Exchanges"), "fa-exchange"),
+        for name, label, icon, group in (
+            ("action_open_jobs", self.env._("Jobs"), "fa-tasks", USER_GROUP),
+            ("action_open_streams", self.env._("Streams"), "fa-step-forward", USER_GROUP),
+            ("action_open_exchanges", self.env._("Exchanges"), "fa-exchange", USER_GROUP),
+            ("action_open_comparisons", self.env._("Comparisons"), "fa-balance-scale", USER_GROUP),
+            ("action_compare", self.env._("Compare"), "fa-search", MANAGER_GROUP),
         ):
             if not arch.xpath(f"//button[@name='{name}']"):
                 button = {"name": name, "type": "object", "string": label, "icon": icon, "class": "oe_stat_button"}
-                etree.SubElement(box, "button", {**button, "groups": USER_GROUP, "invisible": "not id"})
+                etree.SubElement(box, "button", {**button, "groups": group, "invisible": "not id"})
 
 
 def _notebook(arch):

@@ -52,6 +52,7 @@ class IrModuleModule(models.Model):
         jobs.unlink()
         about_backend = [("backend_model", "in", names)]
         self.env["connector.stream"].sudo().search(about_backend).unlink()
+        self.env["connector.comparison"].sudo().search(about_backend).unlink()
         self.env["connector.adapter.state"].sudo().search(about_backend).unlink()
         self.env["connector.exchange"].sudo()._forget_models(names)
         self._connector_forget_channels()

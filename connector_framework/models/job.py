@@ -19,7 +19,7 @@ from psycopg2.errors import SerializationFailure, UniqueViolation
 
 from ..queue import STATES, arguments, current_job, run_pending, wake
 from ..queue.retry import is_retried_constraint
-from ..queue.sql import actions, schema, workers
+from ..queue.sql import actions, claim, schema, workers
 
 #: External ids of a job that are shown.
 SHOWN_SUBJECTS = 5
@@ -415,6 +415,16 @@ class ConnectorJob(models.Model):
         :raises RuntimeError: outside of a job
         """
         return self._running_job().checkpoint_state()
+
+    @api.model
+    @api.private
+    def more_urgent_is_due(self):
+        """Tell whether a job waits for a worker that is more urgent than the running one, which may give way to it.
+
+        :raises RuntimeError: outside of a job
+        """
+        self._running_job()
+        return bool(self._query(claim.more_urgent(self.current().priority)))
 
     def _running_job(self):
         running = current_job(self.env.cr)

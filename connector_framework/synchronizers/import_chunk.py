@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import psycopg2
 
-from ..adapters import CircuitOpenError
 from ..binders import lookups_kept
 from ..exceptions import (
-    AuthenticationError,
     ConcurrentUpdateError,
     ConfigurationError,
     DependencyMissingError,
-    ExternalNotFoundError,
     NoUnitError,
-    RateLimitedError,
-    RetryableError,
     SkipError,
 )
 from .enqueue import enqueue_chunks, enqueue_imports
 from .keys import as_text, id_token, import_lock
 from .outcomes import Outcomes
+from .reading import NO_CALLS, read_records
 
 __all__ = ["ChunkImport"]
 
@@ -36,10 +32,8 @@ _logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 40
 #: Errors of the whole transaction: the worker runs the chunk again.
 _RERUN = (psycopg2.OperationalError, psycopg2.InterfaceError)
-#: Errors that all records would meet: no further call is made.
-_NO_CALLS = (RateLimitedError, CircuitOpenError)
 #: Errors that pass by themselves: these records are imported together, later.
-_LATER = (*_NO_CALLS, ConcurrentUpdateError)
+_LATER = (*NO_CALLS, ConcurrentUpdateError)
 
 
 @dataclass(eq=False)
@@ -139,52 +133,19 @@ class ChunkImport:
             names[name].outcome = _OwnLockError.of(importer._concurrent(f"another process holds the lock on {name}"))
 
     def _read(self) -> None:
-        importer, entries = self.importer, self._open()
-        if not entries:
-            return
-        records: Mapping[Any, Any] | None = None
-        if not importer.reads_one_by_one():
-            try:
-                records = importer._read_many([entry.external_id for entry in entries])
-            except (RetryableError, AuthenticationError, ConfigurationError, psycopg2.Error):
-                raise
-            except Exception as error:
-                _logger.info("%s: %s records are read one by one: %s", importer, len(entries), error)
-        if records is None:
-            gone = self._read_one_by_one(entries)
-        else:
-            if not isinstance(records, Mapping):
-                raise TypeError(
-                    f"{type(importer.adapter).__name__}.read_many() returned a {type(records).__name__}:"
-                    " it has to return a dict of records by id"
-                )
-            found = {id_token(external_id): record for external_id, record in records.items()}
-            for entry in entries:
-                entry.record = found.get(id_token(entry.external_id))
-            gone = [entry for entry in entries if id_token(entry.external_id) not in found]
-        self._mark_gone(gone)
-
-    def _read_one_by_one(self, entries: list[Entry]) -> list[Entry]:
-        """Read each record; return the entries of those that are gone."""
-        importer, gone = self.importer, []
-        stopped: Exception | None = None
+        entries = self._open()
+        found = read_records(self.importer, [entry.external_id for entry in entries])
+        gone = []
         for entry in entries:
-            if stopped:
-                entry.outcome = stopped
-                continue
-            try:
-                with importer._importing(entry.external_id):
-                    entry.record = importer._read()
-            except ExternalNotFoundError as error:
-                _logger.debug("%s: %s", importer, error)
+            record = found.get(id_token(entry.external_id), self)
+            if record is self:
                 gone.append(entry)
-            except psycopg2.Error:
-                raise
-            except Exception as error:
-                entry.outcome = self._outcome(entry, error)
-                if isinstance(error, _NO_CALLS):
-                    stopped = error
-        return gone
+            elif isinstance(record, Exception):
+                entry.outcome = self._outcome(entry, record)
+            else:
+                entry.record = record
+        if entries:
+            self._mark_gone(gone)
 
     def _mark_gone(self, entries: list[Entry]) -> None:
         try:

@@ -21,4 +21,4 @@ class TestCollection(BaseCase):
         cases = [
             case for case in loader.get_module_test_cases(sys.modules[__name__]) if type(case) is TestFakeConnector
         ]
-        self.assertEqual(len(cases), 49)
+        self.assertEqual(len(cases), 53)

@@ -27,6 +27,7 @@ ALLOWED = {
     "mappings": {"references", "binders"},
     "synchronizers": {"references", "adapters", "binders", "mappings", "events", "queue"},
     "preview": {"references", "adapters", "mappings", "queue"},
+    "comparison": {"references", "adapters", "binders", "mappings", "synchronizers"},
 }
 
 
@@ -94,7 +95,7 @@ class TestHooks(BaseCase):
 
     def public_classes(self):
         """Return the classes that a connector subclasses or calls: what the packages export, and the mixins."""
-        for package in ("references", "adapters", "binders", "mappings", "synchronizers"):
+        for package in ("references", "adapters", "binders", "mappings", "synchronizers", "comparison"):
             module = importlib.import_module(f"odoo.addons.connector_framework.{package}")
             yield from (value for name in module.__all__ if inspect.isclass(value := getattr(module, name)))
         yield from (ConnectorBackendMixin, ConnectorBindingMixin)

@@ -36,13 +36,16 @@ class TestProcesses(ScaffoldCase):
         with path.open("rb") as stdin:
             return Shell(self.spawn(*self.with_addon("shell", "-d", self.dbname, "--no-http"), stdin=stdin))
 
-    def answer_once_released(self, verb: str) -> threading.Event:
-        """Hold back the first answer to a verb, once it is done; return the event of that it was asked for."""
-        asked, serve = threading.Event(), self.peer._answer
+    def answer_once_released(self, verb: str, path: str = "contacts", number: int = 1) -> threading.Event:
+        """Hold back an answer, the first by default, once it is done; return the event of that it was asked for."""
+        asked, serve, seen = threading.Event(), self.peer._answer, []
 
         def answer(request):
             result = serve(request)
-            if request.verb == verb and "contacts" in request.path and not asked.is_set():
+            if request.verb == verb and path in request.path and not asked.is_set():
+                seen.append(request)
+                if len(seen) < number:
+                    return result
                 asked.set()
                 self.release.wait(60)
             return result
@@ -80,6 +83,35 @@ class TestProcesses(ScaffoldCase):
         wait_until(lambda: self.sql(job)[0][0] == "done", 60, self.logs)
         self.assertEqual([contact["name"] for contact in self.peer.contacts.values()], ["Bob"])
         self.assertEqual(self.sql(PARTNERS), [("1", "Bob")])
+
+    def test_killed_comparison(self):
+        """A comparison whose worker is killed in the middle goes on, with the same result as one that was not."""
+        for number in range(1, 181):
+            self.peer.add(name=f"Contact {number}")
+        self.shell("print(model.import_records(backend, [str(i) for i in range(1, 181)]))").check(self, "180 created")
+        for number in (5, 65, 175):
+            self.peer.contacts[number]["name"] = "Changed there"
+            del self.peer.contacts[number + 1]
+        self.peer.add(name="New there")
+        compare = f"env['connector.comparison'].compare(backend, {MODEL!r})"
+        self.shell(compare).check(self)
+        asked = self.answer_once_released("GET", "ids=", 3)
+        worker = self.spawn(*self.with_addon("connector", "worker", "-d", self.dbname))
+        self.assertTrue(asked.wait(60), self.logs())
+        states = "SELECT state, count_read FROM connector_comparison ORDER BY id"
+        wait_until(lambda: self.sql(states) == [("running", 100)], 30, lambda: str(self.sql(states)))
+        worker.kill()
+        self.release.set()
+        self.spawn(*self.with_addon("connector", "worker", "-d", self.dbname))
+        wait_until(lambda: self.sql(states)[0][0] == "done", 60, self.logs)
+        self.shell(compare).check(self)
+        wait_until(lambda: self.sql(states)[1][0] == "done", 60, self.logs)
+        lines = "SELECT kind, external_id FROM connector_comparison_line WHERE comparison_id = %s ORDER BY 1, 2"
+        killed, whole = (self.sql(lines, one) for (one,) in self.sql("SELECT id FROM connector_comparison ORDER BY id"))
+        self.assertEqual(killed, whole)
+        self.assertEqual(len(killed), 7)
+        counts = "SELECT DISTINCT count_in_step, count_different FROM connector_comparison"
+        self.assertEqual(self.sql(counts), [(174, 3)])
 
 
 class Shell:

@@ -76,7 +76,8 @@ class TestTimeline(TransactionCase):
         """The form of a backend leads to its exchanges and to its streams, which can be rewound there."""
         arch = self.form("test.backend")
         names = [button.get("name") for button in arch.xpath("//div[@name='button_box']/button")]
-        self.assertEqual(names, ["action_open_jobs", "action_open_streams", "action_open_exchanges"])
+        own = ["action_open_jobs", "action_open_streams", "action_open_exchanges", "action_open_comparisons"]
+        self.assertEqual(names, own)
         backend = self.backend.with_user(self.user)
         stream = self.env["connector.stream"].of(self.backend, "contacts")
         self.env["connector.stream"].of(self.other_backend, "contacts")

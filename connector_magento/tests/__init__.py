@@ -5,6 +5,7 @@ from . import (
     test_catalogue,
     test_category_export,
     test_category_tree,
+    test_comparison,
     test_documents,
     test_export,
     test_failures,

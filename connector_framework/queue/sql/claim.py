@@ -46,6 +46,16 @@ def poll() -> SQL:
     )
 
 
+def more_urgent(priority: int) -> SQL:
+    """Return a row if a job with a lower priority number can be claimed. Index: ``_claim``, one probe a channel."""
+    return statement(
+        "SELECT 1 FROM connector_job_channel c CROSS JOIN LATERAL (SELECT priority FROM connector_job"
+        " WHERE %(claimable)s AND channel_id = c.id ORDER BY priority, id LIMIT 1) j WHERE j.priority < %(priority)s"
+        " LIMIT 1",
+        priority=priority,
+    )
+
+
 def installed_addons() -> SQL:
     """Return the names of the addons whose code a worker needs."""
     return SQL("SELECT name FROM ir_module_module WHERE state IN ('installed', 'to upgrade', 'to remove')")

@@ -1,6 +1,7 @@
 """What is expected of every connector, as tests that it inherits."""
 
 from .case import PARTS
+from .comparing import ComparisonTests
 from .exporting import ExportTests
 from .failing import FailureTests
 from .importing import ImportTests
@@ -11,7 +12,9 @@ from .units import UnitTests
 __all__ = ["PARTS", "ConnectorAcceptanceCase"]
 
 
-class ConnectorAcceptanceCase(UnitTests, ImportTests, ExportTests, FailureTests, PreviewTests, SecurityTests):
+class ConnectorAcceptanceCase(
+    UnitTests, ImportTests, ExportTests, ComparisonTests, FailureTests, PreviewTests, SecurityTests
+):
     """What is expected of every connector, for one of its binding models::
 
         @tagged("post_install", "-at_install")
