@@ -20,6 +20,7 @@ from ..exceptions import (
     RateLimitedError,
     SkipError,
 )
+from ..preview import Containment
 from ..references import ConnectorUnit
 from ..synchronizers import Importer
 from ..synchronizers.keys import id_token
@@ -207,7 +208,8 @@ class Comparer(ConnectorUnit):
     def _changes(self, record: Any, binding: Any) -> dict[str, dict[str, str]]:
         """Return what an import changes of the binding (1)."""
         importer = self.importer
-        with lookups_kept(self.work), _rolled_back(self.env):
+        # Nothing of the trial stays: no commit of the importer's own, no mail, no hook of the transaction's end.
+        with lookups_kept(self.work), Containment(self.env):
             values = importer._map(record, binding)
             importer._validate(values)
             translations = importer._translations(record)

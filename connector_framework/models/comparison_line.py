@@ -287,6 +287,29 @@ class ConnectorComparisonLine(models.Model):
         for line in self.filtered("record_id"):
             line.as_job(**line._job_options(), exclusive_key=_import_key)._bind()
 
+    def action_preview_import(self):
+        """Show what the import of this line (1) would do."""
+        return self._preview("import")
+
+    def action_preview_export(self):
+        """Show what the export of this line (1) would do."""
+        return self._preview("export")
+
+    def _preview(self, direction):
+        self.ensure_one()
+        self.comparison_id._check_may_repair()
+        model, backend = self.env[self.binding_model], self.comparison_id.sudo()._backend().with_env(self.env)
+        binding = self._binding()
+        if direction == "import":
+            preview = model._preview_import(backend, self._external_id(), force=True)
+            title = self.env._("Import of %s", self.external_id)
+        else:
+            if not binding:
+                raise UserError(self.env._("The binding of this line does not exist any more."))
+            preview = binding._preview_export()
+            title = self.env._("Export of %s", binding.display_name)
+        return self.env["connector.preview"]._show(preview, title)
+
     def _job_backend(self, *args, **kwargs):
         return self[:1].comparison_id._backend()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from odoo import SUPERUSER_ID, api, models
+from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError
 
 from ..groups import MANAGER_GROUP, USER_GROUP
@@ -33,6 +33,7 @@ class ConnectorDashboard(models.AbstractModel):
         keys = {(backend._name, backend.id) for backend in backends}
         jobs = self._jobs_by_channel()
         incidents = self._open_incidents()
+        compared = self._last_compared()
         streams = {}
         for stream in stream_states(system):
             streams.setdefault((stream.backend._name, stream.backend.id), []).append(stream)
@@ -44,6 +45,7 @@ class ConnectorDashboard(models.AbstractModel):
                     streams.get(key, []),
                     jobs,
                     incidents.get(key, 0),
+                    compared.get(key),
                 )
                 for backend in backends
                 for key in [(backend._name, backend.id)]
@@ -97,7 +99,23 @@ class ConnectorDashboard(models.AbstractModel):
         )
         return {(model, backend_id): count for model, backend_id, count in groups}
 
-    def _card(self, backend, found, streams, jobs, incidents):
+    def _last_compared(self):
+        """Return by backend when it was compared last, and how many lines are open of each model's last comparison."""
+        comparisons = self.env["connector.comparison"].search(
+            [("state", "=", "done")], order="date_done desc", limit=200
+        )
+        answer, seen = {}, set()
+        for one in comparisons:
+            key = (one.backend_model, one.backend_id)
+            if (key, one.model_name) in seen:
+                continue
+            seen.add((key, one.model_name))
+            at = fields.Datetime.to_string(one.date_done)
+            told = answer.setdefault(key, {"at": at, "open": 0, "id": one.id})
+            told["open"] += one.count_open
+        return answer
+
+    def _card(self, backend, found, streams, jobs, incidents, compared):
         channel = backend.sudo().channel_id
         path = f"{channel.name}." if channel else None
         own = [counts for name, counts in jobs.items() if path and name.startswith(path)]
@@ -124,6 +142,7 @@ class ConnectorDashboard(models.AbstractModel):
                 for state in ("waiting", "pending", "running", "failed")
             },
             "incidents": incidents,
+            "compared": compared or False,
             "paused": channel.paused,
             "channel": channel.id,
         }

@@ -71,6 +71,21 @@ class TestDashboard(MonitoringCase, TransactionCase):
             self.env["connector.incident"].create({**values, "fingerprint": str(number), "state": state})
         self.assertEqual(self.card()["incidents"], 2)
 
+    def test_compared(self):
+        """The card says when both sides were compared last, and what is out of step since."""
+        values = {"backend_model": "test.backend", "backend_id": self.backend.id, "state": "done"}
+        comparisons = self.env["connector.comparison"]
+        old, last = (
+            comparisons.create({**values, "model_name": "test.partner", "date_done": f"2026-01-0{day}"})
+            for day in (1, 2)
+        )
+        for comparison in (old, last, last):
+            self.env["connector.comparison.line"].create(
+                {"comparison_id": comparison.id, "kind": "different", "binding_model": "test.partner"}
+            )
+        compared = self.card()["compared"]
+        self.assertEqual((compared["open"], compared["id"], compared["at"][:10]), (2, last.id, "2026-01-02"))
+
     def test_days(self):
         """Jobs that ended in the last seven days, by day."""
         self.store("done", duration_s=1, count=3)

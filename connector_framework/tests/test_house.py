@@ -27,7 +27,7 @@ ALLOWED = {
     "mappings": {"references", "binders"},
     "synchronizers": {"references", "adapters", "binders", "mappings", "events", "queue"},
     "preview": {"references", "adapters", "mappings", "queue"},
-    "comparison": {"references", "adapters", "binders", "mappings", "synchronizers"},
+    "comparison": {"references", "adapters", "binders", "mappings", "synchronizers", "preview"},
 }
 
 

@@ -1,4 +1,5 @@
 import { Component, onMounted, onWillStart, useState } from "@odoo/owl";
+import { deserializeDateTime } from "@web/core/l10n/dates";
 import { _t } from "@web/core/l10n/translation";
 import { registry } from "@web/core/registry";
 import { useService } from "@web/core/utils/hooks";
@@ -56,6 +57,13 @@ export class ConnectorDashboard extends Component {
         return stream.max_age_s
             ? _t("%(behind)s behind, limit %(limit)s", { behind, limit: this.duration(stream.max_age_s) })
             : _t("%s behind", behind);
+    }
+
+    compared(card) {
+        const at = deserializeDateTime(card.compared.at).toRelative();
+        return card.compared.open
+            ? _t("%(when)s, %(count)s out of step", { when: at, count: card.compared.open })
+            : _t("%s, all in step", at);
     }
 
     bars(card) {
