@@ -25,6 +25,7 @@ from . import (
     test_events_situations,
     test_house,
     test_incidents,
+    test_incidents_process,
     test_mappings_children,
     test_mappings_datatypes,
     test_mappings_direct,
