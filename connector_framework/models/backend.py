@@ -334,7 +334,7 @@ class ConnectorBackendMixin(models.AbstractModel):
         for backend in self:
             for model in backend._models_with_stream():
                 jobs |= model.as_job().import_batch(backend)
-        return jobs._told(self.env._("%s imports enqueued.", len(jobs)))
+        return jobs.notification()
 
     def _models_with_stream(self):
         """Return the binding models (empty recordsets) of this backend (1) whose import has a stream."""

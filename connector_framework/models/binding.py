@@ -285,18 +285,22 @@ class ConnectorBindingMixin(models.AbstractModel):
     def action_keep_odoo(self):
         """Decide conflicts for what Odoo has: export it."""
         self._check_may_decide()
+        jobs = self.env["connector.job"]
         for binding in self:
             clear_conflict(binding)
-            binding.as_job().export_record()
+            jobs += binding.as_job().export_record()
+        return jobs.notification()
 
     def action_keep_external(self):
         """Decide conflicts for what the other system has: import it."""
         self._check_may_decide()
+        jobs = self.env["connector.job"]
         for binding in self:
             with binding.backend_id.work_on(self._name) as work:
                 external_id = work.unit(Binder).to_external(binding)
             clear_conflict(binding)
-            self.browse().as_job().import_record(binding.backend_id, external_id, force=True)
+            jobs += self.browse().as_job().import_record(binding.backend_id, external_id, force=True)
+        return jobs.notification()
 
     def _check_may_decide(self):
         if not self.env.user.has_group(MANAGER_GROUP):

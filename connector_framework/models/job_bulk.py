@@ -98,6 +98,11 @@ class ConnectorJob(models.Model):
         }
         return texts[action]
 
+    @api.private
+    def notification(self):
+        """Return the client action that says how many jobs (n) were enqueued, with a link; for a button to return."""
+        return self._told(self.env._("%s jobs enqueued.", len(self)))
+
     def _told(self, message):
         """Return the client action that shows a message, with a link to these jobs (n)."""
         action = {
@@ -106,9 +111,10 @@ class ConnectorJob(models.Model):
             "params": {"message": message, "type": "success", "next": {"type": "ir.actions.act_window_close"}},
         }
         if self:
+            own = f"/{self.id}" if len(self) == 1 else ""
             action["params"] |= {
                 "message": f"{message} %s",
-                "links": [{"label": self.env._("Open"), "url": f"/odoo/connector-jobs/{self[:1].id}"}],
+                "links": [{"label": self.env._("Open"), "url": f"/odoo/connector-jobs{own}"}],
             }
         return action
 

@@ -170,16 +170,18 @@ class MagentoBackend(models.Model):
         self._check_may_import()
         domain = [("backend_id", "in", self.ids), ("external_id", "!=", False), ("stock_exported", "=", False)]
         products = self.env["magento.product.product"].search([*domain, ("sync_state", "!=", "gone")])
-        products.filtered("is_storable")._enqueue_import_stock()
-        return True
+        return products.filtered("is_storable")._enqueue_import_stock().notification()
 
     def action_find_deleted(self):
         """Look in the background for what the catalogue of the shop does not have any more."""
         self._check_may_import()
+        jobs = self.env["connector.job"]
         for backend in self:
             for model_name in CATALOGUE:
-                backend.as_job(identity_key=f"magento.mark_gone:{backend.id}:{model_name}")._mark_gone(model_name)
-        return True
+                jobs += backend.as_job(identity_key=f"magento.mark_gone:{backend.id}:{model_name}")._mark_gone(
+                    model_name
+                )
+        return jobs.notification()
 
     def _mark_gone(self, model_name):
         """Mark what the shop has deleted."""
@@ -191,22 +193,27 @@ class MagentoBackend(models.Model):
 
     def _enqueue_batches(self, model_names):
         self._check_may_import()
+        jobs = self.env["connector.job"]
         for backend in self:
             if not backend.website_ids:
                 raise UserError(
                     self.env._("%s has no websites yet: import websites and groups first.", backend.display_name)
                 )
             for model_name in model_names:
-                backend.env[model_name].as_job(
-                    priority={**RECORDS, **ADDRESSES}[model_name],
-                    identity_key=f"magento.import_batch:{backend.id}:{model_name}",
-                    description=self.env._(
-                        "Import %(records)s of %(backend)s",
-                        records=backend.env[model_name]._description,
-                        backend=backend.display_name,
-                    ),
-                ).import_batch(backend)
-        return True
+                jobs += (
+                    backend.env[model_name]
+                    .as_job(
+                        priority={**RECORDS, **ADDRESSES}[model_name],
+                        identity_key=f"magento.import_batch:{backend.id}:{model_name}",
+                        description=self.env._(
+                            "Import %(records)s of %(backend)s",
+                            records=backend.env[model_name]._description,
+                            backend=backend.display_name,
+                        ),
+                    )
+                    .import_batch(backend)
+                )
+        return jobs.notification()
 
     def _check_may_import(self):
         self.check_access("write")

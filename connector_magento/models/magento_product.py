@@ -80,28 +80,34 @@ class MagentoProductMixin(models.AbstractModel):
         return ", ".join(results)
 
     def _enqueue_image(self, force=False):
+        jobs = self.env["connector.job"]
         for product in self:
-            product.as_job(
+            jobs += product.as_job(
                 channel="root.magento.image",
                 identity_key=f"magento.image:{self._name}:{product.id}:{force}",
                 description=self.env._("Import the image of %s", product.display_name),
             ).import_image(force=force)
+        return jobs
 
     # -- buttons -----------------------------------------------------------------------------------------------------
 
     def action_import(self):
         """Import the products again, with their images, in the background."""
         self.check_access("write")
+        jobs = self.env["connector.job"]
         for product in self.filtered("external_id"):
-            self.browse().as_job().import_record(product.backend_id, product.external_id, force=True)
-            product._enqueue_image(force=True)
+            jobs += self.browse().as_job().import_record(product.backend_id, product.external_id, force=True)
+            jobs += product._enqueue_image(force=True)
+        return jobs.notification()
 
     def action_export(self):
         """Send all of the products to the shop again, in the background."""
         self.check_access("write")
         self.export_hash = False
+        jobs = self.env["connector.job"]
         for products in self.grouped("backend_id").values():
-            products.as_job(split=1).export_record()
+            jobs += products.as_job(split=1).export_record()
+        return jobs.notification()
 
 
 class ProductProduct(models.Model):
@@ -167,12 +173,14 @@ class MagentoProductProduct(models.Model):
         return self._run_each_shop(StockImporter)
 
     def _enqueue_import_stock(self):
+        jobs = self.env["connector.job"]
         for backend, products in self.grouped("backend_id").items():
-            products.as_job(
+            jobs += products.as_job(
                 split=STOCKS_AT_ONCE,
                 identity_key=partial(products_key, "magento.first_stock"),
                 description=self.env._("Take over the stock of %s", backend.display_name),
             ).import_stock()
+        return jobs
 
     @api.private
     @job_options(exclusive_key=_writes_key)

@@ -103,17 +103,19 @@ class MagentoSaleOrder(models.Model):
     def action_import_again(self):
         """Read the orders again, whether they seem to have changed or not."""
         self._check_may_manage()
+        jobs = self.env["connector.job"]
         for order in self:
-            self.browse().as_job().import_record(order.backend_id, order.external_id, force=True)
+            jobs += self.browse().as_job().import_record(order.backend_id, order.external_id, force=True)
+        return jobs.notification()
 
     def action_hold(self):
-        self._enqueue_action("hold")
+        return self._enqueue_action("hold")
 
     def action_unhold(self):
-        self._enqueue_action("unhold")
+        return self._enqueue_action("unhold")
 
     def action_cancel_in_magento(self):
-        self._enqueue_action("cancel")
+        return self._enqueue_action("cancel")
 
     def action_comment(self):
         """Open the form of a comment."""
@@ -129,10 +131,12 @@ class MagentoSaleOrder(models.Model):
 
     def _enqueue_action(self, action):
         self._check_may_manage()
+        jobs = self.env["connector.job"]
         for order in self:
-            order.as_job(
+            jobs += order.as_job(
                 description=self.env._("%(action)s order %(number)s", action=action, number=order.external_id),
             ).export_action(action)
+        return jobs.notification()
 
     def _check_may_manage(self):
         if not self.env.user.has_group(MANAGER_GROUP):

@@ -41,16 +41,25 @@ class OdooBackend(models.Model):
     def action_import(self):
         """Enqueue the import of all that changed there since the last time."""
         self.check_access("write")
+        jobs = self.env["connector.job"]
         for backend in self:
             for model_name in MODELS:
-                self.env[model_name].as_job(identity_key=f"odoo.import:{backend.id}:{model_name}").import_batch(backend)
+                key = f"odoo.import:{backend.id}:{model_name}"
+                jobs += self.env[model_name].as_job(identity_key=key).import_batch(backend)
+        return jobs.notification()
 
     def action_find_deleted(self):
         """Enqueue the search for records that the other Odoo has deleted."""
         self.check_access("write")
+        jobs = self.env["connector.job"]
         for backend in self:
             for model_name in MODELS:
-                backend.as_job(identity_key=f"odoo.deleted:{backend.id}:{model_name}")._find_deleted(model_name)
+                jobs += backend.as_job(identity_key=f"odoo.deleted:{backend.id}:{model_name}")._find_deleted(model_name)
+        return jobs.notification()
+
+    def action_import_all(self):
+        """Enqueue the import of all that changed there; for the dashboard."""
+        return self.action_import()
 
     def _find_deleted(self, model_name):
         """Import what we know and the other Odoo does not have any more: the importer sees that it is gone."""
