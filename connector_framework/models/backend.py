@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, ValidationError
-from odoo.tools import frozendict
+from odoo.tools import format_datetime, frozendict
 
 from ..adapters import Adapter, Masker
 from ..exceptions import ConfigurationError, ConnectorError
@@ -93,6 +93,7 @@ class ConnectorBackendMixin(models.AbstractModel):
         domain="[('share', '=', False)]",
         help="Gets an activity for each incident of this backend, and follows it. Empty: the user of the settings.",
     )
+    circuit_note = fields.Char(compute="_compute_circuit_note", help="Why nothing is sent to the other system now.")
     accept_gone_until = fields.Datetime(
         string="Accept Deletions Until",
         copy=False,
@@ -147,6 +148,25 @@ class ConnectorBackendMixin(models.AbstractModel):
                 channels._ensure(path)
                 channel = channels.search([("name", "=", path)])
             backend.channel_id = channel
+
+    def _compute_circuit_note(self):
+        states = (
+            self.env["connector.adapter.state"]
+            .sudo()
+            .search([("backend_model", "=", self._name), ("backend_id", "in", self.ids), ("opened_at", "!=", False)])
+        )
+        by_id = {state.backend_id: state for state in states}
+        for backend in self:
+            state = by_id.get(backend._origin.id)
+            if not state:
+                backend.circuit_note = False
+                continue
+            backend.circuit_note = self.env._(
+                "Nothing is sent since %(since)s, the next try is at %(next)s: %(reason)s",
+                since=format_datetime(self.env, state.opened_at),
+                next=format_datetime(self.env, state.probe_at),
+                reason=state.reason or "",
+            )
 
     def _free_code(self):
         """Return a code made from the name that no other backend of the service has."""

@@ -165,6 +165,11 @@ class ConnectorBackendMixin(models.AbstractModel):
         boxes = arch.xpath("//div[@name='button_box'][not(ancestor::field)]")
         if not (sheets or boxes):
             return
+        if sheets and not arch.xpath("//field[@name='circuit_note']"):
+            look = {"class": "alert alert-warning mb-0", "role": "alert"}
+            alert = etree.Element("div", {**look, "invisible": "not circuit_note"})
+            etree.SubElement(alert, "field", name="circuit_note")
+            sheets[0].addprevious(alert)
         if boxes:
             box = boxes[0]
         else:

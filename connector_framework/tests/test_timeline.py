@@ -88,6 +88,26 @@ class TestTimeline(TransactionCase):
             found = self.env[action["res_model"]].with_user(self.user).search(action["domain"])
             self.assertEqual(found, mine.with_user(self.user))
 
+    def test_circuit(self):
+        """The form of a backend says that nothing is sent, and why."""
+        self.assertFalse(self.backend.circuit_note)
+        self.env["connector.adapter.state"].create(
+            {
+                "backend_model": "test.backend",
+                "backend_id": self.backend.id,
+                "opened_at": "2026-01-01 10:00:00",
+                "probe_at": "2026-01-01 10:05:00",
+                "reason": "it answered 500",
+            }
+        )
+        self.backend.invalidate_recordset()
+        self.assertIn("it answered 500", self.backend.with_user(self.user).circuit_note)
+        view = self.env["ir.ui.view"].create(
+            {"name": "short", "model": "test.backend", "arch": "<form><sheet><field name='name'/></sheet></form>"}
+        )
+        arch = self.form("test.backend", view_id=view.id)
+        self.assertTrue(arch.xpath("//div[@role='alert']/field[@name='circuit_note']"))
+
     def form(self, model_name, user=None, view_id=None):
         arch = self.env[model_name].with_user(user or self.user).get_view(view_id, "form")["arch"]
         return etree.fromstring(arch)
