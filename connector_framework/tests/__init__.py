@@ -55,6 +55,7 @@ from . import (
     test_queue_inline,
     test_queue_keys,
     test_queue_model,
+    test_queue_news,
     test_queue_outcomes,
     test_queue_pool,
     test_queue_process,
