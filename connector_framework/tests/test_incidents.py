@@ -106,7 +106,7 @@ class TestIncidents(IncidentCase):
         incident = self.incident(jobs)
         self.assertEqual((incident.state, incident.count, incident.failed_count), ("open", 3, 3))
         self.assertEqual(incident.job_ids, jobs)
-        self.assertEqual((incident.exc_type, incident.name), ("ValueError", "record 3 of 'c'"))
+        self.assertEqual((incident.exc_type, incident.name), ("ValueError", "ValueError: record 3 of 'c'"))
         self.assertLessEqual(incident.date_first, incident.date_last)
 
     def test_several_causes(self):
@@ -190,7 +190,7 @@ class TestIncidents(IncidentCase):
         for action in ("action_mute", "action_unmute", "action_resolve", "action_requeue"):
             with self.subTest(action=action), self.assertRaises(AccessError):
                 getattr(incident.with_user(user), action)()
-        self.assertEqual(incident.with_user(user).name, "down")
+        self.assertEqual(incident.with_user(user).name, "ValueError: down")
         plain = new_test_user(self.env, "plain", "base.group_user")
         with self.assertRaises(AccessError):
             incident.with_user(plain).read(["name"])

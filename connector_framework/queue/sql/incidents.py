@@ -53,11 +53,18 @@ def counting(failing: SQL, failure: Failure) -> SQL:
         exc_type=failure.exc_type,
         place=failure.place,
         pattern=pattern(message),
-        name=clean(message.partition("\n")[0])[:NAME_LENGTH] or failure.exc_type,
+        name=_name(failure)[:NAME_LENGTH],
         message=message,
         user_message=failure.user_message,
         at_rest=statement("(i.state = 'resolved' OR (i.state = 'muted' AND i.muted_until <= %(now)s))"),
     )
+
+
+def _name(failure: Failure) -> str:
+    """Return the first line of the message; of an error of Python's own, which says little, with its type."""
+    line = (failure.exc_message or "").partition("\n")[0]
+    kind = failure.exc_type or ""
+    return clean(line if "." in kind and line else f"{kind}: {line}")
 
 
 #: Whether ``c``, one of the counted incidents, is that of the failing job ``o``.
