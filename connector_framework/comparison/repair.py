@@ -8,7 +8,7 @@ from ..binders import Binder
 from ..synchronizers import Exporter, Importer
 from ..synchronizers.keys import id_token
 
-__all__ = ["archive", "bind", "export", "record_of"]
+__all__ = ["archive", "bind", "delete", "export", "record_of"]
 
 
 def record_of(binding: Any) -> Any:
@@ -71,6 +71,15 @@ def archive(binding: Any) -> None:
         binding = binding.with_env(work.env)
         binding.sync_state = "gone"
         record_of(binding).active = False
+
+
+def delete(binding: Any, record: Any) -> None:
+    """Delete the record (1) of a binding, which goes along; it is not deleted there, where it is gone.
+
+    :param record: with the rights of the user
+    """
+    with binding.backend_id.work_on(binding._name) as work, work.origin() as env:
+        record.with_context(**env.context).unlink()
 
 
 def _is_own(model: Any, name: str) -> bool:

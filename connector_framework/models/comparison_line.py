@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.tools import format_datetime
 
 from ..comparison import KINDS, repair
 from ..synchronizers.keys import as_text, export_key, import_key
@@ -63,6 +65,7 @@ class ConnectorComparisonLine(models.Model):
     differences_text = fields.Text("Difference", compute="_compute_differences_text")
     origins = fields.Json(readonly=True)
     origins_text = fields.Text("Where the External Values Come From", compute="_compute_origins_text")
+    brought_by = fields.Char("Last Call About It", compute="_compute_brought_by")
     changed_last = fields.Selection([("odoo", "Here"), ("external", "There"), ("both", "Both")], readonly=True)
     reason = fields.Text(readonly=True)
     ignore_reason = fields.Char(help="Why this is to be ignored from now on.")
@@ -111,6 +114,28 @@ class ConnectorComparisonLine(models.Model):
                 f"{line._label(path)}: {origin['source'] or '-'}, {origin['class']}"
                 f"{'.' + origin['method'] if origin['method'] else ''} ({origin['addon']})"
                 for path, origin in (line.origins or {}).items()
+            )
+
+    def _compute_brought_by(self):
+        """Tell by which call the external values came last, and in which job; one query a line that is shown."""
+        exchanges = self.env["connector.exchange"].sudo()
+        for line in self:
+            last = exchanges.search(
+                [
+                    ("model_name", "=", line.binding_model),
+                    ("backend_id", "=", line.comparison_id.backend_id),
+                    ("external_id", "=", line.external_id),
+                    ("error", "in", (False, "")),
+                ],
+                order="date desc",
+                limit=1,
+            )
+            line.brought_by = last and self.env._(
+                "%(method)s %(path)s at %(date)s, job %(job)s",
+                method=last.method,
+                path=last.path or "",
+                date=format_datetime(self.env, last.date),
+                job=last.job_id or "-",
             )
 
     @api.model
@@ -214,6 +239,32 @@ class ConnectorComparisonLine(models.Model):
             repair.archive(line._binding())
         self.sudo().state = "repaired"
         return True
+
+    def action_delete(self):
+        """Delete here, with the user's own rights, what is missing there.
+
+        :raises UserError: when a line is not open; nothing is done
+        :raises AccessError: when the user may not delete a record; nothing is done
+        """
+        self._check_repair(("missing_there",))
+        for line in self:
+            binding = line._binding()
+            if binding:
+                record = repair.record_of(binding).with_env(self.env)
+                record.check_access("unlink")
+                repair.delete(binding, record)
+        self.sudo().state = "repaired"
+        return True
+
+    def action_open_timeline(self):
+        """Open what happened to the record: jobs, failed attempts and exchanges by its binding and external id."""
+        self.ensure_one()
+        self.check_access("read")
+        about = Domain("external_id", "=", self.external_id) & Domain("backend_id", "=", self.comparison_id.backend_id)
+        if self.binding_id:
+            about |= Domain("record_id", "=", self.binding_id)
+        action = self.env["ir.actions.act_window"]._for_xml_id("connector_framework.action_connector_timeline")
+        return {**action, "domain": list(Domain("model_name", "=", self.binding_model) & about)}
 
     def action_ignore(self, reason=None):
         """Ignore lines from now on: a later comparison does not show the same difference as open.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from odoo.exceptions import UserError
-from odoo.tests import tagged
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import new_test_user, tagged
 
 from ..exceptions import RetryableError
 from ..synchronizers import Exporter, Importer
@@ -75,6 +75,40 @@ class TestRepair(ComparisonCase):
         line = self.compare().line_ids
         line.action_ignore("deleted in the shop")
         self.assert_in_step()
+
+    def test_delete(self):
+        """What is missing there can be deleted here, with the user's own rights; nothing is sent for it."""
+        del self.world.records["test.partner"]["4"]
+        binding, line = self.binding(4), self.compare().line_ids
+        record = binding.odoo_id
+        manager = new_test_user(self.env, "deleting", "connector_framework.group_connector_manager")
+        with self.assertRaises(AccessError):
+            line.with_user(manager).action_delete()
+        self.assertTrue(record.exists())
+        line.action_delete()
+        self.assertFalse(record.exists() or binding.exists())
+        self.assertEqual(line.state, "repaired")
+        self.assert_in_step()
+
+    def test_where_from(self):
+        """A line says by which call the external values came, and opens what happened to the record."""
+        self.outside(3)["email"] = "changed@there"
+        line = self.line(self.compare(), "3")
+        exchange = self.env["connector.exchange"].create(
+            {
+                "method": "GET",
+                "path": "/customers/3",
+                "backend_model": self.backend._name,
+                "backend_id": self.backend.id,
+                "model_name": "test.partner",
+                "external_id": "3",
+                "job_id": 7,
+            }
+        )
+        self.assertIn("GET /customers/3", line.brought_by)
+        self.assertIn("job 7", line.brought_by)
+        found = self.env["connector.timeline"].search(line.action_open_timeline()["domain"])
+        self.assertIn(exchange.id, found.mapped("exchange_id"))
 
     def test_ignore(self):
         """What was ignored is not open in the next comparisons, as long as the same fields differ."""
