@@ -7,5 +7,6 @@ anyway, and tells what an import would change: nothing is changed. ``docs/compar
 from .comparer import Comparer
 from .finding import KINDS, Finding
 from .run import PRIORITY, Run
+from .sample import highest_share
 
-__all__ = ["KINDS", "PRIORITY", "Comparer", "Finding", "Run"]
+__all__ = ["KINDS", "PRIORITY", "Comparer", "Finding", "Run", "highest_share"]

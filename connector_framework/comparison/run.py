@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
+from zlib import crc32
 
 from odoo.tools import split_every
 
@@ -126,7 +127,7 @@ class Run:
         next_cursor = trail.following(cursor, found, next_cursor)
         # After a page that was left in the middle: each step has to get further, or it would never end.
         known = self.notes._known_keys(self.comparison, list(map(id_token, ids)))
-        new = [external_id for external_id in ids if id_token(external_id) not in known]
+        new = [one for one in ids if id_token(one) not in known and self._is_chosen(id_token(one))]
         chunks = list(split_every(self._chunk_size(), new, list))
         for number, chunk in enumerate(chunks, 1):
             self._look(chunk)
@@ -139,6 +140,14 @@ class Run:
             position = {"phase": "looks", "look": 1}
         self.comparison.position = {**position, "composite": composite}
         yield
+
+    def _is_chosen(self, token: str) -> bool:
+        """Tell whether a record is in the sample; the same for each step, and another sample for each comparison."""
+        comparison = self.comparison
+        if not comparison.sample:
+            return True
+        share = comparison.sample / max(comparison.count_expected, comparison.sample)
+        return crc32(f"{comparison.id}:{token}".encode()) < share * 2**32
 
     def _look(self, external_ids: Sequence[Any]) -> None:
         """Look at records for the first time: count those in step, note all."""
@@ -153,8 +162,8 @@ class Run:
         )
 
     def _note_unseen(self) -> None:
-        """Note the bindings that were on no page; with filters, nobody knows which of them should have been."""
-        if not self.comparison.filters:
+        """Note the bindings that were on no page; with filters or a sample, it is not known which should have been."""
+        if not self.comparison.filters and not self.comparison.sample:
             unseen = Finding(None, "missing_there", self.work.model)
             self.notes._note_unseen(self.comparison, self.work.model, self.work.backend, unseen.fingerprint)
 

@@ -8,7 +8,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
-from ..comparison import KINDS, PRIORITY, Run
+from ..comparison import KINDS, PRIORITY, Run, highest_share
 from ..exceptions import ConfigurationError
 from ..groups import MANAGER_GROUP
 from ..queue import job_options
@@ -46,6 +46,8 @@ class ConnectorComparison(models.Model):
     model_name = fields.Char("Model", required=True, readonly=True, help="The binding model.")
     model_label = fields.Char(string="Records", compute="_compute_model_label")
     filters = fields.Json(readonly=True, help="What the other system's records were filtered by; empty: all.")
+    sample = fields.Integer(readonly=True, aggregator=None, help="About so many records were chosen at random; 0: all.")
+    confidence = fields.Char(compute="_compute_confidence", help="What the sample says about all records.")
     state = fields.Selection(STATES, default="pending", required=True, readonly=True)
     error = fields.Text(readonly=True)
     # No foreign key: it would lock the row of the job.
@@ -96,16 +98,31 @@ class ConnectorComparison(models.Model):
         for comparison in self:
             comparison.display_name = f"{comparison.backend_name or comparison.backend_model}: {comparison.model_label}"
 
+    def _compute_confidence(self):
+        for comparison in self:
+            comparison.confidence = False
+            if comparison.sample and comparison.state == "done" and comparison.count_read:
+                lines = sum(comparison[f"count_{kind}"] for kind in KINDS)
+                most = highest_share(lines, comparison.count_read)
+                comparison.confidence = self.env._(
+                    "%(lines)s of %(read)s records are out of step: with 95 %% confidence at most %(most)s %% of all.",
+                    lines=lines,
+                    read=comparison.count_read,
+                    most=f"{100 * most:.3g}",
+                )
+
     # -- starting ------------------------------------------------------------------------------------------------------
 
     @api.model
     @api.private
-    def compare(self, backend, model_name, filters=None):
+    def compare(self, backend, model_name, filters=None, sample=0):
         """Store a comparison of all records of a model with those of a backend, and its job.
 
         :param model_name: a binding model of this kind of backend, with an import mapper and an adapter that searches
         :param filters: what the API filters by; None: all. With filters, bindings that the other system does not show
             are not called missing there
+        :param sample: look at so many records alone, chosen at random among all; 0: at all. Nothing is called missing
+            there then, too
         :return: the comparison (1)
         :raises ValueError: when the model is no binding model of this kind of backend
         """
@@ -119,6 +136,7 @@ class ConnectorComparison(models.Model):
                 "company_id": backend.sudo().company_id.id,
                 "model_name": model_name,
                 "filters": filters or False,
+                "sample": sample,
             }
         )
         comparison._enqueue()
@@ -214,7 +232,8 @@ class ConnectorComparison(models.Model):
         """Compare the same once more, and show it."""
         self._check_may_repair()
         self.ensure_one()
-        return self.compare(self.sudo()._backend(), self.model_name, self.filters or None)._get_records_action()
+        again = self.compare(self.sudo()._backend(), self.model_name, self.filters or None, self.sample)
+        return again._get_records_action()
 
     def action_open_job(self):
         """Open the job that compares."""

@@ -30,8 +30,8 @@ class ConnectorComparison(models.Model):
             if mappers[name] and adapters[name] and adapters[name].search is not Adapter.search and name not in children
         ]
 
-    def _start(self, backend, model_names):
-        """Return comparisons (n) of all records of models; those that have not ended yet are not started again."""
+    def _start(self, backend, model_names, sample=0):
+        """Return comparisons (n) of all records of models, or of a sample; those that have not ended yet are not started again."""
         self._check_may_repair()
         backend.check_access("read")
         unfinished = self.search(
@@ -44,7 +44,7 @@ class ConnectorComparison(models.Model):
             ]
         )
         new = [name for name in model_names if name not in unfinished.mapped("model_name")]
-        return self.concat(unfinished, *(self.compare(backend, name) for name in new))
+        return self.concat(unfinished, *(self.compare(backend, name, sample=sample) for name in new))
 
     def _show(self):
         """Return the action that shows comparisons (n)."""
@@ -71,7 +71,7 @@ class ConnectorComparison(models.Model):
                 )
                 # A day is one of the scheduler's, some minutes longer or shorter.
                 if not last or last.create_date < now - timedelta(days=stream.compare_every_days, hours=-1):
-                    self._start(backend, [name])
+                    self._start(backend, [name], stream.compare_sample)
                     _logger.info("%s of %s is compared, as its stream says", name, backend.display_name)
 
 

@@ -15,6 +15,12 @@ class ConnectorStream(models.Model):
         "Compare Every (days)", aggregator=None, help="Days from one comparison of both sides to the next; 0: none."
     )
 
+    compare_sample = fields.Integer(
+        "Sample to Compare",
+        aggregator=None,
+        help="Records that a comparison looks at, chosen at random; 0: all. For very large sets.",
+    )
+
     def _compared_models(self):
         """Return the names of the comparable binding models that the stream (1) imports."""
         backend = self.sudo()._backends().get((self.backend_model, self.backend_id))
@@ -36,5 +42,5 @@ class ConnectorStream(models.Model):
             if not names:
                 raise UserError(self.env._("There is nothing to compare by for %s.", stream.display_name))
             backend = stream._backends()[stream.backend_model, stream.backend_id]
-            comparisons += comparisons._start(backend, names)
+            comparisons += comparisons._start(backend, names, stream.compare_sample)
         return comparisons._show()

@@ -16,6 +16,7 @@ from . import (
     test_comparison_browser,
     test_comparison_repair,
     test_comparison_run,
+    test_comparison_sample,
     test_dashboard,
     test_doctor,
     test_events_change,
