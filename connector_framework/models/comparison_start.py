@@ -31,7 +31,7 @@ class ConnectorComparison(models.Model):
         ]
 
     def _start(self, backend, model_names, sample=0):
-        """Return comparisons (n) of all records of models, or of a sample; those that have not ended yet are not started again."""
+        """Return comparisons (n) of all records of models, or of a sample; unfinished ones are not started again."""
         self._check_may_repair()
         backend.check_access("read")
         unfinished = self.search(

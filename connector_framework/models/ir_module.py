@@ -19,11 +19,12 @@ class IrModuleModule(models.Model):
     _inherit = "ir.module.module"
 
     def module_uninstall(self):
+        names = self._connector_models()
         if FRAMEWORK in self.mapped("name"):
             result = super().module_uninstall()
             self.env.cr.execute(schema.DROP_TABLES)
+            self._connector_forget_external_ids(names)
             return result
-        names = self._connector_models()
         self._connector_forget(names)
         self._connector_delete_backends(names)
         result = super().module_uninstall()
@@ -41,17 +42,20 @@ class IrModuleModule(models.Model):
         return self.env["ir.model"].sudo().browse(set(ids) - set(others)).exists().mapped("model")
 
     def _connector_forget(self, names):
-        """Delete the jobs, streams and exchanges of models that are going to be removed.
+        """Delete the jobs, streams, incidents, comparisons and exchanges of models that are going to be removed.
 
         Jobs are cancelled before they are deleted, so that what waits for them is cancelled too and not released.
         """
-        jobs = self.env["connector.job"].sudo().search([("model_name", "in", names)])
+        about_backend = [("backend_model", "in", names)]
+        about_model = [("model_name", "in", names)]
+        jobs = self.env["connector.job"].sudo().search(["|", *about_model, *about_backend])
         unfinished = jobs.filtered(lambda job: job.state in ("waiting", "pending", "running", "failed"))
         if unfinished:
             unfinished.action_cancel(self.env._("%s was uninstalled", ", ".join(self.mapped("name"))))
         jobs.unlink()
-        about_backend = [("backend_model", "in", names)]
         self.env["connector.stream"].sudo().search(about_backend).unlink()
+        self.env["connector.incident"].sudo().search(about_backend).unlink()
+        self.env["connector.comparison"].sudo().search(about_backend).unlink()
         self.env["connector.comparison"].sudo().search(about_backend).unlink()
         self.env["connector.adapter.state"].sudo().search(about_backend).unlink()
         self.env["connector.exchange"].sudo()._forget_models(names)
@@ -85,14 +89,14 @@ class IrModuleModule(models.Model):
                     _logger.info("%s stays until its table is dropped: %s", name, error)
 
     def _connector_forget_external_ids(self, names):
-        """Delete our external ids of what Odoo has noted about models that are gone.
+        """Delete the external ids, of other addons too, of what Odoo has noted about models that are gone.
 
-        Odoo gives to us what our mixins bring to the models of a connector: the selection values of their fields, and
-        what the models inherit from a mixin that one of our own classes extends.
+        Odoo gives to an addon what its mixins bring to the models of others: the selection values of their fields, and
+        what the models inherit from a mixin that one of its own classes extends.
         """
         for model_name, word in (("ir.model.fields.selection", "selection"), ("ir.model.inherit", "model_inherit")):
             prefixes = tuple(f"{word}__{name.replace('.', '_')}__" for name in names)
-            found = self.env["ir.model.data"].sudo().search([("module", "=", FRAMEWORK), ("model", "=", model_name)])
+            found = self.env["ir.model.data"].sudo().search([("model", "=", model_name)])
             found = found.filtered(lambda data, prefixes=prefixes: data.name.startswith(prefixes))
             kept = set(self.env[model_name].sudo().browse(found.mapped("res_id")).exists().ids)
             found.filtered(lambda data, kept=kept: data.res_id not in kept).unlink()

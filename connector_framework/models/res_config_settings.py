@@ -7,19 +7,20 @@ from odoo.exceptions import ValidationError
 
 from ..settings import STORABLE, load_settings
 from .incident import ALERT_CHANNEL, RESPONSIBLE_USER
+from .job import UnconstrainedMany2one
 
 
 class ResConfigSettings(models.TransientModel):
     _inherit = "res.config.settings"
 
-    connector_responsible_user_id = fields.Many2one(
+    connector_responsible_user_id = UnconstrainedMany2one(
         "res.users",
         string="Responsible for Incidents",
         config_parameter=RESPONSIBLE_USER,
         domain="[('share', '=', False)]",
         help="Follows each incident and gets an activity for it, unless its backend names somebody else.",
     )
-    connector_alert_channel_id = fields.Many2one(
+    connector_alert_channel_id = UnconstrainedMany2one(
         "discuss.channel",
         string="Channel for Alerts",
         config_parameter=ALERT_CHANNEL,

@@ -358,6 +358,8 @@ class Runner:
         if isinstance(error, SkipError):
             written = worker.skip(job, clean(error.reason), started=started)
             return "skipped" if written else "not its worker's any more"
+        # Not a failure: it waits for a token, a circuit, or another process.
+        is_postponed = isinstance(error, RetryableError) and not error.count_attempt
         if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) and self._lost_session():
             error = _chained(RetryableError(f"the job's database session was lost: {clean(error)}"), error)
         elif isinstance(error, PG_CONCURRENCY_EXCEPTIONS_TO_RETRY):
@@ -372,7 +374,7 @@ class Runner:
             registry = None if attempt.env is None else attempt.env.registry
             delay_s = retry_delay(job, registry, error)
             written = worker.retry(job, failure, delay_s=delay_s, count_attempt=bool(error.count_attempt))
-            outcome = f"{'tried again' if error.count_attempt else POSTPONED} in {delay_s:.0f} s"
+            outcome = f"{POSTPONED if is_postponed else 'tried again'} in {delay_s:.0f} s"
         else:
             written, outcome = worker.fail(job, failure, started=started), "failed"
         text = f"{failure.exc_type}: {failure.exc_message}"

@@ -38,12 +38,16 @@ OURS = {
     "connector_job_channel": "name",
     "connector_exchange": "backend_model",
     "connector_stream": "backend_model",
+    "connector_incident": "backend_model",
+    "connector_comparison": "backend_model",
+    "connector_job_subject": "model_name",
     "connector_adapter_state": "backend_model",
 }
 
 
 @tagged("post_install", "-at_install", "process")
 class TestProcessUninstall(ProcessCase):
+    maxDiff = None
     modules = (PROBE, "connector_magento")
 
     def odoo(self, *args, script=""):
@@ -88,6 +92,9 @@ class TestProcessUninstall(ProcessCase):
             job = bindings.as_job(channel="root.magento.elsewhere").export_record()
             bindings.browse().as_job().import_record(backend, "2")
             waiting = env["queue.probe"].as_job(after=job).nothing()
+            incident = {"name": "down", "fingerprint": "x"}
+            env["connector.incident"].create({**incident, "backend_model": backend._name, "backend_id": backend.id})
+            env["connector.comparison"].compare(backend, "magento.res.partner")
             env["connector.adapter.state"].create({"backend_model": backend._name, "backend_id": backend.id})
             env["connector.exchange"].create({"backend_model": backend._name, "backend_id": backend.id})
             for record in (backend, bindings):
