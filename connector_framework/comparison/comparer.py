@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -20,8 +20,8 @@ from ..exceptions import (
     RateLimitedError,
     SkipError,
 )
-from ..preview import Containment
-from ..references import ConnectorUnit
+from ..preview import CallWatch, Containment, UnsentError
+from ..references import ConnectorUnit, watching_units
 from ..synchronizers import Importer
 from ..synchronizers.keys import id_token
 from ..synchronizers.reading import read_records
@@ -91,11 +91,12 @@ class Comparer(ConnectorUnit):
     ) -> list[Finding]:
         with _rolled_back(self.env), self._together(external_ids, records) as bound:
             findings = [self._look(external_id, records, bound) for external_id in external_ids]
-            found = [finding for finding in findings if finding is not None]
-            for finding in () if before is None else found:
-                token = id_token(finding.external_id)
-                if finding.kind == "different" and (is_last or before.get(token) == finding.fingerprint):
-                    self._try(finding, records[token])
+        found = [finding for finding in findings if finding is not None]
+        tried = [one for one in found if one.kind == "different" and before is not None]
+        if not is_last:
+            tried = [one for one in tried if before.get(id_token(one.external_id)) == one.fingerprint]
+        if tried:
+            self._try_all(tried, records)
         return found
 
     @property
@@ -186,6 +187,19 @@ class Comparer(ConnectorUnit):
 
     # -- precisely -----------------------------------------------------------------------------------------------------
 
+    def _try_all(self, findings: Sequence[Finding], records: Mapping[str, Any]) -> None:
+        """Try the import of records that differ, in a session of its own: its adapters read, and send nothing."""
+        ids, calls = [finding.external_id for finding in findings], CallWatch()
+        with ExitStack() as stack:
+            stack.enter_context(_rolled_back(self.env))
+            stack.enter_context(calls.guarding_http())
+            stack.enter_context(watching_units(self.env.cr, calls.watch))
+            work = stack.enter_context(self.backend.work_on(self.work.model_name, **self.work.options))
+            trial = work.unit(Comparer)
+            stack.enter_context(trial._together(ids, {id_token(one): records[id_token(one)] for one in ids}))
+            for finding in findings:
+                trial._try(finding, records[id_token(finding.external_id)])
+
     def _try(self, finding: Finding, record: Any) -> None:
         """Replace the differences by what an import of the record changes."""
         importer, binding = self.importer, finding.binding
@@ -200,6 +214,8 @@ class Comparer(ConnectorUnit):
             finding.reason = self.env._("It was changed while it was compared.")
         except (psycopg2.OperationalError, *_NOT_NOW):
             raise
+        except UnsentError as error:
+            finding.reason = self.env._("What an import changes is not known: %s", _reason(error))
         except Exception as error:
             finding.reason = self.env._("An import would fail: %s", _reason(error))
         if not finding.differences:

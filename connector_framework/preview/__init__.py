@@ -6,9 +6,21 @@ that each value came from; adapters read as ever, and note the *calls* that woul
 them. ``docs/preview.md`` is the guide.
 """
 
+from .calls import CallWatch, UnsentError
 from .containment import Containment, is_contained
 from .preview import Job, Preview
 from .records import Record, Value, recorders
 from .shown import shown
 
-__all__ = ["Containment", "Job", "Preview", "Record", "Value", "is_contained", "recorders", "shown"]
+__all__ = [
+    "CallWatch",
+    "Containment",
+    "Job",
+    "Preview",
+    "Record",
+    "UnsentError",
+    "Value",
+    "is_contained",
+    "recorders",
+    "shown",
+]

@@ -16,12 +16,16 @@ from ..adapters.http_adapter import READING_VERBS
 from ..exceptions import AuthenticationError, PermanentError
 from .plain import plain
 
-__all__ = ["CallWatch"]
+__all__ = ["CallWatch", "UnsentError"]
 
 #: The verbs of an adapter that read, and those that change something.
 READING = ("search", "read", "read_many", "search_read", "count", "ping")
 CHANGING = ("create", "write", "delete", "create_many", "write_many")
 _FRAMEWORK = (XmlRpcAdapter, RestAdapter, Adapter)
+
+
+class UnsentError(PermanentError):
+    """A dry run was about to send what may change something: what would follow is not known."""
 
 
 class _Unsent(BaseException):
@@ -188,7 +192,7 @@ class CallWatch:
         """Refuse a call that is not known to read.
 
         :raises _Unsent: inside a method of an adapter's own
-        :raises PermanentError: anywhere else
+        :raises UnsentError: anywhere else
         """
         only_reads = unit._only_reads(method, path, request)
         if only_reads or (only_reads is None and self._reading):
@@ -196,7 +200,7 @@ class CallWatch:
         if self._own and not self._reading:
             raise _Unsent
         self._note(unit, method, None, request)
-        raise PermanentError(
+        raise UnsentError(
             f"{unit!r} is about to send {method} {path}".rstrip()
             + ", which is not known to read only: a dry run does not send it, and cannot tell what would follow"
         )
@@ -204,7 +208,7 @@ class CallWatch:
     def _check_request(self, verb: str, url: str) -> None:
         if not self._sending and verb.upper() not in READING_VERBS:
             self.calls.append({"operation": verb, "external_id": None, "data": url.partition("?")[0]})
-            raise PermanentError(f"{verb} {url.partition('?')[0]}: a dry run does not send it")
+            raise UnsentError(f"{verb} {url.partition('?')[0]}: a dry run does not send it")
 
     def _note(self, unit: Any, operation: str, external_id: Any, data: Any) -> None:
         masker = unit._masker()

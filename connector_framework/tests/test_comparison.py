@@ -350,3 +350,31 @@ class TestComparison(ComparisonCase):
         line = self.compare().line_ids
         self.assertEqual((line.kind, list(line.differences)), ("different", ["name"]))
         self.assertIn("is not good", line.reason)
+
+    def test_sends_nothing(self):
+        """What an importer would send during an update is not sent, by a verb or by a call of its own."""
+
+        class Acknowledging(Importer):
+            _apply_on = "test.partner"
+
+            def _update(self, binding, values):
+                self.adapter.write(self.external_id, {"seen": True})
+                self.adapter.acknowledge(self.external_id)
+                super()._update(binding, values)
+
+        class AcknowledgingAdapter(WorldAdapter):
+            _apply_on = "test.partner"
+
+            def acknowledge(self, external_id):
+                super().write(external_id, {"acknowledged": True})
+
+        self.register(Acknowledging)
+        example.register(AcknowledgingAdapter, replacing=WorldAdapter)
+        self.addCleanup(example.unregister, AcknowledgingAdapter)
+        self.outside(1)["name"] = "Other"
+        before = dict(self.outside(1))
+        comparison = self.compare()
+        self.assertEqual(self.lines(comparison), {("different", "1", "name")})
+        self.assertFalse(comparison.line_ids.reason)
+        self.assertEqual(self.outside(1), before)
+        self.assertNotIn("write", [method for method, *_rest in self.world.calls])
