@@ -6,12 +6,14 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ..comparison import KINDS, PRIORITY, Run, highest_share
 from ..exceptions import ConfigurationError
 from ..groups import MANAGER_GROUP
 from ..queue import job_options
+from .comparison_line import REPAIRS
 
 STATES = [
     ("pending", "Pending"),
@@ -255,48 +257,55 @@ class ConnectorComparison(models.Model):
             "context": {"search_default_open": 1, "search_default_by_kind": 1},
         }
 
-    def action_import_all(self):
-        """Import all open lines of a kind: of those that are missing here, unless the context names another one."""
-        return self._repair_all("import", "missing_here")
+    def action_review_all(self, repair, kind):
+        """Show a dry run of the repair of all open lines of a kind, with its first lines, to be confirmed.
 
-    def action_export_all(self):
-        """Export all open lines of a kind: of those that are missing there, unless the context names another one."""
-        return self._repair_all("export", "missing_there")
-
-    def action_bind_all(self):
-        """Bind all open lines of a kind for which there is a proposal: of those that are missing here."""
-        return self._repair_all("bind", "missing_here")
-
-    def action_ignore_all(self):
-        """Ignore all open lines of a kind from now on: of what cannot be compared, unless the context says so."""
+        :param repair: "import", "export", "bind", "archive" or "delete"
+        :param kind: of the lines
+        :raises UserError: when the repair is not for this kind, or when there is no such line
+        """
         self._check_may_repair()
         self.ensure_one()
-        self.sudo()._open_lines(self._chosen_kind("not_comparable")).state = "ignored"
-        return True
+        return self.env["connector.comparison.repair"]._show(repair, comparison=self, kind=kind)
 
-    def _chosen_kind(self, default):
-        kind = self.env.context.get("connector_comparison_kind", default)
+    def action_repair_all(self, repair, kind):
+        """Repair all open lines of a kind, by a job each, which are enqueued in slices.
+
+        :param repair: "import", "export", "bind", "archive" or "delete"
+        :param kind: of the lines
+        :raises UserError: when the repair is not for this kind
+        """
+        self._check_may_repair()
+        self.ensure_one()
+        if kind not in REPAIRS.get(repair, ()):
+            raise UserError(
+                self.env._("Lines of the kind %(kind)s cannot be repaired by %(repair)s.", kind=kind, repair=repair)
+            )
+        return self.sudo().as_job()._repair_slice(repair, kind, 0).notification()
+
+    def action_ignore_all(self, kind):
+        """Ignore all open lines of a kind from now on."""
+        self._check_may_repair()
+        self.ensure_one()
         if kind not in KINDS:
             raise UserError(self.env._("There is no kind of lines called %s.", kind))
-        return kind
+        self.sudo()._open_lines(kind).state = "ignored"
+        return True
 
-    def _open_lines(self, kind, after=0, limit=None):
-        """Return the open lines (n) of a kind, in their order."""
-        domain = [("comparison_id", "=", self.id), ("kind", "=", kind), ("state", "=", "open"), ("id", ">", after)]
+    def _open_lines(self, kind, repair=None, after=0, limit=None):
+        """Return the open lines (n) of a kind that a repair can be for, in their order."""
+        domain = self._open_domain(kind, repair) & Domain("id", ">", after)
         return self.env["connector.comparison.line"].search(domain, order="id", limit=limit)
 
-    def _repair_all(self, repair, kind):
-        """Enqueue the repair of all open lines of a kind, in slices."""
-        self._check_may_repair()
-        self.ensure_one()
-        comparison, kind = self.sudo(), self._chosen_kind(kind)
-        comparison.as_job()._repair_slice(repair, kind, 0)
-        return True
+    def _open_domain(self, kind, repair=None):
+        """Return the domain of the open lines of a kind that a repair can be for."""
+        domain = Domain([("comparison_id", "=", self.id), ("kind", "=", kind), ("state", "=", "open")])
+        return domain & Domain("record_id", "!=", False) if repair == "bind" else domain
 
     def _repair_slice(self, repair, kind, after):
         """Enqueue the repair of some lines, and of the next ones."""
-        lines = self._open_lines(kind, after, REPAIRED_AT_ONCE)
-        getattr(lines, f"_enqueue_{repair}")()
+        lines = self._open_lines(kind, repair, after, REPAIRED_AT_ONCE)
+        lines._enqueue(repair)
         if len(lines) == REPAIRED_AT_ONCE:
             self.as_job()._repair_slice(repair, kind, lines[-1].id)
         return self.env._("%s lines are repaired, by a job each", len(lines))

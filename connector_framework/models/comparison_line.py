@@ -7,7 +7,9 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import format_datetime
 
-from ..comparison import KINDS, repair
+from ..comparison import KINDS
+from ..comparison import repair as repairs
+from ..preview import Preview
 from ..synchronizers.keys import as_text, export_key, import_key
 
 KIND_LABELS = [
@@ -17,8 +19,13 @@ KIND_LABELS = [
     ("not_comparable", "Not Comparable"),
 ]
 #: Kinds of lines that each repair is for.
-IMPORTED = ("missing_here", "different", "not_comparable")
-EXPORTED = ("missing_there", "different")
+REPAIRS = {
+    "import": ("missing_here", "different", "not_comparable"),
+    "export": ("missing_there", "different"),
+    "bind": ("missing_here", "different"),
+    "archive": ("missing_there",),
+    "delete": ("missing_there",),
+}
 
 
 def _import_key(line, *args):
@@ -189,23 +196,43 @@ class ConnectorComparisonLine(models.Model):
 
     # -- actions -------------------------------------------------------------------------------------------------------
 
+    def action_review_import(self):
+        """Show a dry run of the import of lines, to be confirmed."""
+        return self._review("import")
+
+    def action_review_export(self):
+        """Show a dry run of the export of lines, to be confirmed."""
+        return self._review("export")
+
+    def action_review_bind(self):
+        """Show what binding lines to the records that they name would do, to be confirmed."""
+        return self._review("bind")
+
+    def action_review_archive(self):
+        """Show what archiving the records of lines would do, to be confirmed."""
+        return self._review("archive")
+
+    def action_review_delete(self):
+        """Show what deleting the records of lines would do, to be confirmed."""
+        return self._review("delete")
+
+    def _review(self, repair):
+        self._check_repair(repair)
+        return self.env["connector.comparison.repair"]._show(repair, lines=self)
+
     def action_import(self):
         """Import again what lines are about, whatever seems to have changed: what is there counts.
 
         :raises UserError: when a line is not open, or missing there; nothing is done
         """
-        self._check_repair(IMPORTED)
-        self.sudo()._enqueue_import()
-        return True
+        return self._repair("import")
 
     def action_export(self):
         """Export what lines are about, whole: what is here counts. What is missing there is created anew.
 
         :raises UserError: when a line is not open, or missing here; nothing is done
         """
-        self._check_repair(EXPORTED)
-        self.sudo()._enqueue_export()
-        return True
+        return self._repair("export")
 
     def action_bind(self):
         """Bind the record of the other system to the record of Odoo that each line names.
@@ -214,31 +241,15 @@ class ConnectorComparisonLine(models.Model):
 
         :raises UserError: when a line is not open, is missing there, or names no record; nothing is done
         """
-        self._check_repair(("missing_here", "different"))
-        for line in self:
-            record = self.env[line.record_model].browse(line.record_id or ()).exists() if line.record_model else None
-            if not record:
-                raise UserError(self.env._("Choose an existing record for %s first.", line.external_id))
-            record.check_access("write")
-        self.sudo()._enqueue_bind()
-        return True
+        return self._repair("bind")
 
     def action_archive(self):
-        """Archive here what is missing there, and mark its binding as gone.
+        """Archive here, with the user's own rights, what is missing there, and mark its binding as gone.
 
         :raises UserError: when a line is not open, or the record cannot be archived; nothing is done
+        :raises AccessError: when the user may not write a record; nothing is done
         """
-        self._check_repair(("missing_there",))
-        for line in self:
-            binding = line._binding().with_env(self.env)
-            record = repair.record_of(binding)
-            if "active" not in record._fields:
-                raise UserError(self.env._("%s cannot be archived.", record.display_name))
-            record.check_access("write")
-        for line in self.sudo():
-            repair.archive(line._binding())
-        self.sudo().state = "repaired"
-        return True
+        return self._repair("archive")
 
     def action_delete(self):
         """Delete here, with the user's own rights, what is missing there.
@@ -246,15 +257,12 @@ class ConnectorComparisonLine(models.Model):
         :raises UserError: when a line is not open; nothing is done
         :raises AccessError: when the user may not delete a record; nothing is done
         """
-        self._check_repair(("missing_there",))
-        for line in self:
-            binding = line._binding()
-            if binding:
-                record = repair.record_of(binding).with_env(self.env)
-                record.check_access("unlink")
-                repair.delete(binding, record)
-        self.sudo().state = "repaired"
-        return True
+        return self._repair("delete")
+
+    def _repair(self, repair):
+        """Enqueue a repair of lines; return the client action that says so."""
+        self._check_repair(repair)
+        return self.sudo()._enqueue(repair).notification()
 
     def action_open_timeline(self):
         """Open what happened to the record: jobs, failed attempts and exchanges by its binding and external id."""
@@ -274,13 +282,13 @@ class ConnectorComparisonLine(models.Model):
         :param reason: why; None: the one that the line has
         :raises UserError: when a line is repaired; nothing is done
         """
-        self._check_repair(KINDS, states=("open", "ignored"))
+        self._check_state(KINDS, ("open", "ignored"))
         self.sudo().write({"state": "ignored", **({"ignore_reason": reason} if reason else {})})
         return True
 
     def action_reopen(self):
         """Show what was ignored again, in later comparisons too."""
-        self._check_repair(KINDS, states=("ignored",))
+        self._check_state(KINDS, ("ignored",))
         for line in self.sudo():
             self.sudo().search(
                 [
@@ -305,7 +313,30 @@ class ConnectorComparisonLine(models.Model):
         binding.check_access("read")
         return binding._get_records_action()
 
-    def _check_repair(self, kinds, states=("open",)):
+    def _check_repair(self, repair):
+        """Check that the user may repair the lines (n) so.
+
+        :raises AccessError: when he may not
+        :raises UserError: when it is not possible for a line
+        """
+        self._check_state(REPAIRS[repair])
+        if repair in ("bind", "archive", "delete"):
+            for line in self:
+                line._check_record(repair)
+
+    def _check_record(self, repair):
+        """Check that the record here can be bound to, archived or deleted by the user, for a line (1)."""
+        if repair == "bind":
+            record = self.env[self.record_model].browse(self.record_id or ()).exists() if self.record_model else None
+            if not record:
+                raise UserError(self.env._("Choose an existing record for %s first.", self.external_id))
+        else:
+            record = repairs.record_of(self._binding()).with_env(self.env(su=False))
+            if repair == "archive" and "active" not in record._fields:
+                raise UserError(self.env._("%s cannot be archived.", record.display_name))
+        record.check_access("unlink" if repair == "delete" else "write")
+
+    def _check_state(self, kinds, states=("open",)):
         self.comparison_id._check_may_repair()
         self.check_access("read")
         labels = dict(self._fields["kind"]._description_selection(self.env))
@@ -322,44 +353,21 @@ class ConnectorComparisonLine(models.Model):
 
     # -- repairs, as jobs ----------------------------------------------------------------------------------------------
 
-    def _enqueue_import(self):
-        """Enqueue the import of lines (n, sudo)."""
-        for line in self.filtered("external_key"):
-            line.as_job(**line._job_options(), exclusive_key=_import_key)._import()
+    def _enqueue(self, repair):
+        """Enqueue a repair of lines (n, sudo); return the jobs. Lines that lack what it needs are left out."""
+        key = _import_key if repair in ("import", "bind") else _export_key
+        needed = {"import": "external_key", "bind": "record_id"}.get(repair, "binding_id")
+        jobs = self.env["connector.job"]
+        for line in self.filtered(needed):
+            if needed != "binding_id" or line._binding():
+                jobs += getattr(line.as_job(**line._job_options(), exclusive_key=key), f"_{repair}")()
+        return jobs
 
-    def _enqueue_export(self):
-        """Enqueue the export of lines (n, sudo)."""
-        for line in self.filtered("binding_id"):
-            if line._binding():
-                line.as_job(**line._job_options(), exclusive_key=_export_key)._export()
-
-    def _enqueue_bind(self):
-        """Enqueue the binding of lines (n, sudo) to the records that they name; those without one are left out."""
-        for line in self.filtered("record_id"):
-            line.as_job(**line._job_options(), exclusive_key=_import_key)._bind()
-
-    def action_preview_import(self):
-        """Show what the import of this line (1) would do."""
-        return self._preview("import")
-
-    def action_preview_export(self):
-        """Show what the export of this line (1) would do."""
-        return self._preview("export")
-
-    def _preview(self, direction):
-        self.ensure_one()
-        self.comparison_id._check_may_repair()
-        model, backend = self.env[self.binding_model], self.comparison_id.sudo()._backend().with_env(self.env)
-        binding = self._binding()
-        if direction == "import":
-            preview = model._preview_import(backend, self._external_id(), force=True)
-            title = self.env._("Import of %s", self.external_id)
-        else:
-            if not binding:
-                raise UserError(self.env._("The binding of this line does not exist any more."))
-            preview = binding._preview_export()
-            title = self.env._("Export of %s", binding.display_name)
-        return self.env["connector.preview"]._show(preview, title)
+    def _preview(self, repair):
+        """Return the dry run of a repair of this line (1), as the user reads it."""
+        line = self.sudo()
+        preview = Preview(self.env, line.binding_model, line.comparison_id._backend())
+        return preview.run(getattr(line, f"_{repair}"))
 
     def _job_backend(self, *args, **kwargs):
         return self[:1].comparison_id._backend()
@@ -382,7 +390,7 @@ class ConnectorComparisonLine(models.Model):
         binding = self._binding()
         if not binding:
             return self.env._("the binding no longer exists")
-        outcome = repair.export(binding, self._external_id() if self.kind == "missing_there" else None)
+        outcome = repairs.export(binding, self._external_id() if self.kind == "missing_there" else None)
         self._settle(outcome in ("created", "updated"), outcome)
         return outcome
 
@@ -392,10 +400,29 @@ class ConnectorComparisonLine(models.Model):
         if not record:
             return self.env._("the record no longer exists")
         with self.comparison_id._backend().work_on(self.binding_model) as work:
-            binding = repair.bind(work, self._external_id(), record, self._binding())
+            binding = repairs.bind(work, self._external_id(), record, self._binding())
         self.binding_id = binding.id
         self._settle(True, "")
         return self.env._("bound to %s", record.display_name)
+
+    def _archive(self):
+        """Archive the record of the line (1), with the rights of the user."""
+        binding = self._binding()
+        if not binding:
+            return self.env._("the binding no longer exists")
+        self._check_record("archive")
+        repairs.archive(binding)
+        self._settle(True, "")
+        return self.env._("archived")
+
+    def _delete(self):
+        """Delete the record of the line (1), with the rights of the user."""
+        binding = self._binding()
+        if binding:
+            self._check_record("delete")
+            repairs.delete(binding, repairs.record_of(binding).with_env(self.env(su=False)))
+        self._settle(True, "")
+        return self.env._("deleted")
 
     def _settle(self, is_repaired, outcome):
         """Keep how a repair went."""

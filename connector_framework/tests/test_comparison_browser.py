@@ -53,8 +53,9 @@ class TestComparisonViews(ComparisonCase, HttpCase):
             const cell = [...document.querySelectorAll(".o_data_row td")].find((td) => td.innerText.trim() === "3");
             cell.click();
             await waitText(".o_form_view", "PartnerImportMapper");
-            (await wait("button[name=action_import]")).click();
-            (await wait(".modal-footer .btn-primary")).click();
+            (await wait("button[name=action_review_import]")).click();
+            await waitText(".modal .o_connector_preview", "changed@there");
+            (await wait(".modal-footer button[name=action_repair]:not(.o_invisible_modifier)")).click();
             await waitJob("_import");
             """,
         )
@@ -64,8 +65,9 @@ class TestComparisonViews(ComparisonCase, HttpCase):
         self.run_js(
             f"/odoo/connector-comparisons/{comparison.id}",
             """
-            (await wait("button[name=action_import_all]")).click();
-            (await wait(".modal-footer .btn-primary")).click();
+            (await wait("button[name=action_review_all]")).click();
+            await waitText(".modal .o_connector_preview", "new@example.com");
+            (await wait(".modal-footer button[name=action_repair]:not(.o_invisible_modifier)")).click();
             await waitJob("_repair_slice");
             (await wait("button[name=action_compare_again]")).click();
             await waitText(".o_statusbar_status .o_arrow_button_current", "Pending");

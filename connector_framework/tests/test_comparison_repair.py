@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lxml import html
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
@@ -71,6 +72,7 @@ class TestRepair(ComparisonCase):
         del self.world.records["test.partner"]["4"]
         binding, line = self.binding(4), self.compare().line_ids
         line.action_archive()
+        self.run_jobs()
         self.assertEqual((line.state, binding.sync_state, binding.odoo_id.active), ("repaired", "gone", False))
         line = self.compare().line_ids
         line.action_ignore("deleted in the shop")
@@ -86,6 +88,7 @@ class TestRepair(ComparisonCase):
             line.with_user(manager).action_delete()
         self.assertTrue(record.exists())
         line.action_delete()
+        self.run_jobs()
         self.assertFalse(record.exists() or binding.exists())
         self.assertEqual(line.state, "repaired")
         self.assert_in_step()
@@ -178,7 +181,7 @@ class TestRepair(ComparisonCase):
         self.world.put("test.partner", 101, name="New there", email="new@example.com")
         line = self.line(self.compare(), "101")
         self.assertEqual((line.kind, line.record_id), ("missing_here", waiting.odoo_id.id))
-        line.comparison_id.action_bind_all()
+        line.comparison_id.action_repair_all("bind", "missing_here")
         self.run_jobs()
         self.assertEqual(waiting.external_id, "101")
         self.assert_in_step()
@@ -190,13 +193,13 @@ class TestRepair(ComparisonCase):
         self.outside(3)["email"] = "changed@there"
         del self.world.records["test.partner"]["4"]
         comparison = self.compare()
-        comparison.action_import_all()
+        comparison.action_repair_all("import", "missing_here")
         self.run_jobs()
         self.assertEqual(
             {line.kind for line in comparison.line_ids if line.state == "open"}, {"different", "missing_there"}
         )
-        comparison.action_export_all()
-        comparison.with_context(connector_comparison_kind="different").action_import_all()
+        comparison.action_repair_all("export", "missing_there")
+        comparison.action_repair_all("import", "different")
         self.run_jobs()
         self.assertEqual(comparison.count_open, 0)
         self.assert_in_step()
@@ -206,11 +209,11 @@ class TestRepair(ComparisonCase):
         self.outside(3)["email"] = "changed@there"
         del self.world.records["test.partner"]["4"]
         comparison = self.compare()
-        comparison.with_context(connector_comparison_kind="different").action_ignore_all()
+        comparison.action_ignore_all("different")
         self.assertEqual({line.state for line in comparison.line_ids if line.kind == "different"}, {"ignored"})
         self.assertEqual({line.state for line in comparison.line_ids if line.kind != "different"}, {"open"})
         with self.assertRaises(UserError):
-            comparison.with_context(connector_comparison_kind="all").action_ignore_all()
+            comparison.action_ignore_all("all")
 
     def test_export_again(self):
         """An export that was made anew and whose job ends before its time is not made twice."""
@@ -275,3 +278,92 @@ class TestRepair(ComparisonCase):
         line.action_import()
         self.run_jobs()
         self.assertEqual((line.state, line.reason), ("open", "no longer exists"))
+
+    # -- first as a dry run --------------------------------------------------------------------------------------------
+
+    def review(self, action):
+        """Return the dialog that an action opens, and the text of its dry run."""
+        wizard = self.env[action["res_model"]].browse(action["res_id"])
+        return wizard, " ".join(html.fromstring(wizard.body).text_content().split())
+
+    def test_review_lines(self):
+        """The dry run of a repair changes nothing; confirmed, the repair does what it said."""
+        self.world.put("test.partner", 101, name="New & <there>", email="new@example.com")
+        self.outside(3)["email"] = "changed@there"
+        comparison = self.compare()
+        wizard, text = self.review(comparison.line_ids.action_review_import())
+        self.assertEqual((wizard.count, wizard.note), (2, False))
+        self.assertIn("Email p3@example.com → changed@there from email (PartnerImportMapper", text)
+        self.assertIn("New & <there>", text)
+        self.assertNotIn("<there>", wizard.body)
+        self.assertFalse(self.binding(101))
+        self.assertEqual(set(comparison.line_ids.mapped("state")), {"open"})
+        self.assertIn("2 jobs", wizard.action_repair()["params"]["message"])
+        self.run_jobs()
+        self.assert_in_step()
+
+    def test_review_whole_kind(self):
+        """Of a whole kind the first lines are tried, and it says of how many; confirmed, all are repaired."""
+        for number in range(101, 108):
+            self.world.put("test.partner", number, name=f"New {number}", email=f"{number}@example.com")
+        comparison = self.compare()
+        wizard, text = self.review(comparison.action_review_all("import", "missing_here"))
+        self.assertEqual((wizard.count, wizard.note), (7, "This shows the first 5 of 7."))
+        self.assertEqual([number for number in range(101, 108) if f"New {number}" in text], [*range(101, 106)])
+        wizard.action_repair()
+        self.run_jobs()
+        self.assert_in_step()
+        with self.assertRaises(UserError):
+            comparison.action_review_all("import", "missing_here")
+
+    def test_review_export(self):
+        """What is missing there would be created anew, as the job does it."""
+        del self.world.records["test.partner"]["4"]
+        comparison = self.compare()
+        _wizard, text = self.review(comparison.line_ids.action_review_export())
+        self.assertIn("What is sent create name Partner 4", text)
+        self.assertFalse(self.world.made("create"))
+        self.assertEqual(self.binding(4).external_id, "4")
+
+    def test_review_archive_and_delete(self):
+        """Archiving and deleting are tried, too, one or all of a kind."""
+        for number in ("4", "5"):
+            del self.world.records["test.partner"][number]
+        comparison, record = self.compare(), self.binding(4).odoo_id
+        _wizard, text = self.review(self.line(comparison, "4").action_review_delete())
+        self.assertIn("Deleted Contact: Partner 4", text)
+        wizard, text = self.review(comparison.action_review_all("archive", "missing_there"))
+        self.assertIn("Active Yes → No", text)
+        self.assertTrue(record.exists() and record.active)
+        wizard.action_repair()
+        self.run_jobs()
+        self.assertFalse(record.active)
+        self.assertEqual(set(comparison.line_ids.mapped("state")), {"repaired"})
+
+    def test_review_bind(self):
+        """Binding is tried, too; of a whole kind only lines with a proposal."""
+        self.world.put("test.partner", 101, name="Known", email="k@example.com")
+        self.world.put("test.partner", 102, name="Unknown", email="u@example.com")
+        comparison, known = self.compare(), self.env["res.partner"].create({"name": "Known here"})
+        self.line(comparison, "101").record_id = known.id
+        wizard, text = self.review(comparison.action_review_all("bind", "missing_here"))
+        self.assertEqual(wizard.count, 1)
+        self.assertIn("Known here", text)
+        wizard.action_repair()
+        self.run_jobs()
+        self.assertEqual(self.binding(101).odoo_id, known)
+
+    def test_review_of_another_user(self):
+        """A dialog is of the one who opened it."""
+        self.outside(3)["email"] = "changed@there"
+        one, other = (
+            new_test_user(self.env, login, "connector_framework.group_connector_manager") for login in ("one", "two")
+        )
+        action = self.compare().line_ids.with_user(one).action_review_import()
+        wizard = self.env[action["res_model"]].browse(action["res_id"])
+        wizard.with_user(one).read(["body"])
+        for call in (wizard.with_user(other).read, wizard.with_user(other).action_repair):
+            with self.assertRaises(AccessError):
+                call()
+        with self.assertRaises(AccessError):
+            wizard.with_user(one).write({"repair": "delete"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from unittest.mock import patch
 
 from odoo import fields
@@ -290,14 +291,15 @@ class TestComparisonAccess(RunCase):
         for action in (
             seen.action_stop,
             seen.action_compare_again,
-            seen.action_import_all,
-            seen.action_export_all,
-            seen.action_bind_all,
-            seen.action_ignore_all,
+            partial(seen.action_review_all, "import", "missing_here"),
+            partial(seen.action_repair_all, "import", "missing_here"),
+            partial(seen.action_ignore_all, "different"),
+            lines.action_review_import,
             lines.action_import,
             lines.action_export,
             lines.action_bind,
             lines.action_archive,
+            lines.action_delete,
             lines.action_ignore,
             lines.action_reopen,
         ):

@@ -1,1 +1,1 @@
-from . import incident_mute, job_bulk, preview
+from . import comparison_repair, incident_mute, job_bulk, preview

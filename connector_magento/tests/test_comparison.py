@@ -51,9 +51,9 @@ class TestComparison(ShopCase):
             ],
         )
         for comparison in self.comparisons.values():
-            comparison.action_import_all()
-            comparison.with_context(connector_comparison_kind="different").action_import_all()
-            comparison.with_context(connector_comparison_kind="missing_there").action_ignore_all()
+            comparison.action_repair_all("import", "missing_here")
+            comparison.action_repair_all("import", "different")
+            comparison.action_ignore_all("missing_there")
         drain_jobs(self)
         self.env.invalidate_all()
         self.assertEqual(self.compare(), [])
