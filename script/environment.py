@@ -227,11 +227,12 @@ def ensure_venv(cache: Path, name: str, requirements: Path) -> Path:
         log.unlink(missing_ok=True)
         if subprocess.run([python, "-c", "import ensurepip, venv"], capture_output=True).returncode:
             debian.install(["python3-venv"], "python's venv module", log)
+        # The list is complete, and says which part of a package's own list is not needed.
         say(f"python: installing the packages of {requirements.name}")
         shutil.rmtree(venv, ignore_errors=True)
         run_logged([python, "-m", "venv", venv], log, "the virtual environment could not be made: install python3-venv")
         run_logged(
-            [venv / "bin/pip", "install", "--disable-pip-version-check", "--no-input", "-r", requirements],
+            [venv / "bin/pip", "install", "--disable-pip-version-check", "--no-input", "--no-deps", "-r", requirements],
             log,
             "the Python packages could not be installed: check the network and run it again",
         )

@@ -240,7 +240,7 @@ class ConnectorJob(models.Model):
         self._transition(actions.requeue(self.ids))
         waiting = self._query(actions.wait_again(self.ids))
         wake.after_commit(self.env.cr, maintenance=bool(waiting))
-        return True
+        return self.browse()._told(self._told_count("requeue", len(self)))
 
     def action_cancel(self, reason=None):
         """Cancel waiting, pending, failed and running jobs, and their waiting dependents.
@@ -258,7 +258,7 @@ class ConnectorJob(models.Model):
             self.env.cr.execute(workers.end_sessions([job_id for job_id in running if job_id not in unbegun]))
         self._transition(actions.cancel(self.ids, reason))
         wake.after_commit(self.env.cr, maintenance=True)
-        return True
+        return self.browse()._told(self._told_count("cancel", len(self)))
 
     def action_done(self, reason=None):
         """End waiting, pending and failed jobs without running them, and release their dependents.
@@ -268,7 +268,7 @@ class ConnectorJob(models.Model):
         self._check_action("waiting", "pending", "failed")
         self._transition(actions.set_done(self.ids, reason or self.env._("set to done by %s", self.env.user.name)))
         wake.after_commit(self.env.cr, maintenance=True)
-        return True
+        return self.browse()._told(self._told_count("done", len(self)))
 
     def action_run_now(self):
         """Let pending jobs that wait for their time, or for their next attempt, run now.
@@ -278,7 +278,7 @@ class ConnectorJob(models.Model):
         self._check_action("pending")
         self._transition(actions.run_now(self.ids))
         wake.after_commit(self.env.cr)
-        return True
+        return self.browse()._told(self.env._("Jobs that run now: %s", len(self)))
 
     def action_open_incident(self):
         """Open the incident of the job."""

@@ -92,9 +92,9 @@ class ConnectorJob(models.Model):
 
     def _told_count(self, action, count):
         texts = {
-            "requeue": self.env._("%s jobs requeued", count),
-            "cancel": self.env._("%s jobs cancelled", count),
-            "done": self.env._("%s jobs set to done", count),
+            "requeue": self.env._("Jobs requeued: %s", count),
+            "cancel": self.env._("Jobs cancelled: %s", count),
+            "done": self.env._("Jobs set to done: %s", count),
         }
         return texts[action]
 

@@ -76,6 +76,7 @@ from . import (
     test_references_view,
     test_references_work,
     test_scaffold,
+    test_screens,
     test_synchronizers_batch,
     test_synchronizers_chunk,
     test_synchronizers_concurrency,

@@ -6,6 +6,7 @@
 - :class:`ConnectorAcceptanceCase` is what is expected of every connector, to be subclassed with a few lines.
 - :class:`FakeAdapter` and :class:`FakePeer` are an adapter and its other system in memory, which fails on demand.
 - :class:`HttpWire` is the line to an other system over HTTP: it records what is sent, and fails on demand.
+- :class:`ScreensCase` opens every menu of an addon in a real browser, as a role, and looks for errors and barriers.
 - :func:`cassette` plays what another system answered once, recorded without secrets.
 - :class:`MisbehavingServer` is a server on this machine whose answers a test decides.
 """
@@ -14,6 +15,7 @@ from .kit.acceptance import ConnectorAcceptanceCase
 from .kit.cassettes import cassette
 from .kit.fake_adapter import FakeAdapter, FakePeer
 from .kit.jobs import JobTrap, TrappedJob, drain_jobs, make_due, trap_jobs, wait_until
+from .kit.screens import ScreensCase
 from .kit.wire import Failure, FakeWire, HttpWire, Wire
 from .misbehaving_server import MisbehavingServer, answer
 
@@ -26,6 +28,7 @@ __all__ = [
     "HttpWire",
     "JobTrap",
     "MisbehavingServer",
+    "ScreensCase",
     "TrappedJob",
     "Wire",
     "answer",

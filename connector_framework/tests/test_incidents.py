@@ -318,7 +318,7 @@ class TestActOnAll(IncidentCase):
         bulk = self.env["connector.job"].search([("method_name", "=", "_act_in_slices")])
         drain_jobs(self)
         self.env.invalidate_all()
-        self.assertEqual((bulk.state, bulk.result), ("done", "2500 jobs cancelled"))
+        self.assertEqual((bulk.state, bulk.result), ("done", "Jobs cancelled: 2500"))
         self.assertEqual(set(jobs.mapped("state")), {"cancelled"})
         self.assertEqual(set(jobs.mapped("result")), {"not wanted"})
 

@@ -91,6 +91,7 @@ class TestJobViews(HttpCase):
             """
             (await wait("button[name=action_requeue]")).click();
             await wait("button[name=action_done]:not(.d-none)");
+            await waitText(".o_notification", "Jobs requeued: 1");
             """,
         )
         job.invalidate_recordset()
@@ -99,10 +100,10 @@ class TestJobViews(HttpCase):
     def test_bulk_actions(self):
         """Jobs selected in the list are cancelled, requeued and set to done together."""
         jobs = self.partner.as_job(eta=3600, description="Many").map("write", [({"ref": "x"},)] * 3)
-        for action, confirmed, label, state in (
-            ("action_cancel", True, "Cancelled", "cancelled"),
-            ("action_requeue", False, "Pending", "pending"),
-            ("action_done", True, "Done", "done"),
+        for action, confirmed, label, state, told in (
+            ("action_cancel", True, "Cancelled", "cancelled", "Jobs cancelled: 3"),
+            ("action_requeue", False, "Pending", "pending", "Jobs requeued: 3"),
+            ("action_done", True, "Done", "done", "Jobs set to done: 3"),
         ):
             with self.subTest(action=action):
                 self.run_js(
@@ -115,6 +116,7 @@ class TestJobViews(HttpCase):
                     (await wait("button[name={action}]")).click();
                     if ({str(confirmed).lower()}) {{ (await wait(".modal-footer .btn-primary")).click(); }}
                     await waitText(".o_data_row td[name=state]", "{label}");
+                    await waitText(".o_notification", "{told}");
                     """,
                 )
                 jobs.invalidate_recordset()

@@ -29,6 +29,7 @@ from . import (
     test_product_export,
     test_product_texts,
     test_roles,
+    test_screens,
     test_stock,
     test_translation,
     test_variants,
