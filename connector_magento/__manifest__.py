@@ -20,4 +20,5 @@
         "views/record_views.xml",
         "views/menus.xml",
     ],
+    "demo": ["demo/magento_demo.xml", "demo/connector_job_demo.sql"],
 }

@@ -16,9 +16,9 @@ from environment import ROOT
 from test_log import Failed, Results
 
 #: Shard -> the tags of its tests; all other tests, with or without a tier, are in one more. `server` marks the process
-#: tests that start whole servers, of Odoo or PostgreSQL, or hosts. Tests with workers wait more than they compute, so
-#: three shards, which take about the same time, keep two cores busy. Tests that need the same templates are together.
-SHARDS = {"server": ("server",), "process": ("process", "concurrency")}
+#: tests that start whole servers, of Odoo or PostgreSQL, or hosts. Tests with workers or a browser wait more than they
+#: compute, so four shards keep two cores busy. Tests that need the same templates are together.
+SHARDS = {"server": ("server",), "process": ("process", "concurrency"), "browser": ("browser",)}
 REST = "other"
 #: Tests that are named when some did not run; the others are counted.
 NAMED = 10

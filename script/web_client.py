@@ -17,10 +17,11 @@ class WebClient:
         self.url = url
         self.database = database
         self.timeout_s = timeout_s
+        self._cookies = http.cookiejar.CookieJar()
         self._opener = urllib.request.build_opener(
             # A proxy of the user's has no business between two processes of this machine.
             urllib.request.ProxyHandler({}),
-            urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()),
+            urllib.request.HTTPCookieProcessor(self._cookies),
         )
 
     def _post(self, path: str, params: dict) -> object:
@@ -42,6 +43,10 @@ class WebClient:
                 return answer.status == 200
         except OSError:
             return False
+
+    def cookies(self) -> dict[str, str]:
+        """Return the cookies of the session, by name: a browser that has them is logged in."""
+        return {cookie.name: cookie.value or "" for cookie in self._cookies}
 
     def log_in(self, login: str, password: str) -> None:
         """Open a session. :raises Failure: when Odoo refuses."""

@@ -11,6 +11,7 @@ from . import (
     comparison_start,
     dashboard,
     exchange,
+    failure_mixin,
     form_injection,
     incident,
     ir_module,

@@ -137,7 +137,7 @@ class ConnectorComparisonLine(models.Model):
                 order="date desc",
                 limit=1,
             )
-            line.brought_by = last and self.env._(
+            line.brought_by = bool(last) and self.env._(
                 "%(method)s %(path)s at %(date)s, job %(job)s",
                 method=last.method,
                 path=last.path or "",

@@ -24,7 +24,7 @@ class ConnectorIncident(models.Model):
 
     _name = "connector.incident"
     _description = "Incident"
-    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _inherit = ["mail.thread", "mail.activity.mixin", "connector.failure.mixin"]
     _order = "date_last DESC, id DESC"
     _mail_post_access = "read"
     _connector_bookkeeping = True
@@ -34,7 +34,6 @@ class ConnectorIncident(models.Model):
     )
     name = fields.Char("What Happened", required=True, readonly=True)
     fingerprint = fields.Char(required=True, readonly=True)
-    exc_type = fields.Char("Error Type", readonly=True)
     exc_message = fields.Text("Last Error", readonly=True)
     user_message = fields.Text("What to Do", readonly=True)
     place = fields.Char(readonly=True, help="The function of the connector in which the error was raised.")

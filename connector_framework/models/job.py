@@ -38,13 +38,14 @@ class UnconstrainedMany2one(fields.Many2one):
 
 class ConnectorJob(models.Model):
     _name = "connector.job"
+    _inherit = ["connector.failure.mixin"]
     _description = "Job"
     _log_access = False
     _order = "id DESC"
     _connector_bookkeeping = True
 
     name = fields.Char("Description", readonly=True)
-    state = fields.Selection(STATES, readonly=True, required=True)
+    state = fields.Selection(STATES, readonly=True, required=True, group_expand=True)
     hold = fields.Char(readonly=True, help="Why a pending job cannot be claimed now: eta, or key.")
     model_name = fields.Char("Model", readonly=True)
     method_name = fields.Char("Method", readonly=True)
@@ -67,7 +68,6 @@ class ConnectorJob(models.Model):
     date_done = fields.Datetime("Ended", readonly=True)
     duration_s = fields.Float("Duration (s)", readonly=True, aggregator="avg", digits=(16, 3))
     result = fields.Text(readonly=True)
-    exc_type = fields.Char("Error Type", readonly=True)
     exc_message = fields.Text("Error", readonly=True)
     exc_info = fields.Text("Traceback", readonly=True)
     user_message = fields.Text("What to Do", readonly=True)

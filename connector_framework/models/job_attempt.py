@@ -7,6 +7,7 @@ from .job import UnconstrainedMany2one
 
 class ConnectorJobAttempt(models.Model):
     _name = "connector.job.attempt"
+    _inherit = ["connector.failure.mixin"]
     _description = "Failed Attempt of a Job"
     _log_access = False
     _order = "id"
@@ -17,6 +18,5 @@ class ConnectorJobAttempt(models.Model):
     worker = fields.Char(readonly=True, help="Host and process.")
     started = fields.Datetime(readonly=True)
     ended = fields.Datetime(readonly=True)
-    exc_type = fields.Char("Error Type", readonly=True)
     exc_message = fields.Text("Error", readonly=True)
     exc_info = fields.Text("Traceback", readonly=True)

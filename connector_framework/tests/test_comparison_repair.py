@@ -97,6 +97,8 @@ class TestRepair(ComparisonCase):
         """A line says by which call the external values came, and opens what happened to the record."""
         self.outside(3)["email"] = "changed@there"
         line = self.line(self.compare(), "3")
+        self.assertIs(line.brought_by, False)
+        line.invalidate_recordset(["brought_by"])
         exchange = self.env["connector.exchange"].create(
             {
                 "method": "GET",

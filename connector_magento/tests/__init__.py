@@ -6,6 +6,7 @@ from . import (
     test_category_export,
     test_category_tree,
     test_comparison,
+    test_demo,
     test_documents,
     test_export,
     test_failures,
