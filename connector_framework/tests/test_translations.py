@@ -12,6 +12,7 @@ import polib
 from lxml import etree
 from odoo.exceptions import AccessError
 from odoo.tests import TransactionCase, new_test_user, tagged
+from odoo.tools.translate import TRANSLATED_ATTRS
 
 from ..exceptions import ConfigurationError, MappingError
 from .synchronizers_common import SynchronizerCase
@@ -86,13 +87,22 @@ class TestFiles(TransactionCase):
         self.assertTrue([*self.terms.template_problems({}, pot, odoo)])
 
 
+def _shape(arch):
+    """Return the elements of a view, without what is translated."""
+    return [
+        (node.tag, {name: value for name, value in node.attrib.items() if name not in TRANSLATED_ATTRS})
+        for node in etree.fromstring(arch).iter(etree.Element)
+    ]
+
+
 class FrenchCase(TransactionCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.env["res.lang"]._activate_lang("fr_FR")
         cls.env["res.lang"]._activate_lang("de_DE")
-        cls.env["ir.module.module"]._load_module_terms(["connector_framework"], ["fr_FR", "de_DE"])
+        modules = cls.env["ir.module.module"].search([("name", "in", ADDONS), ("state", "=", "installed")])
+        modules._update_translations(["fr_FR", "de_DE"])
         cls.french, cls.german = (cls.env(context={"lang": lang}) for lang in ("fr_FR", "de_DE"))
 
 
@@ -108,6 +118,19 @@ class TestTexts(FrenchCase):
             arch = etree.fromstring(view["arch"])
             self.assertEqual({*arch.xpath("//button[@name='action_requeue']/@string")}, {button})
             self.assertEqual(env["connector.job"].fields_get(["priority"])["priority"]["string"], label)
+
+    def test_views_are_the_same(self):
+        """No translation changes more of a view than its texts."""
+        data = self.env["ir.model.data"].search([("module", "in", ADDONS), ("model", "=", "ir.ui.view")])
+        changed = 0
+        for view in self.env["ir.ui.view"].browse(data.mapped("res_id")):
+            source = view.with_context(lang="en_US").arch_db
+            for env in (self.french, self.german):
+                text = view.with_env(env).arch_db
+                changed += text != source
+                with self.subTest(view=view.name, lang=env.lang):
+                    self.assertEqual(_shape(text), _shape(source))
+        self.assertGreater(changed, 20)
 
     def test_model(self):
         """Selections, helps, names of models, menus and actions."""
