@@ -23,11 +23,11 @@ def dependencies(names: list[str]) -> list[str]:
 
 
 def content_key() -> str:
-    """Return a short name for all that installing the addons reads: every file but those of tests."""
+    """Return a short name for all that installing the addons reads: no tests, and in English no translations."""
     digest = hashlib.sha256()
     for name in addons():
         for path in sorted((ROOT / name).rglob("*")):
             place = path.relative_to(ROOT)
-            if path.is_file() and not {"tests", "__pycache__"} & set(place.parts):
+            if path.is_file() and not {"tests", "i18n", "__pycache__"} & set(place.parts):
                 digest.update(f"{place}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:12]

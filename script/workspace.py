@@ -139,7 +139,10 @@ class Workspace:
 
     def pregenerate_assets(self, database: str, log: Path) -> None:
         """Make the bundles of JavaScript and CSS, which the first browser test or user would wait for."""
-        script = "env['ir.qweb']._pregenerate_assets_bundles()\nenv.cr.commit()\n"
+        self.shell(database, "env['ir.qweb']._pregenerate_assets_bundles()\nenv.cr.commit()\n", log)
+
+    def shell(self, database: str, script: str, log: Path) -> int:
+        """Run Python in Odoo's shell, which gives it `env`; return the exit code."""
         with log.open("a") as output:
             command = self.odoo("shell", "-d", database, "--no-http")
             process = self.spawn(command, stdin=subprocess.PIPE, stdout=output, stderr=output, text=True)
@@ -147,6 +150,7 @@ class Workspace:
                 process.communicate(script)
             finally:
                 processes.stop(process)
+        return process.returncode
 
 
 def new_cluster(environment: Environment, folder: Path, durable: bool = False, preload: str = "") -> Cluster:

@@ -82,6 +82,7 @@ class ConnectorBackendMixin(models.AbstractModel):
     active = fields.Boolean(default=True)
     state = fields.Selection(
         [("draft", "Not Checked"), ("connected", "Connected"), ("error", "Error")],
+        string="Connection",
         default="draft",
         required=True,
         readonly=True,
@@ -243,7 +244,7 @@ class ConnectorBackendMixin(models.AbstractModel):
                 self.env._(
                     "Only an administrator can change %(fields)s of %(model)s: ask one.",
                     fields=labels,
-                    model=self._description,
+                    model=self.env["ir.model"]._get(self._name).name or self._description,
                 )
             )
 
@@ -401,7 +402,7 @@ class ConnectorBackendMixin(models.AbstractModel):
         """Return the client action that shows how the check went."""
         messages = []
         for backend, error in problems.items():
-            advice = str(error.user_message) if isinstance(error, ConnectorError) else ""
+            advice = self.env._(error.user_message) if isinstance(error, ConnectorError) else ""
             messages.append(" ".join(filter(None, (f"{backend.display_name}: {error}", advice))))
         return {
             "type": "ir.actions.client",

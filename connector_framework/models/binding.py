@@ -52,10 +52,10 @@ class BindingKey(models.UniqueIndex):
     def get_error_message(self, model, diagnostics=None):
         other = self._other_binding(model, diagnostics)
         if not other:
-            return model.env._("Another %(model)s has the same external key already.", model=model._description)
+            return model.env._("Another %(model)s has the same external key already.", model=_label(model))
         return model.env._(
             "%(model)s %(name)s (id %(id)s) has this already: %(key)s. Delete or correct one of the two bindings.",
-            model=model._description,
+            model=_label(model),
             name=other.display_name if other.with_env(model.env).has_access("read") else "",
             id=other.id,
             key=", ".join(
@@ -213,7 +213,7 @@ class ConnectorBindingMixin(models.AbstractModel):
         if readable:
             return super()._compute_display_name()
         for binding in self:
-            binding.display_name = binding.external_id or f"{self._description} {binding.id}"
+            binding.display_name = binding.external_id or f"{_label(self)} {binding.id}"
         return None
 
     # -- records -------------------------------------------------------------------------------------------------------

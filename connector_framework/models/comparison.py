@@ -81,10 +81,10 @@ class ConnectorComparison(models.Model):
         return self.env["connector.backend.mixin"]._existing((one.backend_model, one.backend_id) for one in self)
 
     @api.depends("model_name")
+    @api.depends_context("lang")
     def _compute_model_label(self):
         for comparison in self:
-            model = self.env.get(comparison.model_name)
-            comparison.model_label = comparison.model_name if model is None else model._description
+            comparison.model_label = self.env["ir.model"]._get(comparison.model_name).name or comparison.model_name
 
     @api.depends("line_ids.state")
     def _compute_count_open(self):

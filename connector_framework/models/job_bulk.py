@@ -18,6 +18,15 @@ ACTIONS = {
 }
 
 
+def _description(records, action, domain, reason):
+    texts = {
+        "requeue": records.env._("Requeue all jobs of a filter"),
+        "cancel": records.env._("Cancel all jobs of a filter"),
+        "done": records.env._("Set all jobs of a filter to done"),
+    }
+    return texts[action]
+
+
 class ConnectorJob(models.Model):
     _inherit = "connector.job"
 
@@ -59,7 +68,7 @@ class ConnectorJob(models.Model):
     def _connector_commit(self):
         self.env.cr.commit()  # pylint: disable=invalid-commit  # no transaction over 100 000 jobs
 
-    @job_options(description=lambda records, action, domain, reason: f"Act on all jobs of a filter: {action}")
+    @job_options(description=_description)
     def _act_in_slices(self, action, domain, reason):
         """Act on all jobs of a filter, those that were there when it began.
 
@@ -114,7 +123,7 @@ class ConnectorJob(models.Model):
             own = f"/{self.id}" if len(self) == 1 else ""
             action["params"] |= {
                 "message": f"{message} %s",
-                "links": [{"label": self.env._("Open"), "url": f"/odoo/connector-jobs{own}"}],
+                "links": [{"label": self.env._("Show"), "url": f"/odoo/connector-jobs{own}"}],
             }
         return action
 

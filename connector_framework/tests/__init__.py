@@ -90,5 +90,6 @@ from . import (
     test_terminal_process,
     test_text,
     test_timeline,
+    test_translations,
     test_two_databases,
 )

@@ -207,7 +207,7 @@ class MagentoBackend(models.Model):
                         identity_key=f"magento.import_batch:{backend.id}:{model_name}",
                         description=self.env._(
                             "Import %(records)s of %(backend)s",
-                            records=backend.env[model_name]._description,
+                            records=backend.env["ir.model"]._get(model_name).name,
                             backend=backend.display_name,
                         ),
                     )

@@ -133,9 +133,12 @@ class MagentoSaleOrder(models.Model):
         self._check_may_manage()
         jobs = self.env["connector.job"]
         for order in self:
-            jobs += order.as_job(
-                description=self.env._("%(action)s order %(number)s", action=action, number=order.external_id),
-            ).export_action(action)
+            texts = {
+                "hold": self.env._("Hold order %s", order.external_id),
+                "unhold": self.env._("Release order %s", order.external_id),
+                "cancel": self.env._("Cancel order %s", order.external_id),
+            }
+            jobs += order.as_job(description=texts[action]).export_action(action)
         return jobs.notification()
 
     def _check_may_manage(self):
