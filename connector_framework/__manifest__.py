@@ -1,7 +1,7 @@
 {
     "name": "Connector Framework",
     "summary": "Events, job queue, references, mappings and synchronizers to build connectors with",
-    "version": "19.0.1.0.0",
+    "version": "19.0.1.1.0",
     "category": "Technical",
     "author": "connector_framework contributors",
     "license": "LGPL-3",

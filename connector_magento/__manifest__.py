@@ -1,7 +1,7 @@
 {
     "name": "Magento 1 Connector",
     "summary": "Customers, catalogue, orders and stock of a Magento 1.x shop",
-    "version": "19.0.1.0.0",
+    "version": "19.0.1.1.0",
     "category": "Sales/Connectors",
     "author": "connector_framework contributors",
     "license": "LGPL-3",

@@ -1,7 +1,7 @@
 {
     "name": "Odoo Connector",
     "summary": "Contacts and products of another Odoo, both ways",
-    "version": "19.0.1.0.0",
+    "version": "19.0.1.1.0",
     "category": "Productivity/Connectors",
     "author": "connector_framework contributors",
     "license": "LGPL-3",

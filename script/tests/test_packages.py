@@ -25,7 +25,7 @@ env.cr.commit()
 
 class TestPackages(InstalledCase):
     def test_wheels(self) -> None:
-        """Each has its license, web files and translations, and the version of its manifest; Odoo works with them alone."""
+        """Each has license, web files, translations and the version of its manifest; Odoo works with them alone."""
         script = importlib.machinery.SourceFileLoader("package", str(ROOT / "script/package")).load_module()
         wheels = script.build(self.folder / "dist")
         self.assertEqual(len(wheels), len(addons()))
@@ -54,7 +54,13 @@ class TestPackages(InstalledCase):
             inside = {file.partition(f"odoo/addons/{name}/")[2] for file in archive.namelist()}
             [metadata] = [file for file in archive.namelist() if file.endswith("/METADATA")]
             self.assertIn("License: LGPL-3", archive.read(metadata).decode())
-        for file in ("LICENSE", "README.rst", "i18n/fr.po", "static/description/icon.png", "static/description/index.html"):
+        for file in (
+            "LICENSE",
+            "README.rst",
+            "i18n/fr.po",
+            "static/description/icon.png",
+            "static/description/index.html",
+        ):
             self.assertIn(file, inside, name)
         for file in re.findall(r'"((?:data|demo|security|views|wizards)/[\w./]+)"', manifest):
             self.assertIn(file, inside, name)
