@@ -20,6 +20,7 @@ from . import (
     test_dashboard,
     test_doctor,
     test_events_change,
+    test_docs_first_connector,
     test_events_docs,
     test_events_orm,
     test_events_registry,
