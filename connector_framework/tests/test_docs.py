@@ -41,7 +41,7 @@ def blocks(*kinds):
 def commands():
     """Give the Odoo commands that the pages print: the page, and the words behind "odoo"."""
     for page, text in blocks("sh", "console", "ini", "yaml", "dockerfile", "text"):
-        joined = re.sub(r'args: \[(.*)\]', lambda args: args[1].replace('"', "").replace(",", ""), text)
+        joined = re.sub(r"args: \[(.*)\]", lambda args: args[1].replace('"', "").replace(",", ""), text)
         for line in joined.splitlines():
             line = re.sub(r"^\s*(\$ |ExecStart=|command: |(?=odoo ))", "", line).strip()
             found = ODOO.match(line) or re.match(r"\S*/odoo .*", line)
@@ -130,10 +130,19 @@ class TestDocs(BaseCase):
 
     def test_scripts(self):
         """The scripts that the pages name are there."""
+        seen = set()
         for page in PAGES:
-            for name in set(re.findall(r"`script/(\w+)|^script/(\w+)", page.read_text(encoding="utf-8"), re.MULTILINE)):
+            for name in re.findall(r"(?:`|^)script/(\w+)(?=[ `\n])", page.read_text(encoding="utf-8"), re.MULTILINE):
+                seen.add(name)
                 with self.subTest(page=page.name, script=name):
-                    self.assertTrue((ROOT / "script" / (name[0] or name[1])).exists() or name[0].endswith("_lint"))
+                    self.assertTrue((ROOT / "script" / name).exists())
+        self.assertGreater(len(seen), 4)
+
+    def test_pinned_ruff(self):
+        """The hook for commits has the ruff of script/lint."""
+        (pinned,) = re.findall(r"^ruff==\S+", (ROOT / "script/requirements-lint.txt").read_text(), re.MULTILINE)
+        hooks = re.findall(r'"(ruff==[^"]+)"', (ROOT / ".pre-commit-config.yaml").read_text())
+        self.assertEqual(set(hooks), {pinned})
 
     def test_troubles(self):
         """The operations page tells of each trouble that the health page and the doctor know."""
