@@ -1,5 +1,6 @@
 """How Sphinx makes the site of these pages; ``script/docs`` runs it. The pages can be read without it, too."""
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -11,8 +12,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path += os.environ.get("CONNECTOR_DOCS_PATH", "").split(os.pathsep)
 sys.path.append(str(Path(__file__).parent / "_extensions"))
 import odoo.addons  # noqa: E402
+from odoo.models import BaseModel  # noqa: E402
 
 odoo.addons.__path__.append(str(ROOT))
+# That the test framework is imported, as the test kit does, is no news here.
+logging.getLogger("odoo").setLevel(logging.WARNING)
 
 project = "Connector Framework"
 author = "connector_framework contributors"
@@ -28,18 +32,14 @@ exclude_patterns = ["conf.py", "_*"]
 
 # Links to headings (`queue.md#options`) are checked; headings are named as on GitHub.
 myst_heading_anchors = 4
-# `key: value` is no link, and "..." stays as it is written.
-myst_enable_extensions = ["fieldlist"]
 
-# No numbers of lines, dates or versions of the machine: a build is the same wherever it is made.
+# Neither dates nor fonts from elsewhere: a build is the same wherever it is made, and read.
 html_theme = "furo"
 html_copy_source = False
 html_show_sphinx = False
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_theme_options = {"navigation_with_keys": True}
-# A page without another page's link to it cannot be found.
-suppress_warnings: list[str] = []
 # Prompts and answers of a terminal, answers that are shortened: not all of it can be parsed by its language.
 highlight_language = "text"
 
@@ -50,3 +50,12 @@ autodoc_preserve_defaults = True
 autodoc_default_options = {"members": True}
 python_maximum_signature_line_length = 80
 add_module_names = False
+
+
+def without_orm_arguments(app, what, name, obj, options, signature, annotation):
+    """Show a model class without the arguments that the ORM alone gives."""
+    return ("", None) if what == "class" and issubclass(obj, BaseModel) else None
+
+
+def setup(app):
+    app.connect("autodoc-process-signature", without_orm_arguments)

@@ -1,6 +1,6 @@
 """Make the site's table of contents from the lists of ``index.md``, which so stays a page like all others.
 
-Each heading of the second level is a part of the contents, with the pages that its section links to.
+Each heading of the second level is a part of the contents, with the pages that its list names.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
-LINK = re.compile(r"\]\(([\w/]+)\.(?:md|rst)\)")
+LINK = re.compile(r"^- \[[^]]+\]\(([\w/]+)\.(?:md|rst)\)", re.MULTILINE)
 
 
 def add_contents(app, docname, source):

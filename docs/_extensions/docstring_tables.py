@@ -27,8 +27,8 @@ def list_table(border: str, lines: list[str]) -> Iterator[str]:
             headers = len(rows)
             continue
         cells = cells_of(line, starts)
-        # A row begins with a first cell, unless a literal of the row before is still open.
-        if rows and (not cells[0] or rows[-1][0].count("``") % 2):
+        # A row begins with a first cell, unless a literal or a list of the row before goes on.
+        if rows and (not cells[0] or rows[-1][0].count("``") % 2 or rows[-1][0].endswith(",")):
             rows[-1] = [f"{old} {new}".strip() for old, new in zip(rows[-1], cells, strict=True)]
         else:
             rows.append(cells)
