@@ -12,7 +12,6 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path += os.environ.get("CONNECTOR_DOCS_PATH", "").split(os.pathsep)
 sys.path.append(str(Path(__file__).parent / "_extensions"))
 import odoo.addons  # noqa: E402
-from odoo.models import BaseModel  # noqa: E402
 
 odoo.addons.__path__.append(str(ROOT))
 # That the test framework is imported, as the test kit does, is no news here.
@@ -54,7 +53,7 @@ add_module_names = False
 
 def without_orm_arguments(app, what, name, obj, options, signature, annotation):
     """Show a model class without the arguments that the ORM alone gives."""
-    return ("", None) if what == "class" and issubclass(obj, BaseModel) else None
+    return ("", None) if what == "class" and hasattr(obj, "_register") and hasattr(obj, "_inherit") else None
 
 
 def setup(app):
