@@ -36,6 +36,7 @@ myst_heading_anchors = 4
 html_theme = "furo"
 html_copy_source = False
 html_show_sphinx = False
+html_domain_indices = False
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_theme_options = {"navigation_with_keys": True}

@@ -20,6 +20,7 @@ from . import (
     test_dashboard,
     test_docs,
     test_docs_first_connector,
+    test_docs_guides,
     test_docs_howto,
     test_doctor,
     test_events_change,

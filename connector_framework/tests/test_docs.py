@@ -20,6 +20,7 @@ from odoo.tools import config
 from ..cli.connector import Connector
 from ..monitoring import health
 from ..settings import SETTING_NAMES
+from .docs_common import PageCase, blocks_of
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -64,6 +65,15 @@ class TestDocs(BaseCase):
                             seen += 1
                             self.assertTrue(hasattr(module, alias.name), f"{node.module} has no {alias.name}")
         self.assertGreater(seen, 50)
+
+    def test_python_is_run(self):
+        """Each page with Python is run: by a PageCase, or by a test of its own."""
+        own = {"events", "references", "mappings", "first_connector"}
+        classes = list(PageCase.__subclasses__())
+        for cls in classes:
+            classes += cls.__subclasses__()
+        pages = {str(page.relative_to(DOCS).with_suffix("")) for page in DOCS.rglob("*.md") if blocks_of(page)}
+        self.assertEqual(pages - own, {cls.page for cls in classes if cls.page})
 
     def test_settings(self):
         """The settings of the pages are settings of the framework, and options of Odoo."""
