@@ -13,9 +13,9 @@ ROOT = Path(__file__).parents[2]
 if (ROOT / "sandbox").is_dir():
     if str(ROOT) not in sys.path:
         sys.path.append(str(ROOT))
-    from sandbox import Sandbox
+    from sandbox import Sandbox, server
 else:
-    Sandbox = None
+    Sandbox = server = None
 
 
 def skip_without_sandbox():

@@ -1,0 +1,114 @@
+"""The questions of an administrator, each answered in at most two clicks from the dashboard or the record."""
+
+from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.connector_framework.tests.common import drain_jobs
+from odoo.addons.connector_framework.tests.test_queue_browser import _WAIT
+
+from .common import ShopCase
+
+_PRESS = """
+    const press = async (selector, text) => {
+        await waitText(selector, text);
+        [...document.querySelectorAll(selector)].find((found) => found.innerText.includes(text)).click();
+    };
+    const isHere = (selector) => { if (document.querySelector(selector)) { throw new Error(`${selector} is here`); } };
+"""
+
+
+@tagged("post_install", "-at_install", "browser")
+class TestQuestions(ShopCase, HttpCase):
+    def setUp(self):
+        super().setUp()
+        self.backend.action_check_connection()
+        number = self.orders_where(lambda order: order["customer_id"])[0]
+        self.binding = self.import_one("magento.sale.order", number)
+        self.env["connector.stream"].of(self.backend, "magento.sale.order").advance({"since": "2026-01-01 00:00:00"})
+        # A customer that is out of step, and a job that fails.
+        customer = self.env["magento.res.partner"].search([("backend_id", "=", self.backend.id)], limit=1)
+        customer.email = "changed@here.example"
+        self.env["connector.comparison"].compare(self.backend, "magento.res.partner", sample=5)
+        customer.as_job(max_attempts=1, description="A failing job").write({"no_such_field": 1})
+        with mute_logger("odoo.addons.connector_framework.queue.runner"):
+            drain_jobs(self)
+        self.env.invalidate_all()
+        for role in ("user", "manager"):
+            new_test_user(self.env, f"asking_{role}", f"connector_framework.group_connector_{role}")
+
+    def ask(self, role, path, code):
+        """Run JavaScript on a page as a role; an error in the console fails the test."""
+        self.browser_js(
+            path, f"(async () => {{ {_WAIT} {_PRESS} {code}; console.log('test successful'); }})()", login=f"asking_{role}"
+        )
+
+    def test_running_and_behind(self):
+        """Is it running, how far behind is it: the first screen, without a click."""
+        for role in ("user", "manager"):
+            with self.subTest(role):
+                self.ask(
+                    role,
+                    "/odoo/connectors",
+                    """
+                    await waitText(".o_connector_card", "Test shop");
+                    await waitText(".o_connector_level", "");
+                    await waitText(".o_connector_card dd", "s behind, limit 60 min");
+                    await waitText(".o_connector_card", "Connected");
+                    """,
+                )
+
+    def test_failed(self):
+        """What failed and what do I do: the incident of the card, one click; a manager requeues all there."""
+        for role in ("user", "manager"):
+            with self.subTest(role):
+                self.ask(
+                    role,
+                    "/odoo/connectors",
+                    f"""
+                    await press(".o_connector_card button", "1 open incidents");
+                    await press(".o_data_row td, .o_kanban_record", "no_such_field");
+                    await waitText(".o_form_view .alert", "requeue");
+                    {'await wait("button[name=action_requeue]");' if role == "manager" else
+                     'isHere("button[name=action_requeue]");'}
+                    """,
+                )
+
+    def test_record(self):
+        """What happened to this record: Timeline, on its form."""
+        for role in ("user", "manager"):
+            with self.subTest(role):
+                self.ask(
+                    role,
+                    f"/odoo/magento-orders/{self.binding.id}",
+                    """
+                    await press("button", "Timeline");
+                    await waitText(".o_data_row", "sales_order.info");
+                    """,
+                )
+
+    def test_what_will_it_do(self):
+        """What will happen if I press the button: a dry run, for those who may press it."""
+        self.ask(
+            "manager",
+            f"/odoo/magento-orders/{self.binding.id}",
+            """
+            const more = await wait(".o_form_view .o_statusbar_buttons, .o_cp_action_menus");
+            await press("button", "What Will");
+            await waitText(".modal .o_connector_preview", "What is written");
+            """,
+        )
+        self.ask("user", f"/odoo/magento-orders/{self.binding.id}", 'await wait(".o_form_view"); isHere("[name=action_preview_import]");')
+
+    def test_same(self):
+        """Are both sides the same: the card's last comparison, one click; its differences, the second."""
+        for role in ("user", "manager"):
+            with self.subTest(role):
+                self.ask(
+                    role,
+                    "/odoo/connectors",
+                    """
+                    await press(".o_connector_card button", "out of step");
+                    await press("button[name=action_open_lines]", "Open");
+                    await waitText(".o_list_view .o_group_name, .o_list_view", "Different");
+                    """,
+                )
