@@ -47,10 +47,16 @@ class TestTroubles(ImportCase):
             return {one["code"] for one in troubles}, {one.code for one in findings(env)}
 
     def wait_named(self, code):
-        wait_until(lambda: all(code in codes for codes in self.named()), WITHIN_S, lambda: f"{self.named()} {self.logs()}")
+        wait_until(
+            lambda: all(code in codes for codes in self.named()), WITHIN_S, lambda: f"{self.named()} {self.logs()}"
+        )
 
     def wait_gone(self, code):
-        wait_until(lambda: not any(code in codes for codes in self.named()), WITHIN_S, lambda: f"{self.named()} {self.sql(JOBS)} {self.sql(STREAMS)}")
+        wait_until(
+            lambda: not any(code in codes for codes in self.named()),
+            WITHIN_S,
+            lambda: f"{self.named()} {self.sql(JOBS)} {self.sql(STREAMS)}",
+        )
 
     def on_backend(self, method, **values):
         """Do what a person does on the form: write, then press a button."""
@@ -104,7 +110,9 @@ class TestTroubles(ImportCase):
         self.channel(None, capacity=1)
         self.enqueue("effect", [("slow", 30), ("next",)], channel=name)
         # It waits since long.
-        self.sql("UPDATE connector_job SET date_enqueued = date_enqueued - interval '2 minutes' WHERE state = 'pending'")
+        self.sql(
+            "UPDATE connector_job SET date_enqueued = date_enqueued - interval '2 minutes' WHERE state = 'pending'"
+        )
         self.wait_named("full_channel")
         self.channel(None, capacity=2)
         self.wait_gone("full_channel")

@@ -23,7 +23,9 @@ class TestQuestions(ShopCase, HttpCase):
         super().setUp()
         self.backend.action_check_connection()
         number = self.orders_where(lambda order: order["customer_id"])[0]
-        self.binding = self.import_one("magento.sale.order", number)
+        self.env["magento.sale.order"].as_job().import_record(self.backend, number)
+        drain_jobs(self)
+        self.binding = self.bound("magento.sale.order", number)
         self.env["connector.stream"].of(self.backend, "magento.sale.order").advance({"since": "2026-01-01 00:00:00"})
         # A customer that is out of step, and a job that fails.
         customer = self.env["magento.res.partner"].search([("backend_id", "=", self.backend.id)], limit=1)
@@ -39,7 +41,9 @@ class TestQuestions(ShopCase, HttpCase):
     def ask(self, role, path, code):
         """Run JavaScript on a page as a role; an error in the console fails the test."""
         self.browser_js(
-            path, f"(async () => {{ {_WAIT} {_PRESS} {code}; console.log('test successful'); }})()", login=f"asking_{role}"
+            path,
+            f"(async () => {{ {_WAIT} {_PRESS} {code}; console.log('test successful'); }})()",
+            login=f"asking_{role}",
         )
 
     def test_running_and_behind(self):
@@ -51,7 +55,6 @@ class TestQuestions(ShopCase, HttpCase):
                     "/odoo/connectors",
                     """
                     await waitText(".o_connector_card", "Test shop");
-                    await waitText(".o_connector_level", "");
                     await waitText(".o_connector_card dd", "s behind, limit 60 min");
                     await waitText(".o_connector_card", "Connected");
                     """,
@@ -68,21 +71,25 @@ class TestQuestions(ShopCase, HttpCase):
                     await press(".o_connector_card button", "1 open incidents");
                     await press(".o_data_row td, .o_kanban_record", "no_such_field");
                     await waitText(".o_form_view .alert", "requeue");
-                    {'await wait("button[name=action_requeue]");' if role == "manager" else
-                     'isHere("button[name=action_requeue]");'}
+                    {
+                        'await wait("button[name=action_requeue]");'
+                        if role == "manager"
+                        else 'isHere("button[name=action_requeue]");'
+                    }
                     """,
                 )
 
     def test_record(self):
-        """What happened to this record: Timeline, on its form."""
+        """What happened to this record: the timeline, two clicks on its form."""
         for role in ("user", "manager"):
             with self.subTest(role):
                 self.ask(
                     role,
                     f"/odoo/magento-orders/{self.binding.id}",
                     """
-                    await press("button", "Timeline");
-                    await waitText(".o_data_row", "sales_order.info");
+                    await press(".o_notebook .nav-link", "Exchanges");
+                    await press(".o_notebook button", "Timeline");
+                    await waitText(".o_data_row", "Import Magento Order");
                     """,
                 )
 
@@ -92,12 +99,15 @@ class TestQuestions(ShopCase, HttpCase):
             "manager",
             f"/odoo/magento-orders/{self.binding.id}",
             """
-            const more = await wait(".o_form_view .o_statusbar_buttons, .o_cp_action_menus");
             await press("button", "What Will");
             await waitText(".modal .o_connector_preview", "What is written");
             """,
         )
-        self.ask("user", f"/odoo/magento-orders/{self.binding.id}", 'await wait(".o_form_view"); isHere("[name=action_preview_import]");')
+        self.ask(
+            "user",
+            f"/odoo/magento-orders/{self.binding.id}",
+            'await wait(".o_form_view"); isHere("[name=action_preview_import]");',
+        )
 
     def test_same(self):
         """Are both sides the same: the card's last comparison, one click; its differences, the second."""
