@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import functools
+import logging
 import math
 import os
 from collections.abc import Iterable
@@ -12,6 +13,10 @@ from typing import Any
 
 from odoo.tools import config
 
+from .near import did_you_mean
+
+_logger = logging.getLogger(__name__)
+
 __all__ = [
     "SETTING_NAMES",
     "STORABLE",
@@ -19,7 +24,9 @@ __all__ = [
     "load_settings",
     "metrics_token",
     "read_section",
+    "unknown_settings",
     "usable_cores",
+    "warn_of_unknown_settings",
     "with_stored",
 ]
 
@@ -98,6 +105,23 @@ def load_settings() -> Settings:
             )
         values[field.name] = value
     return Settings(**values, fixed=frozenset(values))
+
+
+def unknown_settings() -> list[str]:
+    """Return the keys of section ``[connector_framework]`` that are no setting."""
+    return sorted(set(read_section("connector_framework")) - SETTING_NAMES)
+
+
+@functools.cache
+def warn_of_unknown_settings() -> None:
+    """Log a warning for each key that is no setting, once in a process: it has no effect."""
+    for name in unknown_settings():
+        _logger.warning(
+            "[connector_framework] %s in %s is no setting of the framework and has no effect. %s",
+            name,
+            config["config"],
+            did_you_mean(name, SETTING_NAMES) or f"The settings are: {', '.join(sorted(SETTING_NAMES))}",
+        )
 
 
 def with_stored(settings: Settings, stored: Iterable[tuple[str, str]]) -> Settings:

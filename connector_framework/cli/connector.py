@@ -104,7 +104,11 @@ class Connector(Command):
         from odoo.addons.connector_framework.queue.processes import RETIRED, Ending
         from odoo.addons.connector_framework.queue.serving import serve, serve_in_processes
         from odoo.addons.connector_framework.queue.supervisor import Supervisor
-        from odoo.addons.connector_framework.settings import load_settings, usable_cores
+        from odoo.addons.connector_framework.settings import (
+            load_settings,
+            usable_cores,
+            warn_of_unknown_settings,
+        )
 
         ending = Ending(options.parent)
         server.load_server_wide_modules()
@@ -113,6 +117,8 @@ class Connector(Command):
             settings = load_settings()
         except ValueError as error:
             sys.exit(f"{self.prog}: error: {error}")
+        if not options.parent:  # which has warned
+            warn_of_unknown_settings()
         if options.threads:
             settings = dataclasses.replace(settings, threads=options.threads, fixed=settings.fixed | {"threads"})
         channels = [name.strip() for name in options.channels.split(",")] if options.channels else None

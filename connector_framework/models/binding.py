@@ -14,6 +14,7 @@ from ..binders import Binder
 from ..events import origin_of
 from ..exceptions import NoUnitError, SkipError
 from ..groups import MANAGER_GROUP
+from ..near import did_you_mean
 from ..queue import arguments_by_name, job_options
 from ..queue.retry import retried_constraints
 from ..synchronizers import BatchImporter, DelayedBatchImporter, Deleter, Exporter, Importer, Outcomes
@@ -198,14 +199,41 @@ class ConnectorBindingMixin(models.AbstractModel):
         cls = type(self)
         if cls._abstract or not cls._auto:
             return
-        for name in ("backend_id", *cls._external_key):
-            field = cls._fields.get(name)
-            if field is None or not field.store or field.inherited:
-                raise TypeError(f"{self._name} has no stored field {name!r} of its own, which its external key needs")
+        self._check_key(cls)
         keys = [BindingKey(KEY_SUFFIX, ("backend_id", *cls._external_key), cls._original_module)]
         if cls._one_per_record:
             keys.append(BindingKey(f"record_{KEY_SUFFIX}", ("backend_id", "odoo_id"), cls._original_module))
         cls._table_objects = frozendict({**cls._table_objects, **{key.full_name(self): key for key in keys}})
+
+    def _check_key(self, cls):
+        """Refuse a binding model that its external key cannot be stored for.
+
+        :raises TypeError: naming the model, its addon, what is wrong and what to do
+        """
+        model = f"the binding model {self._name} (addon {cls._original_module})"
+        key = cls._external_key
+        if isinstance(key, str) or not key or not all(isinstance(name, str) for name in key):
+            example = f'("{key}",)' if isinstance(key, str) and key else '("external_id",)'
+            raise TypeError(
+                f"{model}: _external_key is {key!r}; it takes a tuple of names of fields, such as {example}"
+            )
+        for name in ("backend_id", *key):
+            field = cls._fields.get(name)
+            if field is not None and field.store and not field.inherited:
+                continue
+            if field is not None:
+                what = "is inherited from its record" if field.inherited else "is not stored"
+                advice = f"Declare {name} as a stored field of {self._name} itself"
+            elif name == "backend_id":
+                what = "does not exist; it names the backend of each binding"
+                advice = (
+                    'Declare backend_id = fields.Many2one("<service>.backend", required=True, ondelete="cascade", '
+                    "index=True)"
+                )
+            else:
+                what = "does not exist"
+                advice = did_you_mean(name, cls._fields) or f"Correct _external_key = {key!r}, or declare the field"
+            raise TypeError(f"{model}: the field {name!r} of its external key {what}. {advice}")
 
     def _compute_display_name(self):
         """Name a binding as its record; for a user who may not read that, by its external id."""

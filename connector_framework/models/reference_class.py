@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 
 from odoo import fields, models
 from odoo.tools import SQL
 
 from ..addon import addon_of
 from ..references import all_references
+from ..synchronizers.mistakes import mistakes
+
+_logger = logging.getLogger(__name__)
 
 
 class ConnectorReferenceClass(models.Model):
@@ -45,6 +49,15 @@ class ConnectorReferenceClass(models.Model):
         ],
         readonly=True,
     )
+
+    def _register_hook(self):
+        """Log the mistakes in the classes of connectors: as ERROR what fails when it is used.
+
+        They are not raised: a database must load for its addons to be corrected, upgraded or uninstalled.
+        """
+        super()._register_hook()
+        for mistake in mistakes(self.env):
+            _logger.log(logging.ERROR if mistake.is_certain else logging.WARNING, "%s", mistake.text)
 
     @property
     def _table_query(self):

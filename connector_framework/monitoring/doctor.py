@@ -10,7 +10,7 @@ from odoo.tools import config
 
 from ..queue.options import method_options
 from ..queue.sql import diagnosis, metrics
-from ..settings import SETTING_NAMES, load_settings, read_section, usable_cores
+from ..settings import SETTING_NAMES, load_settings, unknown_settings, usable_cores
 from .backends import settings_of
 from .health import Trouble, troubles
 
@@ -49,7 +49,7 @@ def _configuration(env: Any) -> Iterator[Trouble]:
         load_settings()
     except ValueError as error:
         yield Trouble("bad_setting", file, str(error), env._("Correct it and restart the server."))
-    for name in sorted(set(read_section("connector_framework")) - SETTING_NAMES):
+    for name in unknown_settings():
         yield Trouble(
             "unknown_setting",
             name,

@@ -23,8 +23,9 @@ from odoo import Command, api
 from odoo.models import BaseModel
 
 from ..masking import MASK, is_secret_name
+from ..near import did_you_mean
 
-__all__ = ["Caller", "decode", "dumps", "encode", "encode_call", "environment", "parameter_name"]
+__all__ = ["Caller", "check_arguments", "decode", "dumps", "encode", "encode_call", "environment", "parameter_name"]
 
 #: Context keys that a job keeps of its caller's, beside the allowed companies.
 KEPT_CONTEXT = ("lang", "tz", "active_test")
@@ -107,6 +108,49 @@ def arguments_by_name(method: Callable[..., Any], args: tuple[Any, ...], kwargs:
     """Return the arguments of a call by the names of the method's parameters; where they do not fit, ``kwargs``."""
     names = _parameters(method)
     return dict(kwargs) if len(args) > len(names) else {**dict(zip(names, args, strict=False)), **kwargs}
+
+
+def check_arguments(records: Any, method_name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """Refuse a call that the method does not take, before anything is made of its arguments.
+
+    :raises TypeError: naming the method, what is missing or too much, and what it takes
+    """
+    method = getattr(type(records), method_name)
+    signature, least, most = _shape(method)
+    if signature is None or (not kwargs and least <= len(args) <= most):
+        return
+    try:
+        signature.bind(records, *args, **kwargs)
+    except TypeError as error:
+        if isinstance(inspect.getattr_static(type(records), method_name), staticmethod | classmethod):
+            return
+        takes = signature.replace(
+            parameters=[
+                parameter.replace(annotation=parameter.empty) for parameter in [*signature.parameters.values()][1:]
+            ],
+            return_annotation=signature.empty,
+        )
+        close = did_you_mean(next((name for name in kwargs if name not in takes.parameters), ""), takes.parameters)
+        raise TypeError(
+            f"{records._name}.{method_name}() cannot be called by the job: {error}; it takes {takes}. {close}".rstrip(
+                ". "
+            )
+        ) from None
+
+
+@functools.lru_cache(maxsize=1024)
+def _shape(method: Callable[..., Any]) -> tuple[inspect.Signature | None, float, float]:
+    """Return a method's signature, and how many positional arguments alone it takes, at least and at most."""
+    try:
+        signature = inspect.signature(method)
+    except (TypeError, ValueError):
+        return None, 0, math.inf
+    parameters = list(signature.parameters.values())[1:]
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    least: float = sum(p.default is p.empty for p in positional)
+    if any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters):
+        least = math.inf
+    return signature, least, math.inf if any(p.kind is p.VAR_POSITIONAL for p in parameters) else len(positional)
 
 
 @functools.lru_cache(maxsize=1024)

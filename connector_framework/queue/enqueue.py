@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import logging
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
@@ -11,13 +13,16 @@ from typing import Any
 from odoo.exceptions import AccessError, MissingError
 from odoo.tools import split_every
 
+from ..near import did_you_mean
 from ..text import as_key, clean
 from . import wake
-from .arguments import Caller, dumps, encode_call
+from .arguments import Caller, check_arguments, dumps, encode_call
 from .options import DEFAULT_CHANNEL, DEFAULT_PRIORITY, JobOptions, JobRow, JobValues, check_options, merged_options
 from .sql import enqueue as statements
 
 __all__ = ["JobProxy", "channel_path"]
+
+_logger = logging.getLogger(__name__)
 
 #: Jobs in one INSERT.
 BATCH = 1000
@@ -50,8 +55,22 @@ class JobProxy:
     def __repr__(self) -> str:
         return f"<jobs of {self.__enqueuer.records!r}>"
 
+    def __del__(self) -> None:
+        enqueuer = getattr(self, "_JobProxy__enqueuer", None)  # There is none where an option was refused.
+        if enqueuer is not None and not enqueuer.is_used:
+            # The last reference to it goes where as_job() was called, if that is all that the statement does.
+            frame = sys._getframe(1)
+            _logger.warning(
+                "as_job() of %s was followed by no call of a method, so no job is stored: write "
+                "records.as_job(...).method(...) (%s, line %s)",
+                enqueuer.records._name,
+                frame.f_code.co_filename,
+                frame.f_lineno,
+            )
+
     def __getattr__(self, method_name: str) -> Callable[..., Any]:
         enqueuer = self.__enqueuer
+        enqueuer.is_used = True
         enqueuer.check_method(method_name)
         return lambda *args, **kwargs: enqueuer.enqueue(method_name, args, kwargs)
 
@@ -61,6 +80,7 @@ class JobProxy:
         :raises ValueError: together with ``split``
         :raises TypeError: when what it is given for a job is no tuple or list
         """
+        self.__enqueuer.is_used = True
         self.__enqueuer.check_method(method_name)
         return self.__enqueuer.map(method_name, args_list)
 
@@ -72,14 +92,17 @@ class Enqueuer:
         check_options(options)
         self.records = records
         self.given = options
+        #: A method was asked for.
+        self.is_used = False
 
     def check_method(self, name: str) -> None:
         """:raises AttributeError: when it is no method that a job can run"""
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
         if not callable(getattr(type(self.records), name, None)):
-            message = f"{self.records._name} has no method {name!r} to run as a job"
-            raise AttributeError(message)
+            methods = [one for one in dir(type(self.records)) if callable(getattr(type(self.records), one, None))]
+            message = f"{self.records._name} has no method {name!r} to run as a job. {did_you_mean(name, methods)}"
+            raise AttributeError(message.rstrip(". "))
 
     def enqueue(self, method_name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Store one call, or one for each part of the records with ``split``; return the job records."""
@@ -127,6 +150,7 @@ class Enqueuer:
         for records, args, kwargs in calls:
             if not all(records._ids):
                 raise TypeError(f"{records} is not saved: save it before you enqueue a job on it")
+            check_arguments(records, method_name, args, kwargs)
             call = {"ids": list(records._ids), **encode_call(method, args, kwargs, caller), **kept}
             description = _call_option(options, "description", records, args, kwargs) or _describe(line, records)
             identity_key = _call_option(options, "identity_key", records, args, kwargs)

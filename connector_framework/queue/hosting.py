@@ -22,7 +22,7 @@ from odoo.service import server
 from odoo.tools import config
 from odoo.tools.misc import stripped_sys_argv
 
-from ..settings import Settings, load_settings, usable_cores
+from ..settings import Settings, load_settings, usable_cores, warn_of_unknown_settings
 from .memory import prepare_process, uses_too_much
 from .processes import MARGIN_S, LoadingTurn, Processes
 from .supervisor import Supervisor
@@ -73,6 +73,7 @@ def _start_threaded(running: server.ThreadedServer) -> None:
     if getattr(running, "connector_stop", None) is not None:
         return
     settings = load_settings()
+    warn_of_unknown_settings()
     running.connector_stop = stop = _start_processes(settings) if settings.processes else _start_threads(settings)
     server.CommonServer.on_stop(stop)
 
@@ -171,6 +172,7 @@ def _spawn_workers(running: server.PreforkServer) -> None:
     """
     if not hasattr(running, "connector_settings"):
         running.connector_settings, running.connector_turn = load_settings(), LoadingTurn()
+        warn_of_unknown_settings()
     wanted = running.connector_settings.processes
     wanted = usable_cores() if wanted is None else wanted
     workers = [worker for worker in running.workers.values() if isinstance(worker, WorkerJobs)]

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
+from ..near import did_you_mean
+
 __all__ = ["JobOptions", "JobRow", "JobValues", "check_options", "job_options", "method_options"]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -146,7 +148,13 @@ def check_options(options: Mapping[str, Any], *, of_method: bool = False) -> Non
         declared = _OPTIONS.get(name)
         if declared is None or (declared["of_method"] and not of_method):
             allowed = [key for key, option in _OPTIONS.items() if of_method or not option["of_method"]]
-            raise TypeError(f"unknown job option {name!r}; the options are: {', '.join(allowed)}")
+            if declared is not None:
+                problem = f"{name!r} is no option of as_job(): declare it by @job_options on the method"
+            else:
+                problem = " ".join(filter(None, (f"unknown job option {name!r}.", did_you_mean(name, allowed)))).rstrip(
+                    "."
+                )
+            raise TypeError(f"{problem}; the options are: {', '.join(allowed)}")
         if value is None:
             continue
         types = declared["types"]

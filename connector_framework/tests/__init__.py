@@ -43,6 +43,7 @@ from . import (
     test_mappings_properties,
     test_mappings_records,
     test_masking,
+    test_mistakes,
     test_monitoring,
     test_preview,
     test_preview_calls,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
+from pathlib import Path
 from unittest.mock import patch
 
-from odoo.tests import tagged
+from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 
 from ..events import on_record_change
 from ..exceptions import PermanentError
 from ..mappings import ImportMapper
 from ..synchronizers import Exporter, Importer, export_on_change
+from .common import ConnectorAcceptanceCase
 from .fake_connector import FakeConnectorCase, NaturalExporter
+from .kit.acceptance.rules import LOOK_AT
 from .model_factory import example
 from .synchronizers_common import PartnerImportMapper
 
@@ -136,6 +140,51 @@ class TestBadConnectors(FakeConnectorCase):
         self.replace(Bad)
         with self.finds("failed"):
             self.test_unavailable()
+
+    def test_message_of_a_job(self):
+        """A failure says which rule is broken, what was seen, and where to look: here, of a job."""
+
+        class Bad(Importer):
+            def _read(self):
+                raise PermanentError("cannot be read")
+
+        self.replace(Bad)
+        self.patch(self, "_testMethodName", "test_unavailable")
+        with self.finds(
+            r"(?s)Rule: 503, then 200: done on the second attempt\.\n"
+            r"Seen: the job '.*' is failed with 1 attempts used, .*PermanentError: cannot be read.*"
+            r"it has to be pending with 1 attempts used after a NetworkError.*"
+            r"Look at: errors that the adapter or importer catches \(docs/adapters.md#what-happens-to-a-failure\)"
+        ):
+            self.test_unavailable()
+
+    def test_message_of_a_comparison(self):
+        """And of two figures that differ."""
+        self.replace(type("Bad", (Exporter,), {}), NaturalExporter)
+        self.patch(self, "_testMethodName", "test_export_answer_lost")
+        with self.finds(
+            r"(?s)Rule: A creation whose answer was lost is not made a second time\.\n"
+            r"Seen: the record was created twice there\n"
+            r" +4 != 3.*"
+            r"Look at: Exporter._find_external, _idempotency_key \(docs/synchronizers.md#exporter\)"
+        ):
+            self.test_export_answer_lost()
+
+    def test_places_exist(self):
+        """Each test of the suite has a place to look at, and the place exists."""
+        suite = ConnectorAcceptanceCase
+        tests = {name for name in dir(suite) if name.startswith("test_") and callable(getattr(suite, name))}
+        tests -= set(dir(TransactionCase))
+        previews = {name for name in tests if name.startswith("test_preview_")}
+        self.assertEqual(set(LOOK_AT) | previews, tests)
+        docs = Path(__file__).parents[2] / "docs"
+        if docs.is_dir():
+            for page, hooks in LOOK_AT.values():
+                name, _, section = page.partition("#")
+                titles = re.findall(r"^#+ (.*)$", (docs / name).read_text(), re.MULTILINE)
+                anchors = {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+                self.assertIn(section, anchors, page)
+                self.assertTrue(hooks)
 
     def test_declared_although_it_is_there(self):
         """A part that is declared as not supported, and is."""

@@ -20,6 +20,7 @@ from ..fake_adapter import FakeAdapter
 from ..jobs import JobTrap, drain_jobs
 from ..throttle import throttle_apart
 from ..wire import FakeWire, HttpWire, Wire
+from .rules import explained
 
 __all__ = ["PARTS", "AcceptanceCase", "needs"]
 
@@ -178,6 +179,12 @@ class AcceptanceCase(TransactionCase):
         self.wire = self.make_wire()
         self.enterContext(self.wire.open())
 
+    def _formatMessage(self, msg: Any, standardMsg: str) -> str:
+        """Return the message of a failed assertion: which rule was broken, what was seen, where to look."""
+        test = getattr(type(self), self._testMethodName, None)
+        rule = " ".join((getattr(test, "__doc__", None) or self._testMethodName).split())
+        return explained(self._testMethodName, rule, standardMsg, str(msg) if msg is not None else "")
+
     def _check_declaration(self) -> None:
         name = type(self).__name__
         model = self.registry.get(self.model_name)
@@ -302,15 +309,26 @@ class AcceptanceCase(TransactionCase):
 
     def assert_done(self, job: Any, attempt: int | None = None) -> None:
         """Check that a job is done, at an attempt."""
-        self.assertEqual(job.state, "done", f"{job.exc_type}: {job.exc_message}\n{job.exc_info}")
-        if attempt is not None:
-            self.assertEqual(job.attempt, attempt)
+        self.assert_job(job, "done", attempt)
 
     def assert_waits(self, job: Any, error_type: type[Exception], attempt: int) -> None:
         """Check that a job is to be tried again, after an error of a type, and how many attempts it has used up."""
-        shown = f"{job.exc_type}: {job.exc_message}\n{job.exc_info or job.result}"
-        self.assertEqual((job.state, job.attempt), ("pending", attempt), shown)
-        self.assertTrue(is_error(job, error_type), shown)
+        self.assert_job(job, "pending", attempt, error_type)
+
+    def assert_job(
+        self, job: Any, state: str, attempt: int | None = None, error_type: type[Exception] | None = None
+    ) -> None:
+        """Check the state of a job, how many attempts it has used up, and the type of its last error."""
+        is_right = job.state == state and attempt in (None, job.attempt)
+        if is_right and (error_type is None or is_error(job, error_type)):
+            return
+        expected = f"{state}{'' if attempt is None else f' with {attempt} attempts used'}"
+        if error_type is not None:
+            expected += f" after a {error_type.__name__}"
+        error = f"{job.exc_type}: {job.exc_message}" if job.exc_type else "no error"
+        seen = f"the job {job.name!r} is {job.state} with {job.attempt} attempts used, {error}, result {job.result!r}"
+        details = f"\n{job.exc_info}" if job.exc_info else ""
+        raise self.failureException(self._formatMessage(f"{seen}; it has to be {expected}{details}", ""))
 
     def outside_record(self, external_id: Any) -> Any:
         """Return what the adapter reads; None when it is gone."""

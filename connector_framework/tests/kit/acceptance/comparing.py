@@ -52,8 +52,8 @@ class ComparisonTests(AcceptanceCase):
             self.shown(comparison),
             "does the import write other values than it maps? Such fields belong into a Comparer's not_compared",
         )
-        self.assertFalse(trap.jobs)
-        self.assertEqual(self.counts(), before)
+        self.assertFalse(trap.jobs, "jobs were enqueued")
+        self.assertEqual(self.counts(), before, "numbers of bindings and of records: now, before")
 
     @needs("import", "batch_import")
     def test_compare_and_repair(self):

@@ -18,19 +18,19 @@ class ExportTests(AcceptanceCase):
         self.assertFalse(binding.external_id, "create_inside() returns one that is not there yet")
         job = self.export_job(binding)
         self.assert_done(job, attempt=1)
-        self.assertEqual(job.result, "created")
-        self.assertTrue(binding.external_id)
-        self.assertEqual(binding.sync_state, "synced")
+        self.assertEqual(job.result, "created", "result of the job")
+        self.assertTrue(binding.external_id, "external_id of the binding is empty")
+        self.assertEqual(binding.sync_state, "synced", "sync_state of the binding")
         self.assertIn(job.id, binding.exchange_ids.mapped("job_id"), "the creation is not on the binding's timeline")
-        self.assertIsNotNone(self.outside_record(self.key_of(binding)))
+        self.assertIsNotNone(self.outside_record(self.key_of(binding)), "the record is not there")
 
     @needs("export")
     def test_export_unchanged(self):
         """What was sent already is not sent again."""
         binding = self.bound_outside()
         before = self.wire.sent()
-        self.assertEqual(binding.export_record(), "unchanged")
-        self.assertEqual(self.wire.sent(), before)
+        self.assertEqual(binding.export_record(), "unchanged", "how the export ended")
+        self.assertEqual(self.wire.sent(), before, "calls that were sent: now, before")
 
     @needs("export")
     def test_export_update(self):
@@ -43,10 +43,10 @@ class ExportTests(AcceptanceCase):
         self.assert_done(self.export_job(binding), attempt=1)
         # A consumer of the change may have been quicker than our own job.
         jobs = self.env["connector.job"].search([("id", ">", last), ("method_name", "=", "export_record")])
-        self.assertEqual(set(jobs.mapped("state")), {"done"})
+        self.assertEqual(set(jobs.mapped("state")), {"done"}, "states of the export jobs")
         self.assertIn("updated", jobs.mapped("result"), "does change_inside() change what the export maps?")
-        self.assertEqual(self.key_of(binding), key)
-        self.assertNotEqual(self.outside_record(key), before)
+        self.assertEqual(self.key_of(binding), key, "external id of the binding: now, before")
+        self.assertNotEqual(self.outside_record(key), before, "the record there is as before")
 
     @needs("export", "import")
     def test_export_then_import(self):
@@ -54,12 +54,12 @@ class ExportTests(AcceptanceCase):
         binding = self.bound_outside()
         key, counts = self.key_of(binding), self.counts()
         with trap_jobs(self.env) as trap:
-            self.assertNotEqual(self.import_now(key), "created")
+            self.assertNotEqual(self.import_now(key), "created", "the import made a second record")
         self.assertFalse(self.exports_in(trap), "an exported record that was imported is exported again")
-        self.assertEqual(self.counts(), counts)
-        self.assertEqual(self.binding(key), binding)
-        self.assertEqual(self.import_now(key), "unchanged")
-        self.assertEqual(binding.export_record(), "unchanged")
+        self.assertEqual(self.counts(), counts, "numbers of bindings and of records: now, before")
+        self.assertEqual(self.binding(key), binding, "binding of the external id: now, before")
+        self.assertEqual(self.import_now(key), "unchanged", "how the import ended")
+        self.assertEqual(binding.export_record(), "unchanged", "how the export ended")
 
     @needs("export")
     def test_export_gone_inside(self):
@@ -73,7 +73,7 @@ class ExportTests(AcceptanceCase):
         before = self.wire.sent()
         self.run_jobs()
         self.assert_done(job)
-        self.assertEqual(self.wire.sent(), before)
+        self.assertEqual(self.wire.sent(), before, "calls that were sent: now, before")
 
     @needs("export", "export_create")
     def test_export_unavailable(self):
@@ -83,11 +83,11 @@ class ExportTests(AcceptanceCase):
         self.wire.fail_next(Failure("unavailable"))
         job = self.export_job(binding)
         self.assert_waits(job, NetworkError, attempt=1)
-        self.assertEqual(self.count_outside(), before)
+        self.assertEqual(self.count_outside(), before, "number of records there: now, expected")
         make_due(job)
         self.run_jobs()
         self.assert_done(job, attempt=2)
-        self.assertEqual(self.count_outside(), before + 1)
+        self.assertEqual(self.count_outside(), before + 1, "number of records there: now, expected")
 
     @needs("export", "export_create", "export_once")
     def test_export_answer_lost(self):
@@ -112,7 +112,7 @@ class ExportTests(AcceptanceCase):
             self.run_jobs()
         self.assert_done(job, attempt=2)
         self.assertEqual(self.count_outside(), before + 1, "the record was created twice there")
-        self.assertEqual(binding.external_id, str(lost[0]))
+        self.assertEqual(binding.external_id, str(lost[0]), "external id of the binding: now, that of the lost answer")
 
     @needs("export_delete")
     def test_export_delete(self):
@@ -125,5 +125,5 @@ class ExportTests(AcceptanceCase):
             job = self.model.as_job().export_delete_record(self.backend, key)
             self.run_jobs()
             self.assert_done(job, attempt=1)
-            self.assertEqual(job.result, result)
-        self.assertIsNone(self.outside_record(key))
+            self.assertEqual(job.result, result, "result of the job")
+        self.assertIsNone(self.outside_record(key), "the record is still there")

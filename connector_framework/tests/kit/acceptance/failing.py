@@ -6,7 +6,7 @@ from ....adapters import CircuitOpenError
 from ....exceptions import AuthenticationError, ConfigurationError, NetworkError, RateLimitedError
 from ..jobs import make_due
 from ..wire import Failure
-from .case import AcceptanceCase, is_error, needs
+from .case import AcceptanceCase, needs
 
 
 class FailureTests(AcceptanceCase):
@@ -25,12 +25,12 @@ class FailureTests(AcceptanceCase):
         self.wire.fail_next(Failure("unavailable"))
         job = self.import_job(external_id)
         self.assert_waits(job, NetworkError, attempt=1)
-        self.assertTrue(job.user_message)
-        self.assertFalse(self.binding(external_id))
+        self.assertTrue(job.user_message, "the job does not say what to do (user_message)")
+        self.assertFalse(self.binding(external_id), "there is a binding")
         make_due(job)
         self.run_jobs()
         self.assert_done(job, attempt=2)
-        self.assertEqual(len(self.binding(external_id)), 1)
+        self.assertEqual(len(self.binding(external_id)), 1, "number of bindings of the external id")
 
     @needs("import")
     def test_broken_answers(self):
@@ -44,7 +44,7 @@ class FailureTests(AcceptanceCase):
                 make_due(job)
                 self.run_jobs()
                 self.assert_done(job, attempt=2)
-        self.assertEqual(len(self.binding(external_id)), 1)
+        self.assertEqual(len(self.binding(external_id)), 1, "number of bindings of the external id")
 
     @needs("import")
     def test_rate_limited(self):
@@ -73,8 +73,7 @@ class FailureTests(AcceptanceCase):
             has_circuit = bool(adapter.circuit_failures)
         self.refuse_credentials()
         job = self.import_job(external_id)
-        self.assertEqual(job.state, "failed")
-        self.assertTrue(is_error(job, AuthenticationError), f"{job.exc_type}: {job.exc_message}")
+        self.assert_job(job, "failed", error_type=AuthenticationError)
         self.assertIn("Correct the user and the key", job.user_message)
         if has_circuit:
             sent = self.wire.sent()
@@ -83,8 +82,8 @@ class FailureTests(AcceptanceCase):
             self.assertEqual(self.wire.sent(), sent, "the circuit is to be open: nothing is sent")
         if "connection" not in self.not_supported:
             self.backend.action_check_connection()
-            self.assertEqual(self.backend.state, "error")
-            self.assertTrue(self.backend.last_error)
+            self.assertEqual(self.backend.state, "error", "state of the backend")
+            self.assertTrue(self.backend.last_error, "last_error of the backend is empty")
         self.accept_credentials()
         self.close_circuit()
         if has_circuit:
@@ -94,7 +93,7 @@ class FailureTests(AcceptanceCase):
         job.action_requeue()
         self.run_jobs()
         self.assert_done(job)
-        self.assertEqual(len(self.binding(external_id)), 1)
+        self.assertEqual(len(self.binding(external_id)), 1, "number of bindings of the external id")
 
     def close_circuit(self) -> None:
         """Check the connection, which closes the circuit; that of a connector without ping closes by itself later."""
@@ -117,7 +116,7 @@ class FailureTests(AcceptanceCase):
         for _failure in range(failures):
             job = self.model.as_job(max_attempts=1).import_record(self.backend, external_id)
             self.run_jobs()
-            self.assertEqual(job.state, "failed")
+            self.assert_job(job, "failed")
         sent = self.wire.sent()
         job = self.import_job(external_id)
         self.assert_waits(job, CircuitOpenError, attempt=0)
@@ -145,9 +144,9 @@ class FailureTests(AcceptanceCase):
                 binding.export_record()
         if "connection" not in self.not_supported:
             backend.action_check_connection()
-            self.assertEqual(backend.state, "error")
+            self.assertEqual(backend.state, "error", "state of the backend")
         if "batch_import" not in self.not_supported:
             with self.assertRaises(ConfigurationError), self.adapter() as adapter:
                 adapter.search()
         self.run_jobs()
-        self.assertEqual(self.wire.sent(), sent)
+        self.assertEqual(self.wire.sent(), sent, "calls that were sent: now, before")

@@ -49,12 +49,14 @@ class ImportTests(AcceptanceCase):
         external_id = self.create_outside()
         job = self.import_job(external_id)
         self.assert_done(job, attempt=1)
-        self.assertEqual(job.result, "created")
+        self.assertEqual(job.result, "created", "result of the job")
         binding = self.binding(external_id)
-        self.assertEqual(len(binding), 1)
-        self.assertEqual((binding.backend_id, binding.sync_state), (self.backend, "synced"))
-        self.assertTrue(binding.sync_date)
-        self.assertTrue(binding.external_id)
+        self.assertEqual(len(binding), 1, "number of bindings of the external id")
+        self.assertEqual(
+            (binding.backend_id, binding.sync_state), (self.backend, "synced"), "the binding: backend, state"
+        )
+        self.assertTrue(binding.sync_date, "sync_date of the binding is empty")
+        self.assertTrue(binding.external_id, "external_id of the binding is empty")
 
     @needs("import")
     def test_import_twice(self):
@@ -63,9 +65,9 @@ class ImportTests(AcceptanceCase):
         self.import_now(external_id)
         before = self.counts()
         self.import_now(external_id)
-        self.assertEqual(self.import_now(external_id, force=True), "updated")
-        self.assertEqual(self.counts(), before)
-        self.assertEqual(len(self.binding(external_id)), 1)
+        self.assertEqual(self.import_now(external_id, force=True), "updated", "how the import ended")
+        self.assertEqual(self.counts(), before, "numbers of bindings and of records: now, before")
+        self.assertEqual(len(self.binding(external_id)), 1, "number of bindings of the external id")
 
     @needs("import")
     def test_import_unchanged(self):
@@ -82,8 +84,8 @@ class ImportTests(AcceptanceCase):
             "does the peer answer something else each time? Such keys belong into the importer's volatile_keys",
         )
         ours = [text for text in changed if "connector_exchange" not in text and "connector_adapter_state" not in text]
-        self.assertFalse(ours)
-        self.assertFalse(trap.jobs)
+        self.assertFalse(ours, "statements that changed something")
+        self.assertFalse(trap.jobs, "jobs were enqueued")
 
     @needs("import")
     def test_import_changed(self):
@@ -95,7 +97,7 @@ class ImportTests(AcceptanceCase):
         self.change_outside(external_id)
         self.assertEqual(self.import_now(external_id), "updated", "does change_outside() change what is read?")
         self.assertNotEqual(self.content(binding), before, "change_outside() changed nothing that is mapped")
-        self.assertEqual(self.counts(), counts)
+        self.assertEqual(self.counts(), counts, "numbers of bindings and of records: now, before")
 
     @needs("import")
     def test_import_concurrent(self):
@@ -105,7 +107,7 @@ class ImportTests(AcceptanceCase):
             for _time in range(2):
                 self.model.as_job().import_record(self.backend, external_id)
         keys = {job.options.get("exclusive_key") for job in trap.jobs}
-        self.assertEqual(len(keys), 1)
+        self.assertEqual(len(keys), 1, f"exclusive keys of two imports of one record: {keys}")
         self.assertTrue(
             keys.pop(), f"jobs of {self.model_name}.import_record exclude each other by an exclusive_key; not these"
         )
@@ -115,11 +117,11 @@ class ImportTests(AcceptanceCase):
         with self.another_process_holds(locks):
             job = self.import_job(external_id)
             self.assert_waits(job, ConcurrentUpdateError, attempt=0)
-            self.assertEqual(self.counts(), before)
+            self.assertEqual(self.counts(), before, "numbers of bindings and of records: now, before")
         make_due(job)
         self.run_jobs()
         self.assert_done(job, attempt=1)
-        self.assertEqual(len(self.binding(external_id)), 1)
+        self.assertEqual(len(self.binding(external_id)), 1, "number of bindings of the external id")
 
     def locks_of_an_import(self, external_id) -> list[int]:
         """Return the keys of the advisory locks that an import takes; nothing else of it is left."""
@@ -152,9 +154,9 @@ class ImportTests(AcceptanceCase):
         self.delete_outside(external_id)
         job = self.import_job(external_id)
         self.assert_done(job, attempt=1)
-        self.assertEqual(job.result, GONE)
-        self.assertEqual(self.counts(), before)
-        self.assertEqual(binding.sync_state, "gone")
+        self.assertEqual(job.result, GONE, "result of the job")
+        self.assertEqual(self.counts(), before, "numbers of bindings and of records: now, before")
+        self.assertEqual(binding.sync_state, "gone", "sync_state of the binding")
 
     @needs("import")
     def test_import_never_seen(self):
@@ -164,8 +166,8 @@ class ImportTests(AcceptanceCase):
         before = self.counts()
         job = self.import_job(external_id)
         self.assert_done(job)
-        self.assertEqual(job.result, GONE)
-        self.assertEqual(self.counts(), before)
+        self.assertEqual(job.result, GONE, "result of the job")
+        self.assertEqual(self.counts(), before, "numbers of bindings and of records: now, before")
 
     @needs("import")
     def test_deleted_inside(self):
@@ -177,12 +179,12 @@ class ImportTests(AcceptanceCase):
         self.assertFalse(self.binding(external_id), "delete_inside() left the binding")
         if trap.enqueued("export_delete_record"):
             trap.run()
-            self.assertIsNone(self.outside_record(external_id))
-            self.assertEqual(self.import_now(external_id), GONE)
-            self.assertFalse(self.binding(external_id))
+            self.assertIsNone(self.outside_record(external_id), "the record is still there")
+            self.assertEqual(self.import_now(external_id), GONE, "how the import ended")
+            self.assertFalse(self.binding(external_id), "there is a binding")
         else:
-            self.assertEqual(self.import_now(external_id), "created")
-            self.assertEqual(len(self.binding(external_id)), 1)
+            self.assertEqual(self.import_now(external_id), "created", "how the import ended")
+            self.assertEqual(len(self.binding(external_id)), 1, "number of bindings of the external id")
 
     @needs("import")
     def test_archived_inside(self):
@@ -197,7 +199,7 @@ class ImportTests(AcceptanceCase):
                 self.env.flush_all()
         before = self.counts()
         self.import_now(external_id, force=True)
-        self.assertEqual(self.counts(), before)
+        self.assertEqual(self.counts(), before, "numbers of bindings and of records: now, before")
 
     @needs("import")
     def test_import_is_not_exported(self):
@@ -208,7 +210,7 @@ class ImportTests(AcceptanceCase):
         self.assertFalse(self.exports_in(trap), "a record that was imported is exported: is work.origin() left out?")
         self.change_outside(external_id)
         with trap_jobs(self.env) as trap:
-            self.assertEqual(self.import_now(external_id), "updated")
+            self.assertEqual(self.import_now(external_id), "updated", "how the import ended")
         self.assertFalse(self.exports_in(trap), "a change that was imported is exported: is work.origin() left out?")
 
     @needs("import")
@@ -220,12 +222,12 @@ class ImportTests(AcceptanceCase):
         with self.backend.work_on(self.model_name) as work:
             importer = work.unit(Importer)
             importer._read = lambda: record
-            self.assertEqual(importer.run(0), "created")
+            self.assertEqual(importer.run(0), "created", "how the import of id 0 ended")
             binding = importer.binding
             self.env.cr.flush()
-            self.assertEqual(binding.external_id, "0")
-            self.assertEqual(importer.run(0), "unchanged")
-            self.assertEqual(importer.binding, binding)
+            self.assertEqual(binding.external_id, "0", "external id of the binding")
+            self.assertEqual(importer.run(0), "unchanged", "how the import of id 0 ended")
+            self.assertEqual(importer.binding, binding, "binding of id 0: now, before")
 
     @needs("import")
     def test_mapping_covers_required_fields(self):
@@ -336,8 +338,10 @@ class ImportTests(AcceptanceCase):
         self.assert_done(job)
         exchanges = self.binding(external_id).exchange_ids
         self.assertEqual(set(exchanges.mapped("job_id")), {job.id}, "do all calls go through Adapter._outside_call()?")
-        self.assertEqual(set(exchanges.mapped("backend_id")), {self.backend.id})
-        self.assertEqual(set(map(bool, exchanges.mapped("error"))), {True, False})
+        self.assertEqual(set(exchanges.mapped("backend_id")), {self.backend.id}, "backends of the exchanges")
+        self.assertEqual(
+            set(map(bool, exchanges.mapped("error"))), {True, False}, "exchanges with an error, and without"
+        )
 
     @needs("import", "batch_import")
     def test_batch_import(self):
@@ -353,7 +357,7 @@ class ImportTests(AcceptanceCase):
             self.assertFalse(unfinished.mapped(lambda job: (job.name, job.state, job.exc_message)))
             self.assertEqual(len(self.binding(external_id)), 1, "is the record among what batch_filters ask for?")
             counts.append(self.counts())
-        self.assertEqual(*counts)
+        self.assertEqual(*counts, "numbers of bindings and of records: after the first batch, after the second")
 
 
 def _is_computed(field) -> bool:

@@ -35,7 +35,7 @@ class PreviewTests(AcceptanceCase):
         """A dry run of an import tells what is created, and where each value comes from."""
         external_id = self.create_outside()
         preview = self.check_import(external_id)
-        self.assertEqual(preview["outcome"], "created")
+        self.assertEqual(preview["outcome"], "created", "outcome that the dry run tells")
         [binding] = [one for one in preview["records"] if one["model"] == self.model_name and one["id"] is None][:1]
         mapped = [value for value in binding["values"].values() if value["class"]]
         self.assertTrue(mapped, "no value says which mapper it comes from")
@@ -49,7 +49,7 @@ class PreviewTests(AcceptanceCase):
         self.import_now(external_id)
         self.change_outside(external_id)
         preview = self.check_import(external_id)
-        self.assertEqual(preview["outcome"], "updated")
+        self.assertEqual(preview["outcome"], "updated", "outcome that the dry run tells")
         self.assertIn(self.binding(external_id).id, [one["id"] for one in preview["records"]])
         self.assertFalse([one for one in preview["records"] if one["id"] and not one["values"]])
 
@@ -68,7 +68,7 @@ class PreviewTests(AcceptanceCase):
         self.import_now(external_id)
         self.delete_outside(external_id)
         preview = self.check_import(external_id)
-        self.assertEqual(preview["outcome"], GONE)
+        self.assertEqual(preview["outcome"], GONE, "outcome that the dry run tells")
         binding = preview["records"][0]
         self.assertEqual((binding["model"], binding["id"]), (self.model_name, self.binding(external_id).id))
         self.assertEqual(
@@ -94,9 +94,9 @@ class PreviewTests(AcceptanceCase):
         """A dry run of an export tells what is created there, and creates nothing."""
         binding = self.new_inside().with_env(self.env)
         preview = self.check_export(binding)
-        self.assertEqual(preview["outcome"], "created")
-        self.assertTrue(preview["calls"])
-        self.assertTrue(binding.external_id)
+        self.assertEqual(preview["outcome"], "created", "outcome that the dry run tells")
+        self.assertTrue(preview["calls"], "the dry run tells of no call")
+        self.assertTrue(binding.external_id, "external_id of the binding is empty")
 
     @needs("export")
     def test_preview_export_changed(self):
@@ -106,7 +106,7 @@ class PreviewTests(AcceptanceCase):
             self.change_inside(binding.with_env(self.env))
             self.env.cr.flush()
         preview = self.check_export(binding)
-        self.assertEqual(preview["outcome"], "updated")
+        self.assertEqual(preview["outcome"], "updated", "outcome that the dry run tells")
         self.assertIn(self.key_of(binding), [call["external_id"] for call in preview["calls"]])
 
     @needs("export")

@@ -48,7 +48,9 @@ class SecurityTests(AcceptanceCase):
             for name, field in self.backend._fields.items()
             if field.store and field.type in ("char", "text") and SOUNDS_SECRET.search(name) and own in field._modules
         }
-        self.assertLessEqual(suspicious, set(self.backend._secret_fields))
+        self.assertLessEqual(
+            suspicious, set(self.backend._secret_fields), "fields that sound like secrets, _secret_fields"
+        )
 
     def test_secrets_are_for_the_system_group(self):
         """Managers and users of the connector read and change no secret; a copy of the backend has none."""

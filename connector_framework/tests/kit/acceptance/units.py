@@ -78,14 +78,16 @@ class UnitTests(AcceptanceCase):
     def test_connection(self):
         """The button that checks the connection says that it works, and what is wrong when it does not."""
         self.backend.action_check_connection()
-        self.assertEqual((self.backend.state, self.backend.last_error), ("connected", False))
+        self.assertEqual((self.backend.state, self.backend.last_error), ("connected", False), "the check: state, error")
         self.wire.fail_always(Failure("refused"))
         answer = self.backend.action_check_connection()
-        self.assertEqual((self.backend.state, answer["params"]["type"]), ("error", "danger"))
-        self.assertTrue(self.backend.last_error)
+        self.assertEqual(
+            (self.backend.state, answer["params"]["type"]), ("error", "danger"), "state, message to the user"
+        )
+        self.assertTrue(self.backend.last_error, "last_error of the backend is empty")
         self.wire.fail_always(None)
         self.backend.action_check_connection()
-        self.assertEqual((self.backend.state, self.backend.last_error), ("connected", False))
+        self.assertEqual((self.backend.state, self.backend.last_error), ("connected", False), "the check: state, error")
 
     @needs("connection")
     def test_connection_to_the_wrong_place(self):
@@ -94,7 +96,7 @@ class UnitTests(AcceptanceCase):
             with self.subTest(kind):
                 self.wire.fail_always(Failure(kind))
                 self.backend.action_check_connection()
-                self.assertEqual(self.backend.state, "error")
+                self.assertEqual(self.backend.state, "error", "state of the backend")
 
     def test_unavailable_is_retryable(self):
         """What the adapter makes of a peer that is down is a NetworkError, which a job waits for."""
