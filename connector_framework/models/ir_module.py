@@ -8,6 +8,7 @@ from odoo import models
 from odoo.exceptions import UserError
 from psycopg2 import IntegrityError
 
+from ..queue.options import DEFAULT_CHANNEL
 from ..queue.sql import schema
 
 _logger = logging.getLogger(__name__)
@@ -25,8 +26,10 @@ class IrModuleModule(models.Model):
             self.env.cr.execute(schema.DROP_TABLES)
             self._connector_forget_external_ids(names)
             return result
+        services = self._connector_services(names)
         self._connector_forget(names)
         self._connector_delete_backends(names)
+        self._connector_forget_channels(services)
         result = super().module_uninstall()
         self._connector_forget_external_ids(names)
         return result
@@ -56,16 +59,30 @@ class IrModuleModule(models.Model):
         self.env["connector.stream"].sudo().search(about_backend).unlink()
         self.env["connector.incident"].sudo().search(about_backend).unlink()
         self.env["connector.comparison"].sudo().search(about_backend).unlink()
-        self.env["connector.comparison"].sudo().search(about_backend).unlink()
         self.env["connector.adapter.state"].sudo().search(about_backend).unlink()
         self.env["connector.exchange"].sudo()._forget_models(names)
-        self._connector_forget_channels()
 
-    def _connector_forget_channels(self):
-        """Delete the channels that were made on use below those of the addons, which could not be deleted else."""
+    def _connector_services(self, names):
+        """Return the services that the backends among these models, and no others, are for."""
+        mixin = self.env.registry["connector.backend.mixin"]
+        backends = {
+            name: cls for name, cls in self.env.registry.items() if issubclass(cls, mixin) and not cls._abstract
+        }
+        others = {cls._service for name, cls in backends.items() if name not in names}
+        return {cls._service for name, cls in backends.items() if name in names and cls._service} - others
+
+    def _connector_forget_channels(self, services):
+        """Delete the channels that go with the addons and have no jobs.
+
+        Those that were made on use below the addons' own, which could not be deleted else, and those of the services.
+        """
         external_ids = self.env["ir.model.data"].sudo().search([("model", "=", "connector.job.channel")])
         own = external_ids.filtered(lambda data: data.module in self.mapped("name")).mapped("res_id")
-        below = self.env["connector.job.channel"].sudo().search([("id", "child_of", own)])
+        names = [f"{DEFAULT_CHANNEL}.{service}" for service in services]
+        channels = self.env["connector.job.channel"].sudo()
+        below = channels.search(
+            ["|", ("id", "child_of", own), ("id", "child_of", channels.search([("name", "in", names)]).ids)]
+        )
         jobs = self.env["connector.job"].sudo()
         # The path of a channel goes on after that of the one above: the lowest first.
         for channel in below.browse(set(below.ids) - set(external_ids.mapped("res_id"))).sorted("parent_path")[::-1]:

@@ -49,6 +49,13 @@ def install() -> None:
     _wrap(server.ThreadedServer, "cron_spawn", _start_threaded)
     _wrap(server.PreforkServer, "process_spawn", _spawn_workers)
     running = server.server
+    if isinstance(running, server.PreforkServer) and running.pid != os.getpid():
+        # A child of it that has come upon a database with the addon.
+        _logger.warning(
+            "this prefork server has no processes for jobs, as it did not know at its start that a database has "
+            "connector_framework: name the database (-d, db_name), or put the addon into server_wide_modules. Until "
+            "then the scheduler runs jobs"
+        )
     if (
         isinstance(running, server.ThreadedServer)
         and odoo.cli.COMMAND in ("server", "start")

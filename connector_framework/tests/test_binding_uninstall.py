@@ -43,10 +43,24 @@ class TestUninstall(SynchronizerCase):
         gone = channels.create({"name": "root.test_connector.a.b"})
         gone += gone.parent_id
         self.env.company.as_job(channel="root.test_connector.used").read()
-        self.addon._connector_forget([])
+        self.addon._connector_forget_channels(set())
         kept = channels.search([("name", "=like", "root.test%")]).mapped("name")
         self.assertEqual(kept, ["root.test_connector", "root.test_connector.used", "root.test_elsewhere"])
         self.assertFalse(gone.exists())
+
+    def test_channels_of_a_service(self):
+        """A connector without channels of its own leaves none of those that were made on use for its backends."""
+        channels = self.env["connector.job.channel"]
+        path = self.backend.channel_id.name
+        self.assertEqual(path.split(".")[:2], ["root", "example"])
+        models = ["test.backend", "test.partner"]
+        services = self.addon._connector_services(models)
+        self.assertEqual(services, {"example"})
+        self.assertFalse(self.addon._connector_services(["test.partner"]))
+        self.addon._connector_delete_backends(models)
+        self.addon._connector_forget_channels(services)
+        self.assertFalse(channels.search([("name", "=like", "root.example%")]))
+        self.assertTrue(channels.search([("name", "=", "root")]))
 
     def test_models_of_an_addon(self):
         """The models that go with an addon are those that it alone defines."""

@@ -47,6 +47,18 @@ class TestDatabases(ProcessCase):
         command = [c for c in command[:position] + command[position + 2 :] if not c.startswith("--db_user")]
         return self.spawn(*command, f"--db_user={self.role}", "-d", "")
 
+    def test_prefork_server(self):
+        """A prefork server that names no database says in its log why it has no processes for jobs, and what to do."""
+        http = ("--http-interface=127.0.0.1", f"--http-port={free_port()}", f"--gevent-port={free_port()}")
+        server = self.spawn_for_role(odoo_command("-d", self.dbname, "--workers=1", "--max-cron-threads=1", *http))
+
+        def is_told():
+            with _postgres() as cursor:  # it looks each minute otherwise
+                cursor.execute("NOTIFY cron_trigger")
+            return "name the database (-d, db_name)" in server.log.read_text(errors="replace")
+
+        wait_until(is_told, 60)
+
     def test_threaded_server(self):
         """A threaded server that names no database runs the jobs of those that its scheduler has found."""
         http = ("--http-interface=127.0.0.1", f"--http-port={free_port()}", "--max-cron-threads=1")

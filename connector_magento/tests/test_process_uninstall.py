@@ -55,6 +55,7 @@ class TestProcessUninstall(ProcessCase):
             odoo_command(*args, "--no-http"), input=script, capture_output=True, text=True, check=False, timeout=500
         )
         self.assertFalse(done.returncode or "Traceback" in done.stderr, done.stderr[-3000:])
+        self.assertFalse([line for line in done.stderr.splitlines() if " ERROR " in line])
 
     def uninstall(self, addon):
         script = f"env['ir.module.module'].search([('name', '=', '{addon}')]).button_immediate_uninstall()\n"
