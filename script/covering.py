@@ -26,9 +26,7 @@ def measured(ready: Environment, folder: Path) -> Environment:
     # Imported by each Python at its start.
     (folder / "sitecustomize.py").write_text("import coverage\n\ncoverage.process_startup()\n")
     path = os.pathsep.join(filter(None, (str(folder), ready.environ.get("PYTHONPATH"))))
-    return replace(
-        ready, variables={**ready.variables, "PYTHONPATH": path, "COVERAGE_PROCESS_START": str(settings)}
-    )
+    return replace(ready, variables={**ready.variables, "PYTHONPATH": path, "COVERAGE_PROCESS_START": str(settings)})
 
 
 def report(ready: Environment, folder: Path) -> list[str]:

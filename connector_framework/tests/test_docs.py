@@ -68,7 +68,7 @@ class TestDocs(BaseCase):
 
     def test_python_is_run(self):
         """Each page with Python is run: by a PageCase, or by a test of its own."""
-        own = {"events", "references", "mappings", "first_connector"}
+        own = {"events", "references", "mappings", "first_connector", "smallest_connector"}
         classes = list(PageCase.__subclasses__())
         for cls in classes:
             classes += cls.__subclasses__()

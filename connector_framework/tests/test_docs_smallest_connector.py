@@ -1,10 +1,9 @@
-"""The first connector of the README does what the README says."""
+"""The connector of ``docs/smallest_connector.md`` does what the page says."""
 
 from __future__ import annotations
 
 import json
 import re
-import textwrap
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,8 +12,9 @@ from odoo.tests import tagged
 
 from .process_case import ProcessCase, odoo_command
 
-README = Path(__file__).parents[2] / "README.rst"
-_BLOCK = re.compile(r"^\.\. code-block:: \w+\n   :name: (\S+)\n\n((?:   .*\n|\n)+)", re.MULTILINE)
+PAGE = Path(__file__).parents[2] / "docs/smallest_connector.md"
+_FILE = re.compile(r"^`(\S+)`:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_SHELL = re.compile(r"^```python\n(backend = .*?)^```", re.MULTILINE | re.DOTALL)
 
 
 class _Acme(BaseHTTPRequestHandler):
@@ -35,18 +35,19 @@ class _Acme(BaseHTTPRequestHandler):
 
 
 @tagged("post_install", "-at_install", "process", "server")
-class TestReadme(ProcessCase):
-    def test_first_connector(self):
+class TestSmallestConnector(ProcessCase):
+    def test_page(self):
         """The addon installs, imports each customer once, changes nothing the second time, and takes what changed."""
-        if not README.exists():
-            self.skipTest("the addon was installed without the README beside it")
-        blocks = dict(_BLOCK.findall(README.read_text()))
+        if not PAGE.exists():
+            self.skipTest("the addon was installed without the documentation beside it")
+        blocks = dict(_FILE.findall(PAGE.read_text()))
+        [shell] = _SHELL.findall(PAGE.read_text())
         self.assertEqual(len(blocks), 3)
         addons = self.folder / "addons"
         for name, text in blocks.items():
             path = addons / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(textwrap.dedent(text).strip() + "\n")
+            path.write_text(text)
         server = ThreadingHTTPServer(("127.0.0.1", 0), _Acme)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.addCleanup(server.server_close)
@@ -56,12 +57,10 @@ class TestReadme(ProcessCase):
             c if c != addons_path else f"{c},{addons}" for c in odoo_command("-d", self.dbname, "--no-http")
         ]
         self.run_odoo("-i", "connector_acme", "--stop-after-init")
-        script = self.folder / "import.py"
-        script.write_text(
-            f"backend = env['acme.backend'].search([]) or env['acme.backend'].create("
-            f"{{'name': 'ACME', 'url': 'http://127.0.0.1:{server.server_port}'}})\n"
-            "backend.action_import()\nenv.cr.commit()\nenv['connector.job'].run_pending()\n"
-        )
+        script, run = self.folder / "import.py", "env['connector.job'].run_pending()\n"
+        begin = shell.replace("http://127.0.0.1:8080", f"http://127.0.0.1:{server.server_port}")
+        self.assertNotEqual(begin, shell)
+        script.write_text(f"{begin}assert backend.state == 'connected', backend.last_error\n{run}")
         partners = (
             "SELECT external_id, p.name, p.email, p.city"
             " FROM acme_partner a JOIN res_partner p ON p.id = a.odoo_id ORDER BY 1"
@@ -69,6 +68,7 @@ class TestReadme(ProcessCase):
         self.run_shell(script)
         expected = [(str(i), f"Customer {i}", f"c{i}@example.com", "Bern") for i in range(5)]
         self.assertEqual(self.sql(partners), expected)
+        script.write_text(f"env['acme.backend'].search([]).action_import()\nenv.cr.commit()\n{run}")
         self.run_shell(script)
         self.assertEqual(self.sql(partners), expected)
         results = self.sql(
