@@ -192,7 +192,7 @@ class ProcessCase(BaseCase):
     def states(self) -> dict[str, int]:
         return dict(self.sql("SELECT state, count(*) FROM connector_job GROUP BY state"))
 
-    def wait_states(self, timeout_s: float = 30, **counts: int) -> None:
+    def wait_states(self, timeout_s: float = 90, **counts: int) -> None:
         """Wait until there are exactly so many jobs in each state."""
         wait_until(
             lambda: self.states() == counts, timeout_s, lambda: f"expected {counts}, got {self.states()}; {self.logs()}"
@@ -201,7 +201,7 @@ class ProcessCase(BaseCase):
     def wait_begun(self, count: int) -> None:
         """Wait until the work of so many jobs has begun: one that is only claimed loses nothing by a crash."""
         begun = "SELECT count(*) FROM connector_job WHERE state = 'running' AND xmax <> xmin"
-        wait_until(lambda: self.sql(begun) == [(count,)], 30, self.logs)
+        wait_until(lambda: self.sql(begun) == [(count,)], 90, self.logs)
 
     def logs(self) -> str:
         return "\n".join(f"{p.log.name}: {p.log.read_text(errors='replace')[-1500:]}" for p in self._processes)
@@ -225,7 +225,7 @@ class ProcessCase(BaseCase):
         process = self.spawn(*self.worker_command("--processes=1", *args, **settings), environ=environ)
         wait_until(
             lambda: process.pid in {row[0] for row in self.sql("SELECT pid FROM connector_worker")} - before,
-            30,
+            90,
             lambda: f"the worker did not start: {self.logs()}",
         )
         return process
@@ -235,7 +235,7 @@ class ProcessCase(BaseCase):
         process = self.spawn_server(*args, **settings)
         wait_until(
             lambda: bool(self.sql("SELECT 1 FROM connector_worker")),
-            60,
+            90,
             lambda: f"no worker has started: {self.logs()}",
         )
         return process

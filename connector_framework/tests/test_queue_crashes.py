@@ -155,7 +155,7 @@ class TestCrashes(ProcessCase):
         self.wait_states(60, done=1)
         frozen.signal(signal.SIGCONT)
         self.enqueue("effect", [(f"after{i}", 0.2) for i in range(20)])
-        self.wait_states(30, done=21)
+        self.wait_states(90, done=21)
         self.assertEqual(self.effects(), 21)
         wait_until(
             lambda: self.sql("SELECT 1 FROM connector_worker WHERE pid = %s", frozen.pid),
@@ -188,8 +188,8 @@ class TestCrashes(ProcessCase):
                   WHERE locktype = 'advisory' AND classid = %s AND objsubid = 2
                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
         for _ in range(3):
-            wait_until(lambda: self.sql("SELECT 1 FROM connector_job WHERE state = 'running'"), 30, self.logs)
-            wait_until(lambda: self.sql(cut, schema.WORKER_LOCK), 30, self.logs)
+            wait_until(lambda: self.sql("SELECT 1 FROM connector_job WHERE state = 'running'"), 90, self.logs)
+            wait_until(lambda: self.sql(cut, schema.WORKER_LOCK), 90, self.logs)
         self.wait_states(90, done=60)
         self.assertEqual(self.effects(), 60)
 

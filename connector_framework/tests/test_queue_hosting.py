@@ -99,7 +99,7 @@ class TestDatabases(ProcessCase):
                 cursor.execute("SELECT key FROM queue_probe_effect")
                 return cursor.fetchall() == [("late",)]
 
-            wait_until(is_done, 30, self.logs)
+            wait_until(is_done, 90, self.logs)
         connection.close()
         drop_database(late)
         with _postgres() as cursor:
@@ -183,7 +183,7 @@ class TestUpgrade(ProcessCase):
             time.sleep(0.2)
         self.assertEqual(upgrade.popen.returncode, 0, self.logs())
         self.enqueue("effect", [("after",)])
-        self.wait_states(30, done=number + 1)
+        self.wait_states(90, done=number + 1)
         self.assertIn("Reloading the model registry", worker.log.read_text())
         self.assertEqual(self.sql("SELECT DISTINCT attempt FROM connector_job"), [(1,)])
 

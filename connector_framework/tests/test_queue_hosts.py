@@ -82,7 +82,7 @@ class TestLimits(HostsCase):
         # Lowered while they run: the next claims obey, what runs goes on.
         self.sql("TRUNCATE queue_probe_run; TRUNCATE connector_job")
         self.store(100, 0.1, "span", "root.cap.free")
-        wait_until(lambda: self.states().get("done", 0) > 10, 30, self.logs)
+        wait_until(lambda: self.states().get("done", 0) > 10, 90, self.logs)
         lowered = self.sql(
             "UPDATE connector_job_channel SET capacity = 2 WHERE name = 'root.cap' RETURNING clock_timestamp()::text"
         )[0][0]

@@ -92,7 +92,7 @@ class TestWorkers(ProcessCase):
         self.assertEqual(self.sql("SELECT DISTINCT attempt FROM connector_job"), [(0,)])
         self.assertEqual(incomplete.log.read_text().count(f"that this process lacks: {PROBE}"), 1)
         complete = self.start_worker()
-        self.wait_states(30, done=2)
+        self.wait_states(90, done=2)
         self.assertEqual(self.sql(missing, complete.pid), [(None,)])
         self.assertEqual(self.effects(), 1)
 
@@ -260,7 +260,7 @@ class TestWorkers(ProcessCase):
         keys = [f"bad{i}" if i in (7, 50, 51) else f"k{i}" for i in range(100)]
         self.enqueue("tiny", [(key,) for key in keys])
         self.start_worker("--threads=1")
-        self.wait_states(30, done=97, failed=3)
+        self.wait_states(90, done=97, failed=3)
         self.assertEqual(self.effects(), 97)
         self.assertEqual(self.sql("SELECT DISTINCT attempt FROM connector_job"), [(1,)])
         transactions = self.sql("SELECT count(DISTINCT xid) FROM queue_probe_effect")[0][0]
@@ -301,7 +301,7 @@ class TestWorkers(ProcessCase):
         self.wait_begun(1)
         self.start_worker()
         worker.kill()
-        self.wait_states(30, failed=2)
+        self.wait_states(90, failed=2)
         wait_until(lambda: self.sql("SELECT key FROM queue_probe_effect") == [(f"WorkerDied of job {lost}",)])
 
     def test_threaded_server(self):

@@ -83,7 +83,7 @@ class ProcessesCase(ProcessCase):
 
     def wait_running(self, count: int) -> None:
         begun = "SELECT count(*) FROM connector_job WHERE state = 'running' AND xmax <> xmin"
-        wait_until(lambda: self.sql(begun) == [(count,)], 30, self.logs)
+        wait_until(lambda: self.sql(begun) == [(count,)], 90, self.logs)
 
     def pid_of(self, key: str) -> int:
         """Return which process has run a job."""
@@ -105,7 +105,7 @@ class ProcessesCase(ProcessCase):
         self.check_hard_limit(pids)
         hoard = self.enqueue("hoard", [(MEMORY_MIB, 12.0)])
         pid = "SELECT w.pid FROM connector_job j JOIN connector_worker w ON w.id = j.worker_id WHERE j.id = %s"
-        wait_until(lambda: self.sql(pid, *hoard), 30, self.logs)
+        wait_until(lambda: self.sql(pid, *hoard), 90, self.logs)
         used = self.sql(pid, *hoard)[0][0]
         stopping = "SELECT stopping FROM connector_worker WHERE pid = %s"
         wait_until(lambda: self.sql(stopping, used) == [(True,)], 11, self.logs)
@@ -150,7 +150,7 @@ class TestCommand(ProcessesCase):
         self.assertEqual(psutil.Process(process.pid).num_threads(), 1)
         self.assertNotIn("Registry loaded", process.log.read_text())
         self.enqueue("effect", [("one",)])
-        self.wait_states(30, done=1)
+        self.wait_states(90, done=1)
         deadline = time.monotonic() + 3
         while time.monotonic() < deadline:  # several looks at the queue
             time.sleep(0.1)
@@ -207,7 +207,7 @@ class TestCommand(ProcessesCase):
         again = "SELECT array_agg(id ORDER BY id) FROM connector_job WHERE state = 'running' AND attempt = 2"
         self.assertEqual(self.wait_workers_after(pids[0], again, lost), 2)
         self.assertLess(time.monotonic() - killed, 12)
-        self.wait_states(30, done=8)
+        self.wait_states(90, done=8)
         self.assertEqual(self.effects(), 8)
         attempts = Counter(attempt for (attempt,) in self.sql("SELECT attempt FROM connector_job"))
         self.assertEqual(attempts, Counter({1: 8 - len(lost), 2: len(lost)}))
@@ -286,7 +286,7 @@ class TestPrefork(ProcessesCase):
         self.enqueue("effect", [(f"k{i}", 2.0) for i in range(4 * len(pids))])
         self.wait_running(4 * len(pids))
         os.kill(pids[0], signal.SIGKILL)
-        self.wait_states(30, done=4 * len(pids))
+        self.wait_states(90, done=4 * len(pids))
         pids = self.wait_workers(len(pids), without=pids[0])
         self.enqueue("effect", [(f"last {i}", 2.0) for i in range(4)])
         self.wait_running(4)
@@ -355,7 +355,7 @@ class TestThreaded(ProcessesCase):
         os.kill(pids[0], signal.SIGKILL)
         pids = self.wait_workers(2, without=pids[0])
         parent.kill()
-        wait_until(lambda: len(self.pids()) == 2 and not set(self.pids()) & set(pids), 30, self.logs)
+        wait_until(lambda: len(self.pids()) == 2 and not set(self.pids()) & set(pids), 90, self.logs)
         self.wait_gone(pids)
         self.enqueue("effect", [("after",)])
         self.wait_states(20, done=1)

@@ -17,7 +17,7 @@ from .test_process_import import ImportCase
 JOBS = "SELECT name, state, result, eta, exc_message FROM connector_job ORDER BY id DESC LIMIT 8"
 STREAMS = "SELECT name, cursor, imported_until, date_advanced, run_job_ids FROM connector_stream"
 #: Seconds until a trouble is named, and until it is gone.
-WITHIN_S = 60
+WITHIN_S = 90
 
 
 @tagged("post_install", "-at_install", "process", "server")
@@ -93,7 +93,7 @@ class TestTroubles(ImportCase):
         self.start_server()
         self.wait_gone("incomplete_worker")
         self.wait_gone("no_worker")
-        self.wait_states(30, done=1)
+        self.wait_states(90, done=1)
 
     def test_queue(self):
         """A paused channel; a full one; jobs that wait for one that has failed."""
@@ -103,7 +103,7 @@ class TestTroubles(ImportCase):
         self.wait_named("paused_channel")
         self.channel("action_resume")
         self.wait_gone("paused_channel")
-        wait_until(lambda: set(self.states()) == {"done"}, 60, self.logs)
+        wait_until(lambda: set(self.states()) == {"done"}, 120, self.logs)
 
         with self.environment() as env:
             name = env["magento.backend"].browse(self.backend_id).channel_id.name
