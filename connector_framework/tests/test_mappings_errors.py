@@ -8,7 +8,7 @@ from odoo.fields import Command
 from odoo.tests import tagged
 
 from ..exceptions import DependencyMissingError, MappingError, SkipError
-from ..mappings import ExportMapper, ImportMapper, changed_by, convert, mapping, none
+from ..mappings import ExportMapper, ImportMapper, changed_by, convert, mapping, none, only_create
 from .mappings_common import FakeBinding, FakeLine, MappingCase
 
 
@@ -312,6 +312,19 @@ class TestMappingsExplain(MappingCase):
         for target, value in (("street", 1), ("street2", 2)):
             entry = self.explain()[target]
             self.assertEqual((entry["method"], entry["source"], entry["value"]), ("street", "s1, s2", value))
+
+    def test_for_create(self):
+        """A creation is explained, unless an update is asked for."""
+
+        class Mapper(ImportMapper):
+            @mapping
+            @only_create
+            def first(self, record):
+                return {"first": 1}
+
+        mapper = self.mapper(Mapper)
+        self.assertEqual(mapper.explain({})["first"]["value"], 1)
+        self.assertNotIn("value", mapper.explain({}, for_create=False).get("first", {}))
 
     def test_missing(self):
         """A target that is left untouched says why."""

@@ -62,6 +62,15 @@ class TestMappingsMerge(MappingCase):
         values = self.values(Mapper, {"customer": {"name": "Ada"}})
         self.assertEqual(values, {"name": "Ada", "label": "Ada @ None"})
 
+    def test_wrong_part(self):
+        """A part that is no source is refused when it is handed over, before anything is mapped."""
+
+        class Mapper(Merge, ImportMapper):
+            pass
+
+        with self.assertRaises(TypeError):
+            self.mapper(Mapper).map_record({"customer": "Ada"})
+
     def test_source_none(self):
         """A source that is None clears what it feeds directly, its methods are not called."""
 

@@ -457,6 +457,18 @@ class TestMappingsFields(MappingCase):
         self.assertEqual(self.mapper(Mapper).undeclared_methods(), ["undeclared"])
         self.assertEqual(type("Sub", (Mapper,), {"undeclared": None}).undeclared_methods(), [])
 
+    def test_no_fields(self):
+        """`fields=[]` maps nothing, and `finalize` adds nothing; with other fields it is called."""
+
+        class Mapper(ImportMapper):
+            direct = [("a", "x")]
+
+            def finalize(self, map_record, values):
+                return {**values, "more": 1}
+
+        self.assertEqual(self.values(Mapper, {"a": 1}, fields=[]), {})
+        self.assertEqual(self.values(Mapper, {"a": 1}, fields=["a"]), {"x": 1, "more": 1})
+
     def test_undeclared_finalize(self):
         """`finalize` may read any field, too, unless it says which."""
 

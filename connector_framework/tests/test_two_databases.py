@@ -52,11 +52,11 @@ class TestTwoDatabases(ProcessCase):
 
             more, base = (api.Environment(cr, SUPERUSER_ID, {}) for cr in (more_cr, base_cr))
             for _ in range(2):  # The second time from memory.
-                self.assertEqual(found(more, "probe.partner"), "MorePartnerMapper")
-                self.assertEqual(found(base, "probe.partner"), "PartnerMapper")
-                self.assertEqual(found(more, "probe.order"), "OrderMapper")
+                self.assertEqual(found(more, "res.partner"), "MorePartnerMapper")
+                self.assertEqual(found(base, "res.partner"), "PartnerMapper")
+                self.assertEqual(found(more, "res.currency"), "OrderMapper")
                 with self.assertRaisesRegex(NoUnitError, f"addon {MORE} is not installed here"):
-                    found(base, "probe.order")
+                    found(base, "res.currency")
             seen = base["connector.reference.class"].search([("service", "=", "reference probe")])
             self.assertEqual(
                 {row.class_name: row.state for row in seen},
@@ -91,7 +91,7 @@ def used():
     heard.clear()
     env["res.partner"].create({{"name": "x"}})
     env.cr.rollback()
-    return probe.get_class(Mapper, "probe.partner", env).__name__ + " " + str(len(heard))
+    return probe.get_class(Mapper, "res.partner", env).__name__ + " " + str(len(heard))
 print("USED", used())
 env["ir.module.module"].search([("name", "=", "{MORE}")]).button_immediate_uninstall()
 print("USED", used())

@@ -9,4 +9,4 @@ class Mapper(ConnectorUnit):
 
 @probe
 class PartnerMapper(Mapper):
-    _apply_on = "probe.partner"
+    _apply_on = "res.partner"

@@ -10,4 +10,4 @@ class MorePartnerMapper(PartnerMapper):
 
 @probe
 class OrderMapper(Mapper):
-    _apply_on = "probe.order"
+    _apply_on = "res.currency"
