@@ -17,7 +17,7 @@ class TestScaffold(ScaffoldCase):
         self.assertIn(f"{ADDON}/__manifest__.py", made)
         self.assertFalse([name for name in made if name.endswith(".template")])
         log = self.install("--test-tags", f"/{ADDON}")
-        self.assertRegex(log, r"0 failed, 0 error\(s\) of 53 tests")
+        self.assertRegex(log, r"0 failed, 0 error\(s\) of 54 tests")
         problems = [
             line
             for line in re.findall(r".* (?:WARNING|ERROR|CRITICAL) .*", log)
