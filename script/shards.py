@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,11 +15,11 @@ from addons import addons
 from environment import ROOT
 from test_log import Failed, Results
 
-#: Shard -> the tags of its tests; all other tests, with or without a tier, are in one more. `server` marks the process
+#: Shard -> the tags of its tests; all other tests, with or without a tier, are in two more, by addon. `server` marks the process
 #: tests that start whole servers, of Odoo or PostgreSQL, or hosts. Tests with workers or a browser wait more than they
-#: compute, so four shards keep two cores busy. Tests that need the same templates are together.
+#: compute, so five shards keep two cores busy. Tests that need the same templates are together.
 SHARDS = {"server": ("server",), "process": ("process", "concurrency"), "browser": ("browser",)}
-REST = "other"
+FRAMEWORK, REST = "framework", "connectors"
 #: Tests that are named when some did not run; the others are counted.
 NAMED = 10
 
@@ -83,10 +83,13 @@ def test_classes() -> tuple[TestClass, ...]:
     return tuple(one for path in files for one in classes_of(path.relative_to(ROOT).as_posix(), path.read_text()))
 
 
-def places(classes: Iterable[TestClass], pattern: str) -> list[str]:
-    """Return Odoo's test tags, the shortest ones, for all tests of these classes whose id contains the pattern."""
+def places(classes: Iterable[TestClass], pattern: str, within: Sequence[str] = ()) -> list[str]:
+    """Return Odoo's test tags, the shortest ones, for all tests of these classes whose id contains the pattern.
+
+    :param within: the addons of the classes; default: all
+    """
     if not pattern:
-        return [f"/{name}" for name in addons()]
+        return [f"/{name}" for name in within or addons()]
     found: dict[str, None] = {}
     for one in classes:
         names = [one.file] if pattern in one.file else [one.id] if pattern in one.id else one.tests
@@ -110,9 +113,14 @@ def divide(pattern: str = "", together: bool = False) -> list[Shard]:
             tags = [f"{tier}{place}" for tier in tiers for place in places(members, pattern)]
             shards.append(Shard(name, (*tags, *(f"-{tier}" for tier in taken)), members))
         taken += tiers
-    rest = tuple(one for one in classes if not one.tags.intersection(taken))
-    if rest:
-        shards.append(Shard(REST, (*places(rest, pattern), *(f"-{tier}" for tier in taken)), rest))
+    framework = [name for name in addons() if name == "connector_framework" and not together]
+    for name, within in ((FRAMEWORK, framework), (REST, [name for name in addons() if name not in framework])):
+        rest = tuple(
+            one for one in classes if not one.tags.intersection(taken) and one.file.partition("/")[0] in within
+        )
+        if rest:
+            tags = (*places(rest, pattern, within), *(f"-{tier}" for tier in taken))
+            shards.append(Shard(name, tags, rest))
     return shards
 
 

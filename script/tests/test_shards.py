@@ -6,7 +6,7 @@ import unittest
 from unittest import mock
 
 import shards
-from shards import REST, Shard, classes_of, divide, omissions
+from shards import FRAMEWORK, REST, Shard, classes_of, divide, omissions
 from test_log import Failed, Results
 
 FILE = "connector_framework/tests/test_x.py"
@@ -66,12 +66,22 @@ class TestSource(unittest.TestCase):
 
 class TestDivide(unittest.TestCase):
     def test_one_shard_each(self) -> None:
-        """Each class is in one shard, those without a tier in the last one."""
+        """Each class is in one shard, those without a tier in that of their addon."""
         found = {name: [one.id.partition(":")[2] for one in shard.classes] for name, shard in divided().items()}
         self.assertEqual(
             found,
-            {"server": ["TestServers"], "process": ["TestWorkers"], REST: ["TestInherited", "TestUntagged"]},
+            {"server": ["TestServers"], "process": ["TestWorkers"], FRAMEWORK: ["TestInherited", "TestUntagged"]},
         )
+
+    def test_connectors(self) -> None:
+        """The connectors' tests without a tier of a shard are apart from the framework's."""
+        magento = tuple(classes_of("connector_magento/tests/test_y.py", SOURCE))
+        with mock.patch.object(shards, "test_classes", lambda: (*CLASSES, *magento)):
+            found = {shard.name: shard for shard in divide()}
+        self.assertEqual({one.file for one in found[FRAMEWORK].classes}, {FILE})
+        self.assertEqual({one.file for one in found[REST].classes}, {"connector_magento/tests/test_y.py"})
+        self.assertIn("/connector_magento", found[REST].tags)
+        self.assertNotIn("/connector_framework", found[REST].tags)
 
     def test_tags_exclude_each_other(self) -> None:
         """Odoo is told to run each tier once: a shard leaves out what the ones before it take."""
@@ -79,7 +89,7 @@ class TestDivide(unittest.TestCase):
         for name, tags in {
             "server": {"server/connector_framework", "server/connector_magento"},
             "process": {"process/connector_framework", "concurrency/connector_framework", "-server"},
-            REST: {"/connector_framework", "-server", "-process", "-concurrency"},
+            FRAMEWORK: {"/connector_framework", "-server", "-process", "-concurrency"},
         }.items():
             self.assertLessEqual(tags, found[name])
         self.assertFalse([tag for tag in found["server"] if tag.startswith("-")])
