@@ -16,9 +16,15 @@ from environment import ROOT
 from test_log import Failed, Results
 
 #: Shard -> the tags of its tests; all other tests, with or without a tier, are in two more, by addon. `server` marks
-#: the process tests that start whole servers, of Odoo or PostgreSQL, or hosts. Tests with workers or a browser wait
-#: more than they compute, so five shards keep two cores busy. Tests that need the same templates are together.
-SHARDS = {"server": ("server",), "process": ("process", "concurrency"), "browser": ("browser",)}
+#: the process tests that start whole servers, of Odoo or PostgreSQL, or hosts; `crash` those that wait for leases.
+#: Tests with workers or a browser wait more than they compute, so six shards keep two cores busy. Tests that need the
+#: same templates are together.
+SHARDS = {
+    "server": ("server",),
+    "crash": ("crash",),
+    "process": ("process", "concurrency"),
+    "browser": ("browser",),
+}
 FRAMEWORK, REST = "framework", "connectors"
 #: Tests that are named when some did not run; the others are counted.
 NAMED = 10

@@ -17,7 +17,7 @@ from .common import wait_until
 from .process_case import ProcessCase
 
 
-@tagged("post_install", "-at_install", "process")
+@tagged("post_install", "-at_install", "process", "crash")
 class TestCrashes(ProcessCase):
     def crash_at(self, point: str, **settings):
         """Start a worker that crashes once at the point, armed now; return it and the flag."""
