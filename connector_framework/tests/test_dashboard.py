@@ -145,6 +145,20 @@ class TestDashboardBrowser(MonitoringCase, HttpCase):
             "/odoo/connectors", f"(async () => {{ {_WAIT} {code}; console.log('test successful'); }})()", login=login
         )
 
+    def test_no_backend(self):
+        """Without a backend the screen says what to do, where it can be read."""
+        backends = self.env["connector.backend.mixin"]._all_active()
+        for backend in backends:
+            backend.sudo().active = False
+        self.run_js(
+            """
+            const text = await wait(".o_connector_no_backend p");
+            const box = text.getBoundingClientRect();
+            if (box.height < 10 || box.bottom > window.innerHeight) { throw new Error("the text cannot be seen"); }
+            """,
+            "dash_user",
+        )
+
     def test_card(self):
         """A card names what is the matter and what to do; a manager resumes the channel there and it is green."""
         self.add_worker()

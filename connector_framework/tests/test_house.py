@@ -157,6 +157,19 @@ class TestHooks(BaseCase):
 
 
 @tagged("post_install", "-at_install", "transaction")
+class TestEmptyLists(TransactionCase):
+    def test_help(self):
+        """Each list of ours says what it is for while it is empty."""
+        ours = self.env["ir.model.data"].search(
+            [("model", "=", "ir.actions.act_window"), ("module", "=like", "connector_%")]
+        )
+        actions = self.env["ir.actions.act_window"].browse(ours.mapped("res_id"))
+        lists = actions.filtered(lambda action: "list" in action.view_mode.split(","))
+        self.assertGreater(len(lists), 5)
+        self.assertEqual(lists.filtered(lambda action: not action.help).mapped("res_model"), [])
+
+
+@tagged("post_install", "-at_install", "transaction")
 class TestPrivate(TransactionCase):
     def test_public_methods_are_private_or_actions(self):
         """What our addons add to a model cannot be called by clients, unless it is an action."""
