@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 import signal
-import threading
 
 from .sandbox import Sandbox
 
@@ -23,9 +22,9 @@ def main() -> None:
     parser.add_argument("--verbose", action="store_true", help="log every request")
     options = parser.parse_args()
     logging.basicConfig(level=logging.DEBUG if options.verbose else logging.WARNING)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_args: stop.set())
+    # Blocked in all threads, and waited for: a handler may come right before the main thread falls asleep for good.
+    stopping = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
     shop = Sandbox(
         options.port,
         options.types,
@@ -37,7 +36,7 @@ def main() -> None:
     )
     with shop:
         print(f"Magento sandbox listening on {shop.url} (user {shop.user}, key {shop.key})", flush=True)
-        stop.wait()
+        signal.sigwait(stopping)
 
 
 if __name__ == "__main__":
