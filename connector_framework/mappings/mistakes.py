@@ -45,7 +45,7 @@ def unknown_targets(cls: type[Mapper], model_name: str, registry: Any, users: It
 
 
 def _place(definition: Definition, targets: Any, target: str, model_name: str) -> tuple[str | None, str]:
-    """Return the model and the field that a target names; a part whose model nobody tells has None."""
+    """Return the model and the field that a target names; the model is None for a part without one."""
     if not definition.targets:
         return model_name, target
     part, _, name = target.partition(".")
@@ -65,7 +65,7 @@ def _advice(registry: Any, model_name: str, name: str) -> str:
 
 
 def forgotten_mappings(cls: type[Mapper]) -> Iterator[str]:
-    """Yield a sentence for each method that looks like a mapping method, and is called by nobody.
+    """Yield a sentence for each method that looks like a mapping method and has no caller.
 
     That is a public method ``name(self, record)`` that makes a dict, without a decorator, that overrides nothing, and
     whose name appears nowhere else in its module.

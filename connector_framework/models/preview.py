@@ -10,7 +10,7 @@ from odoo.exceptions import AccessError, UserError
 from ..binders import Binder
 from ..groups import MANAGER_GROUP
 from ..preview import Preview, is_contained
-from ..queue.arguments import decode, environment
+from ..queue.arguments import decode_call, environment
 from ..queue.sql import actions
 
 #: Records of a job that a dry run shows.
@@ -117,8 +117,7 @@ class ConnectorJob(models.Model):
         try:
             call = json.loads(text)
             env = environment(self.env.cr, self.user_id.id, call)
-            args = [decode(value, env) for value in call["args"]]
-            kwargs = {name: decode(value, env) for name, value in call["kwargs"].items()}
+            args, kwargs = decode_call(call, env)
             records = env[self.model_name].browse(call["ids"])
             getattr(records, self.method_name)  # pylint: disable=expression-not-assigned
         except (ValueError, KeyError, AttributeError) as error:

@@ -25,7 +25,17 @@ from odoo.models import BaseModel
 from ..masking import MASK, is_secret_name
 from ..near import did_you_mean
 
-__all__ = ["Caller", "check_arguments", "decode", "dumps", "encode", "encode_call", "environment", "parameter_name"]
+__all__ = [
+    "Caller",
+    "check_arguments",
+    "decode",
+    "decode_call",
+    "dumps",
+    "encode",
+    "encode_call",
+    "environment",
+    "parameter_name",
+]
 
 #: Context keys that a job keeps of its caller's, beside the allowed companies.
 KEPT_CONTEXT = ("lang", "tz", "active_test")
@@ -171,6 +181,11 @@ def encode(value: Any, name: str, caller: Caller | None = None) -> Any:
         return _encode(value, caller)
     except _RefusedError as error:
         raise error.of(name) from None
+
+
+def decode_call(call: Mapping[str, Any], env: Any) -> tuple[list[Any], dict[str, Any]]:
+    """Return the arguments of a stored call, and those by name, under ``env``."""
+    return decode(call["args"], env), {name: decode(value, env) for name, value in call["kwargs"].items()}
 
 
 def decode(value: Any, env: Any) -> Any:

@@ -24,7 +24,7 @@ from psycopg2.errors import UniqueViolation
 from ..exceptions import ConnectorError, JobLostError, PermanentError, RetryableError, SkipError
 from ..text import clean
 from . import news
-from .arguments import decode, environment
+from .arguments import decode_call, environment
 from .causes import place
 from .claimed import Claimed, Failure
 from .current import set_current_job
@@ -338,8 +338,7 @@ class Runner:
             raise PermanentError(f"{job.model_name} has no method {job.method_name} any more; cancel the job")
         if method_options(type(records), job.method_name).async_commit:
             env.cr.execute("SET LOCAL synchronous_commit = off")
-        args = decode(call["args"], env)
-        kwargs = {name: decode(value, env) for name, value in call["kwargs"].items()}
+        args, kwargs = decode_call(call, env)
         return method(*args, **kwargs)
 
     # -- how it ended otherwise ----------------------------------------------------------------------------------------

@@ -142,7 +142,7 @@ class TestBadConnectors(FakeConnectorCase):
             self.test_unavailable()
 
     def test_message_of_a_job(self):
-        """A failure says which rule is broken, what was seen, and where to look: here, of a job."""
+        """The message of a failed assertion about a job has the rule, the observation and the documentation."""
 
         class Bad(Importer):
             def _read(self):

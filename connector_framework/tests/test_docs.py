@@ -1,4 +1,4 @@
-"""What the pages of ``docs`` say can be read, and names what there is: code, settings, commands, files, tests."""
+"""The pages of ``docs``: their code compiles; settings, commands, files and tests that they name exist."""
 
 from __future__ import annotations
 

@@ -204,7 +204,7 @@ class TestComparisonGuide(GuideCase):
 class TestTestingGuide(GuideCase):
     page = "testing"
     given = {**GuideCase.given, "ShopServer": Mock(), "Path": Path, "__file__": __file__}
-    # Nobody has recorded the cassette of the page.
+    # The cassette of the page does not exist: a stand-in.
     replaced = {"from .common import ShopServer\n": "", "import cassette": "import cassette as _cassette"}
 
     def prepare(self, backend, **names):

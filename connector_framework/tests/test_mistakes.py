@@ -210,7 +210,7 @@ class TestClasses(TransactionCase):
         self.assertRegex(text, r"several ImportMapper classes for test.partner on mistaken: .*One .*Two .* replacing=")
 
     def test_forgotten_mapping(self):
-        """A public method of a record that makes a dict and that nobody calls has lost its ``@mapping``."""
+        """A public method of a record that makes a dict and has no caller lacks ``@mapping``."""
 
         class Mapper(ImportMapper):
             _apply_on = "test.partner"

@@ -59,6 +59,13 @@ class ShopCase(TransactionCase):
         with self.backend.work_on("magento.backend") as work:
             return work.unit(Adapter).call(path, *args)
 
+    def import_order_of_account(self):
+        """Import an order with its customer, addresses and the configurable product."""
+        [number, *_others] = self.orders_where(
+            lambda order: order["customer_id"] and any(i["product_type"] == "configurable" for i in order["items"])
+        )
+        return self.import_one("magento.sale.order", number)
+
     def orders_where(self, condition):
         """Return the increment ids of the shop's orders that meet a condition."""
         return [order["increment_id"] for order in self.shop.store.orders.values() if condition(order)]

@@ -11,11 +11,7 @@ from .common import ShopCase
 class TestRoles(ShopCase):
     def setUp(self):
         super().setUp()
-        # With its customer, addresses and the configurable product.
-        number = self.orders_where(
-            lambda order: order["customer_id"] and any(i["product_type"] == "configurable" for i in order["items"])
-        )[0]
-        self.import_one("magento.sale.order", number)
+        self.import_order_of_account()
         self.env["res.partner"].as_job(eta=3600).write({})
         self.env["connector.stream"].of(self.backend, "magento.res.partner")
         self.env["connector.incident"].create({"name": "down", "fingerprint": "x"})

@@ -11,11 +11,7 @@ class TestScreens(ShopCase, ScreensCase):
 
     def setUp(self):
         super().setUp()
-        # With its customer, addresses and the configurable product.
-        number = self.orders_where(
-            lambda order: order["customer_id"] and any(i["product_type"] == "configurable" for i in order["items"])
-        )[0]
-        self.import_one("magento.sale.order", number)
+        self.import_order_of_account()
         drain_jobs(self)
 
     def test_user(self):

@@ -7,7 +7,7 @@ from odoo import SUPERUSER_ID, api
 from odoo.tools import SQL
 from odoo.tools.misc import split_every
 
-from odoo.addons.connector_framework.queue.arguments import decode, environment
+from odoo.addons.connector_framework.queue.arguments import decode_call, environment
 from odoo.addons.connector_framework.queue.claimed import Failure
 from odoo.addons.connector_framework.queue.sql import incidents
 
@@ -45,8 +45,7 @@ def backend_of(env, user_id, model_name, text):
     try:
         call = json.loads(text)
         caller = environment(env.cr, user_id, call)
-        args = [decode(value, caller) for value in call["args"]]
-        kwargs = {name: decode(value, caller) for name, value in call["kwargs"].items()}
+        args, kwargs = decode_call(call, caller)
         records = caller(user=SUPERUSER_ID)[model_name].browse(call["ids"]).exists()
         backend = records._job_backend(*args, **kwargs)
         return backend.sudo().exists() if backend else None

@@ -180,7 +180,7 @@ class AcceptanceCase(TransactionCase):
         self.enterContext(self.wire.open())
 
     def _formatMessage(self, msg: Any, standardMsg: str) -> str:
-        """Return the message of a failed assertion: which rule was broken, what was seen, where to look."""
+        """Return the message of a failed assertion: rule, observation, documentation."""
         test = getattr(type(self), self._testMethodName, None)
         rule = " ".join((getattr(test, "__doc__", None) or self._testMethodName).split())
         return explained(self._testMethodName, rule, standardMsg, str(msg) if msg is not None else "")

@@ -68,7 +68,7 @@ _PREVIEWS = ("preview.md#what-is-different-from-the-real-thing", "effects outsid
 
 
 def explained(test: str, rule: str, seen: str, hint: str) -> str:
-    """Return the message of a failure: the rule that is broken, what was seen, and where to look.
+    """Return the message of a failure: rule, observation, documentation.
 
     :param rule: the docstring of the test
     :param hint: what the assertion itself says
