@@ -7,6 +7,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -112,10 +113,9 @@ class Cluster:
     def stop(self) -> None:
         """Leave the server."""
 
-    @property
-    def environ(self) -> dict[str, str]:
-        """Return the variables by which psql, libpq and Odoo find this server and no other."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    def environ(self, base: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """Return variables by which psql, libpq and Odoo find this server and no other, and those of `base`."""
+        kept = {name: value for name, value in base.items() if not name.startswith("PG")}
         found = {"PGHOST": self.host, "PGPORT": str(self.port), "PGUSER": self.user}
         return {**kept, **found, **({"PGPASSWORD": self.password} if self.password else {})}
 
@@ -134,7 +134,7 @@ class Cluster:
         """
         answer = subprocess.run(
             [self._psql, "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", statement],
-            env=self.environ,
+            env=self.environ(),
             capture_output=True,
             text=True,
         )

@@ -37,6 +37,7 @@ ASSET_PACKAGES = (
 LEFT_OUT = "usr/lib/python3/dist-packages/odoo/addons/mail/static/lib/selfie_segmentation/selfie_segmentation.js"
 # Programs that some tests need, and the packages that have them.
 TEST_PROGRAMS = {"pgbouncer": "pgbouncer", "ip": "iproute2"}
+LEFT_VARIABLES = ("ODOO_RC", "OPENERP_SERVER", "PYTHONDONTWRITEBYTECODE")
 BROWSERS = ("google-chrome", "chromium", "chromium-browser", "google-chrome-stable")
 
 
@@ -106,9 +107,12 @@ class Environment:
 
     @cached_property
     def environ(self) -> dict[str, str]:
-        """Return the variables for a process that uses Odoo, without those that would lead it to another database."""
-        kept = {name: value for name, value in os.environ.items() if name not in ("ODOO_RC", "OPENERP_SERVER")}
-        return {**kept, **self.variables}
+        """Return the variables for a process that uses Odoo, without those that would lead it to another database.
+
+        Bytecode is kept in the cache, outside the checkout: without it, an Odoo takes twice as long to start.
+        """
+        kept = {name: value for name, value in os.environ.items() if name not in LEFT_VARIABLES}
+        return {**kept, "PYTHONPYCACHEPREFIX": str(self.cache / "bytecode"), **self.variables}
 
 
 def ensure(upgrade: bool = False) -> Environment:

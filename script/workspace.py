@@ -70,7 +70,7 @@ class Workspace:
     def environ(self) -> dict[str, str]:
         """Return the variables for Odoo, psql and all that works on this workspace."""
         found = {"ODOO_RC": str(self.config), "CONNECTOR_FRAMEWORK_TEMPLATE": self.framework_template}
-        return {**self.environment.environ, **self.cluster.environ, **found}
+        return {**self.cluster.environ(self.environment.environ), **found}
 
     def start(self) -> None:
         """Start the server and write Odoo's configuration."""

@@ -163,13 +163,14 @@ class TestCommand(ProcessesCase):
         self.start()
         self.enqueue("span", [(f"k{i}", 0.1) for i in range(200)])
         self.wait_states(60, done=200)
-        for method, jobs in (("span", [("a", 0.5), ("b", 0.5)]), ("fan", [(["a", "b"], 0.5)])):
+        keys = ["a", "b", "c", "d"]
+        for method, jobs in (("span", [(key, 0.5) for key in keys]), ("fan", [(keys, 0.5)])):
             with self.subTest(method):
                 shared, rounds = 0, 6
                 for _ in range(rounds):
                     self.sql("DELETE FROM queue_probe_run; DELETE FROM connector_job WHERE state = 'done'")
                     self.enqueue(method, jobs)
-                    self.wait_states(20, done=2 + (method == "fan"))
+                    self.wait_states(20, done=4 + (method == "fan"))
                     shared += self.sql("SELECT count(DISTINCT pid) FROM queue_probe_run")[0][0] == 2
                 self.assertGreater(shared, rounds / 2)
 
