@@ -1,4 +1,4 @@
-"""Which addon a class or a function belongs to, and whether that addon is installed in a database."""
+"""The full name of a class, the addon that it or a function belongs to, and whether that is installed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import functools
 import inspect
 from typing import Any
 
-__all__ = ["addon_of", "is_active"]
+__all__ = ["addon_of", "is_active", "path_of"]
+
+
+def path_of(cls: type) -> str:
+    """Return the name of a class with its module."""
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def addon_of(obj: object) -> str | None:

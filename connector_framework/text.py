@@ -1,10 +1,11 @@
-"""Text from outside as PostgreSQL and UTF-8 can hold it."""
+"""Text from outside as PostgreSQL and UTF-8 can hold it; names for people."""
 
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
-__all__ = ["MAX_TEXT", "as_key", "clean"]
+__all__ = ["MAX_TEXT", "as_key", "clean", "model_label"]
 
 #: Characters that are kept of a text of unknown origin.
 MAX_TEXT = 50_000
@@ -48,3 +49,8 @@ def as_key(text: str) -> str:
         return text
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return f"{cleaned[:_KEPT_OF_KEY]}#{digest}"
+
+
+def model_label(env: Any, model_name: str) -> str:
+    """Return the name of a model in the user's language; its technical name where it is not installed."""
+    return env["ir.model"]._get(model_name).name or model_name

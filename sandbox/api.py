@@ -31,7 +31,7 @@ class Api:
         self._shop = shop
         self._sessions = sessions
         self._resources = serve(shop)
-        self._deadlocked = never
+        self._deadlocked: Callable[[str], bool] = never
         #: name -> method, types of its parameters, how many of them are required
         self._methods: dict[str, tuple[Callable[..., Any], tuple[type, ...], int]] = {
             "system.listMethods": (self._list_methods, (), 0),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -25,7 +25,10 @@ SHARDS = {
     "process": ("process", "concurrency"),
     "browser": ("browser",),
 }
+#: The tests of connector_framework alone, which take half the time in a database without the connectors; the others.
 FRAMEWORK, REST = "framework", "connectors"
+#: Tag of tests of connector_framework that look at all addons of the repository.
+ALL_ADDONS = "all_addons"
 #: Tests that are named when some did not run; the others are counted.
 NAMED = 10
 
@@ -42,6 +45,15 @@ class TestClass:
     def file(self) -> str:
         return self.id.partition(":")[0]
 
+    @property
+    def addon(self) -> str:
+        return self.id.partition("/")[0]
+
+    @property
+    def is_framework(self) -> bool:
+        """Whether its tests need connector_framework alone."""
+        return self.addon == "connector_framework" and ALL_ADDONS not in self.tags
+
     def matching(self, pattern: str) -> TestClass | None:
         """Return the class with those of its tests whose id contains the pattern; None if it has none."""
         if pattern in self.id:
@@ -57,6 +69,15 @@ class Shard:
     name: str
     tags: tuple[str, ...]
     classes: tuple[TestClass, ...]
+
+    @property
+    def workspace(self) -> str:
+        """What its workspace has beside a database with all addons; see `ensure_installed`."""
+        return "web" if self.needs_browser else "" if self.name == REST else "framework"
+
+    @property
+    def needs_browser(self) -> bool:
+        return any("browser" in one.tags for one in self.classes)
 
     def mentions(self, *words: str) -> bool:
         """Tell whether one of its test files mentions one of the words."""
@@ -89,16 +110,14 @@ def test_classes() -> tuple[TestClass, ...]:
     return tuple(one for path in files for one in classes_of(path.relative_to(ROOT).as_posix(), path.read_text()))
 
 
-def places(classes: Iterable[TestClass], pattern: str, within: Sequence[str] = ()) -> list[str]:
-    """Return Odoo's test tags, the shortest ones, for all tests of these classes whose id contains the pattern.
-
-    :param within: the addons of the classes; default: all
-    """
-    if not pattern:
-        return [f"/{name}" for name in within or addons()]
+def places(classes: Iterable[TestClass], pattern: str) -> list[str]:
+    """Return Odoo's test tags, the shortest ones, for all tests of these classes whose id contains the pattern."""
     found: dict[str, None] = {}
     for one in classes:
-        names = [one.file] if pattern in one.file else [one.id] if pattern in one.id else one.tests
+        if not pattern:
+            names = [one.addon]
+        else:
+            names = [one.file] if pattern in one.file else [one.id] if pattern in one.id else one.tests
         found.update((f"/{name}", None) for name in names)
     return list(found)
 
@@ -119,14 +138,16 @@ def divide(pattern: str = "", together: bool = False) -> list[Shard]:
             tags = [f"{tier}{place}" for tier in tiers for place in places(members, pattern)]
             shards.append(Shard(name, (*tags, *(f"-{tier}" for tier in taken)), members))
         taken += tiers
-    framework = [name for name in addons() if name == "connector_framework" and not together]
-    for name, within in ((FRAMEWORK, framework), (REST, [name for name in addons() if name not in framework])):
-        rest = tuple(
-            one for one in classes if not one.tags.intersection(taken) and one.file.partition("/")[0] in within
-        )
-        if rest:
-            tags = (*places(rest, pattern, within), *(f"-{tier}" for tier in taken))
-            shards.append(Shard(name, tags, rest))
+    rest = [one for one in classes if not one.tags.intersection(taken)]
+    framework = [one for one in rest if one.is_framework and not together]
+    across = [one for one in rest if ALL_ADDONS in one.tags and not together]
+    others = [one for one in rest if one not in framework and one not in across]
+    if framework:
+        tags = [*places(framework, pattern), f"-{ALL_ADDONS}"]
+        shards.append(Shard(FRAMEWORK, (*tags, *(f"-{tier}" for tier in taken)), tuple(framework)))
+    if others or across:
+        tags = [*places(others, pattern), *(f"{ALL_ADDONS}{place}" for place in places(across, pattern))]
+        shards.append(Shard(REST, (*tags, *(f"-{tier}" for tier in taken)), (*others, *across)))
     return shards
 
 

@@ -38,7 +38,7 @@ class Adapter(CallingUnit):
 
     _kind = "adapter"
 
-    def search(self, filters: Any = None, cursor: Any = None) -> tuple[list, Any]:
+    def search(self, filters: Any = None, cursor: Any = None) -> tuple[list[Any], Any]:
         """Return one page of external ids, and the cursor of the next page or None after the last.
 
         :param filters: what the API filters by; None for all

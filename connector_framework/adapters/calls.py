@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from odoo.tools import str2bool
 
+from ..addon import path_of
 from ..exceptions import AuthenticationError, ConfigurationError, RateLimitedError
 from ..masking import Masker
 from ..references import ConnectorUnit
@@ -89,7 +90,7 @@ class CallingUnit(ConnectorUnit):
         Connection.release_all(self.work)
 
     def _not_implemented(self, method: str) -> NotImplementedError:
-        return NotImplementedError(f"{type(self).__module__}.{type(self).__qualname__} does not implement {method}()")
+        return NotImplementedError(f"{path_of(type(self))} does not implement {method}()")
 
     def _backend_value(self, name: str) -> Any:
         """Return a field of the backend, None when its model does not have that field."""

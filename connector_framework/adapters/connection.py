@@ -202,7 +202,15 @@ class _Transport(HTTPAdapter):
         )
         super().__init__(max_retries=retries)
 
-    def send(self, request, stream=False, timeout=None, verify=True, cert=None, proxies=None):
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> requests.Response:
         if sending.check is not None:
-            sending.check(request.method, request.url)
+            sending.check(request.method or "", request.url or "")
         return super().send(request, stream, timeout or self._timeouts, verify, cert, proxies)

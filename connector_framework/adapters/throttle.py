@@ -219,7 +219,7 @@ class Throttle:
         """Forget the failures and close the circuit."""
         self._execute(SQL(_ANSWERED, row=self._row))
 
-    def _update(self, query: SQL, default: list[tuple]) -> list[tuple]:
+    def _update(self, query: SQL, default: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         """Run an UPDATE of the backend's row, which is made first where there is none yet.
 
         Not in one INSERT .. ON CONFLICT: each of those takes a number from the sequence of the ids, used or not.
@@ -230,7 +230,7 @@ class Throttle:
             rows = self._execute(query, default)
         return rows
 
-    def _execute(self, query: SQL, default: Any = None) -> list[tuple]:
+    def _execute(self, query: SQL, default: Any = None) -> list[tuple[Any, ...]]:
         for attempt in range(TRIES):
             try:
                 with self._registry.cursor() as cr:

@@ -84,16 +84,16 @@ class XmlRpcAdapter(HttpAdapter):
                 self._keep_secret(answer.payload)
             return answer.payload
 
-    def _call_label(self, method: str, params: tuple) -> str:
+    def _call_label(self, method: str, params: tuple[Any, ...]) -> str:
         return method
 
     def _only_reads(self, method: str, path: str, request: Any) -> bool | None:
         return True if method in self._secret_results else None
 
-    def _fault_resource(self, method: str, params: tuple) -> str | None:
+    def _fault_resource(self, method: str, params: tuple[Any, ...]) -> str | None:
         return None
 
-    def _fault_error(self, fault: xmlrpc.client.Fault, method: str, params: tuple) -> ConnectorError:
+    def _fault_error(self, fault: xmlrpc.client.Fault, method: str, params: tuple[Any, ...]) -> ConnectorError:
         resource = self._fault_resource(method, params)
         code = fault.faultCode
         error_type = self._fault_errors.get((resource, code)) or self._fault_errors.get(code, PermanentError)
@@ -102,10 +102,10 @@ class XmlRpcAdapter(HttpAdapter):
         text = str(fault.faultString)[:DETAIL_LENGTH]
         return make_error(error_type, self._masked(f"{self._call_label(method, params)}: fault {code}: {text}"))
 
-    def _is_transient(self, fault: xmlrpc.client.Fault, method: str, params: tuple) -> bool:
+    def _is_transient(self, fault: xmlrpc.client.Fault, method: str, params: tuple[Any, ...]) -> bool:
         return any(text in str(fault.faultString) for text in self._transient_texts)
 
-    def _dump(self, method: str, params: tuple) -> bytes:
+    def _dump(self, method: str, params: tuple[Any, ...]) -> bytes:
         try:
             text = xmlrpc.client.dumps(params, method, allow_none=True)
         except (TypeError, OverflowError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from typing import Any
 
 from odoo.cli.command import Command
 from odoo.tools import config
@@ -16,7 +17,7 @@ from odoo.tools import config
 class Connector(Command):
     """Run the jobs of connectors, and look after them"""
 
-    def run(self, args):
+    def run(self, args: list[str]) -> None:
         from odoo.addons.connector_framework.terminal import COMMANDS
 
         parser = argparse.ArgumentParser(
@@ -44,9 +45,9 @@ class Connector(Command):
         sys.exit(self._work(options))
 
     @staticmethod
-    def _add(actions, name, help_):
+    def _add(actions: Any, name: str, help_: str) -> argparse.ArgumentParser:
         """Add a command that takes Odoo's options too, and return its parser."""
-        parser = actions.add_parser(
+        parser: argparse.ArgumentParser = actions.add_parser(
             name, help=help_, description=help_, epilog="It takes Odoo's other options too, as --name=VALUE."
         )
         parser.add_argument("-c", "--config", metavar="FILE", help="Odoo's configuration file")
@@ -54,7 +55,7 @@ class Connector(Command):
         return parser
 
     @staticmethod
-    def _worker_arguments(parser):
+    def _worker_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             "--processes", type=int, help="processes that run jobs (default: one for each core, at most 4)"
         )
@@ -67,7 +68,9 @@ class Connector(Command):
         )
         parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
 
-    def _command(self, command, options, odoo_args, parser):
+    def _command(
+        self, command: Any, options: argparse.Namespace, odoo_args: list[str], parser: argparse.ArgumentParser
+    ) -> int:
         """Run a command on the database that is named, and print its result; return the exit code."""
         from odoo import SUPERUSER_ID, api
         from odoo.exceptions import AccessError, UserError, ValidationError
@@ -95,7 +98,7 @@ class Connector(Command):
         sys.stdout.write((as_json if options.json else as_text)(result.data) + "\n")
         return result.code
 
-    def _work(self, options):
+    def _work(self, options: argparse.Namespace) -> int:
         import dataclasses
 
         from odoo.service import server

@@ -92,9 +92,10 @@ class Comparer(ConnectorUnit):
         with _rolled_back(self.env), self._together(external_ids, records) as bound:
             findings = [self._look(external_id, records, bound) for external_id in external_ids]
         found = [finding for finding in findings if finding is not None]
-        tried = [one for one in found if one.kind == "different" and before is not None]
-        if not is_last:
-            tried = [one for one in tried if before.get(id_token(one.external_id)) == one.fingerprint]
+        if before is None:
+            return found
+        differing = [one for one in found if one.kind == "different"]
+        tried = [one for one in differing if is_last or before.get(id_token(one.external_id)) == one.fingerprint]
         if tried:
             self._try_all(tried, records)
         return found

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar, overload
 
 from odoo.models import BaseModel
 
+from ..addon import path_of
 from ..exceptions import ConfigurationError
 from .context import Context
 from .modifiers import Apply, Modifier, chained
@@ -46,7 +47,9 @@ def _mark(method: Function, **said: Any) -> Function:
 def mapping(method: Function) -> Function: ...
 @overload
 def mapping(*, source: str | None = None, target: str | None = None) -> Callable[[Function], Function]: ...
-def mapping(method=None, *, source=None, target=None):
+def mapping(
+    method: Function | None = None, *, source: str | None = None, target: str | None = None
+) -> Function | Callable[[Function], Function]:
     """Make ``method(self, record) -> dict`` a mapping method: what it returns goes into the values.
 
     It may return None, for nothing. ``record`` is the source, or the part of a merged source that ``source`` names.
@@ -233,7 +236,7 @@ class Definition:
         self.finalize = self._method("finalize", marks.pop("finalize", (Mark(), finalize_owner))[0], finalize_owner)
         self.methods = [self._method(name, mark, owner) for name, (mark, owner) in marks.items()]
         if self._mistakes:
-            raise ConfigurationError(f"{cls.__module__}.{cls.__qualname__}: {'; '.join(self._mistakes)}")
+            raise ConfigurationError(f"{path_of(cls)}: {'; '.join(self._mistakes)}")
 
         steps: list[Step] = [*entries, *self.methods, self.finalize]
         #: The fields of the source that are read, as far as the definitions tell.
@@ -251,7 +254,7 @@ class Definition:
     # -- collecting --------------------------------------------------------------------------------------------------
 
     def _add_mistake(self, problem: str, owner: type | None = None) -> None:
-        via = f" (defined in {owner.__module__}.{owner.__qualname__})" if owner and owner is not self.cls else ""
+        via = f" (defined in {path_of(owner)})" if owner and owner is not self.cls else ""
         self._mistakes.append(problem + via)
 
     def _names_in(self, attribute: str) -> tuple[str, ...]:
@@ -274,7 +277,7 @@ class Definition:
             if self._is_entry(key, target, owner):
                 yield Children(owner, key, target, model_name)
 
-    def _declared(self, owner: type, attribute: str, size: int) -> Iterator[tuple]:
+    def _declared(self, owner: type, attribute: str, size: int) -> Iterator[tuple[Any, ...]]:
         entries = vars(owner).get(attribute) or ()
         if not isinstance(entries, list | tuple):
             self._add_mistake(f"{attribute}: {entries!r} is not a list", owner)

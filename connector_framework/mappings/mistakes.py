@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from types import CodeType
 from typing import Any
 
-from ..addon import addon_of
+from ..addon import addon_of, path_of
 from ..near import did_you_mean
 from .definition import Definition
 from .mapper import Mapper
@@ -39,7 +39,7 @@ def unknown_targets(cls: type[Mapper], model_name: str, registry: Any, users: It
         if name not in used:
             what = "direct" if entry.name in cls._definition.direct else "children"
             yield (
-                f"{_path(entry.owner)}.{what}: the target {entry.target!r} is no field of {target_model}. "
+                f"{path_of(entry.owner)}.{what}: the target {entry.target!r} is no field of {target_model}. "
                 f"{_advice(registry, target_model, name)}"
             )
 
@@ -81,7 +81,7 @@ def forgotten_mappings(cls: type[Mapper]) -> Iterator[str]:
                 continue
             if _looks_like_mapping(function) and not _is_named(name, function):
                 yield (
-                    f"{_path(owner)}.{name}(self, record) is called by nobody: put @mapping above it if it gives "
+                    f"{path_of(owner)}.{name}(self, record) has no caller: put @mapping above it if it gives "
                     "values, or let its name begin with an underscore"
                 )
 
@@ -142,7 +142,3 @@ def _texts(code: CodeType) -> set[str]:
         elif isinstance(constant, tuple | frozenset):
             found.update(one for one in constant if isinstance(one, str))
     return found
-
-
-def _path(cls: type) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, overload
 
 from odoo.fields import Command
 from odoo.models import BaseModel
@@ -93,6 +93,12 @@ def chained(modifiers: list[Modifier]) -> Apply:
     return functions[0] if len(functions) == 1 else apply
 
 
+@overload
+def modifier(function: Callable[..., Any]) -> Callable[..., Modifier]: ...
+@overload
+def modifier(
+    *, sees_missing: bool = False, prefetch: Callable[..., None] | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Modifier]]: ...
 def modifier(
     function: Callable[..., Any] | None = None,
     *,

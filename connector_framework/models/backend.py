@@ -16,6 +16,7 @@ from ..groups import MANAGER_GROUP, SYSTEM_GROUP
 from ..references import WorkSession, get_reference
 from ..settings import read_section
 from ..synchronizers import BatchImporter, DelayedBatchImporter
+from ..text import model_label
 
 SECRETS_SECTION = "connector_framework.secrets"
 #: Characters of a backend's code in the path of its channel.
@@ -244,7 +245,7 @@ class ConnectorBackendMixin(models.AbstractModel):
                 self.env._(
                     "Only an administrator can change %(fields)s of %(model)s: ask one.",
                     fields=labels,
-                    model=self.env["ir.model"]._get(self._name).name or self._description,
+                    model=model_label(self.env, self._name),
                 )
             )
 

@@ -20,6 +20,7 @@ from ..queue.retry import retried_constraints
 from ..synchronizers import BatchImporter, DelayedBatchImporter, Deleter, Exporter, Importer, Outcomes
 from ..synchronizers.agreement import clear_conflict
 from ..synchronizers.keys import as_text, batch_key, delete_key, export_key, import_key
+from ..text import model_label
 
 #: A unique violation of an index with this ending means that another process has bound the same record meanwhile.
 KEY_SUFFIX = "connector_key"
@@ -53,10 +54,12 @@ class BindingKey(models.UniqueIndex):
     def get_error_message(self, model, diagnostics=None):
         other = self._other_binding(model, diagnostics)
         if not other:
-            return model.env._("Another %(model)s has the same external key already.", model=_label(model))
+            return model.env._(
+                "Another %(model)s has the same external key already.", model=model_label(model.env, model._name)
+            )
         return model.env._(
             "%(model)s %(name)s (id %(id)s) has this already: %(key)s. Delete or correct one of the two bindings.",
-            model=_label(model),
+            model=model_label(model.env, model._name),
             name=other.display_name if other.with_env(model.env).has_access("read") else "",
             id=other.id,
             key=", ".join(
@@ -110,7 +113,7 @@ def _importing_one(records, backend, external_id, force=False):
     """Return the description of a job; so the others below."""
     return records.env._(
         "Import %(model)s %(id)s from %(backend)s",
-        model=_label(records),
+        model=model_label(records.env, records._name),
         id=as_text(external_id),
         backend=backend.display_name,
     )
@@ -120,29 +123,26 @@ def _importing_chunk(records, backend, external_ids, force=False):
     return records.env._(
         "Import %(count)s × %(model)s from %(backend)s",
         count=len(external_ids),
-        model=_label(records),
+        model=model_label(records.env, records._name),
         backend=backend.display_name,
     )
 
 
 def _importing_batch(records, backend, *args, **kwargs):
     return records.env._(
-        "Look for %(model)s to import from %(backend)s", model=_label(records), backend=backend.display_name
+        "Look for %(model)s to import from %(backend)s",
+        model=model_label(records.env, records._name),
+        backend=backend.display_name,
     )
 
 
 def _deleting(records, backend, external_id):
     return records.env._(
         "Delete %(model)s %(id)s in %(backend)s",
-        model=_label(records),
+        model=model_label(records.env, records._name),
         id=as_text(external_id),
         backend=backend.display_name,
     )
-
-
-def _label(records):
-    """Return the name of a model in the user's language."""
-    return records.env["ir.model"]._get(records._name).sudo().name or records._description
 
 
 class ConnectorBindingMixin(models.AbstractModel):
@@ -241,7 +241,7 @@ class ConnectorBindingMixin(models.AbstractModel):
         if readable:
             return super()._compute_display_name()
         for binding in self:
-            binding.display_name = binding.external_id or f"{_label(self)} {binding.id}"
+            binding.display_name = binding.external_id or f"{model_label(self.env, self._name)} {binding.id}"
         return None
 
     # -- records -------------------------------------------------------------------------------------------------------

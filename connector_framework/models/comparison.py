@@ -13,6 +13,7 @@ from ..comparison import KINDS, PRIORITY, Run, highest_share
 from ..exceptions import ConfigurationError
 from ..groups import MANAGER_GROUP
 from ..queue import job_options
+from ..text import model_label
 from .comparison_line import REPAIRS
 
 STATES = [
@@ -84,7 +85,7 @@ class ConnectorComparison(models.Model):
     @api.depends_context("lang")
     def _compute_model_label(self):
         for comparison in self:
-            comparison.model_label = self.env["ir.model"]._get(comparison.model_name).name or comparison.model_name
+            comparison.model_label = model_label(self.env, comparison.model_name)
 
     @api.depends("line_ids.state")
     def _compute_count_open(self):
@@ -277,10 +278,7 @@ class ConnectorComparison(models.Model):
         """
         self._check_may_repair()
         self.ensure_one()
-        if kind not in REPAIRS.get(repair, ()):
-            raise UserError(
-                self.env._("Lines of the kind %(kind)s cannot be repaired by %(repair)s.", kind=kind, repair=repair)
-            )
+        self._check_repair(repair, kind)
         return self.sudo().as_job()._repair_slice(repair, kind, 0).notification()
 
     def action_ignore_all(self, kind):
@@ -309,6 +307,13 @@ class ConnectorComparison(models.Model):
         if len(lines) == REPAIRED_AT_ONCE:
             self.as_job()._repair_slice(repair, kind, lines[-1].id)
         return self.env._("%s lines are repaired, by a job each", len(lines))
+
+    def _check_repair(self, repair, kind):
+        """:raises UserError: when the repair is not for lines of this kind"""
+        if kind not in REPAIRS.get(repair, ()):
+            raise UserError(
+                self.env._("Lines of the kind %(kind)s cannot be repaired by %(repair)s.", kind=kind, repair=repair)
+            )
 
     def _check_may_repair(self):
         if not self.env.user.has_group(MANAGER_GROUP):

@@ -9,6 +9,7 @@ from ..groups import MANAGER_GROUP, USER_GROUP
 from ..monitoring import troubles
 from ..monitoring.backends import stream_states
 from ..queue.sql import metrics
+from ..text import model_label
 
 #: Days of the graph.
 DAYS = 7
@@ -130,7 +131,7 @@ class ConnectorDashboard(models.AbstractModel):
             "troubles": [self._trouble(one) for one in found],
             "streams": [
                 {
-                    "name": self._stream_label(stream.name),
+                    "name": model_label(self.env, stream.name),
                     "lag_s": stream.lag_s,
                     "max_age_s": stream.max_age_s,
                     "is_late": 0 < stream.max_age_s < stream.lag_s,
@@ -146,11 +147,6 @@ class ConnectorDashboard(models.AbstractModel):
             "paused": channel.paused,
             "channel": channel.id,
         }
-
-    def _stream_label(self, name):
-        """Return the name of a stream; of one that is named as its model, the model's."""
-        model = self.env.registry.get(name)
-        return self.env["ir.model"]._get(name).sudo().name if model is not None else name
 
     def _trouble(self, trouble):
         model, record_id = trouble.target or (False, False)

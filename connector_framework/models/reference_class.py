@@ -8,7 +8,7 @@ import logging
 from odoo import fields, models
 from odoo.tools import SQL
 
-from ..addon import addon_of
+from ..addon import addon_of, path_of
 from ..references import all_references
 from ..synchronizers.mistakes import mistakes
 
@@ -92,7 +92,7 @@ def _values(reference, entry):
         "kind": _kind(entry.cls),
         "model_names": ", ".join(entry.cls.applied_models()) or None,
         "class_name": entry.cls.__name__,
-        "class_path": f"{entry.cls.__module__}.{entry.cls.__qualname__}",
+        "class_path": path_of(entry.cls),
         "summary": (entry.cls.__dict__.get("__doc__") or "").strip().partition("\n")[0] or None,
         "addon": entry.addon,
         "registered_on": str(entry.level),

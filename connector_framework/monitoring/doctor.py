@@ -11,6 +11,7 @@ from odoo.tools import config
 from ..queue.options import method_options
 from ..queue.sql import diagnosis, metrics
 from ..settings import SETTING_NAMES, load_settings, unknown_settings, usable_cores
+from ..synchronizers.mistakes import mistakes
 from .backends import settings_of
 from .health import Trouble, troubles
 
@@ -36,6 +37,7 @@ def findings(env: Any) -> list[Trouble]:
         *configured,
         *troubles(env),
         *_server(env),
+        *_classes(env),
         *_scheduler(env),
         *_jobs(env),
         *_backends(env),
@@ -56,6 +58,12 @@ def _configuration(env: Any) -> Iterator[Trouble]:
             env._("[connector_framework] %(name)s in %(file)s is no setting of the framework.", name=name, file=file),
             env._("Correct its name, or remove it. The settings are: %s.", ", ".join(sorted(SETTING_NAMES))),
         )
+
+
+def _classes(env: Any) -> Iterator[Trouble]:
+    for mistake in mistakes(env):
+        if mistake.is_certain:
+            yield Trouble("class_mistake", "", mistake.text, env._("Correct the connector, and restart the server."))
 
 
 def _server(env: Any) -> Iterator[Trouble]:

@@ -62,7 +62,7 @@ class Provenance:
 
 def _places(env: Any, model_name: str | None, field_name: str) -> Iterator[tuple[str, str]]:
     """Yield the models, with the name of the field, that a value is written on: a binding, and its record."""
-    while model_name in env and field_name in env[model_name]._fields:
+    while model_name and model_name in env and field_name in env[model_name]._fields:
         yield model_name, field_name
         known = env[model_name]._fields[field_name]
         if not known.inherited:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 from odoo.tools import html2plaintext
@@ -24,7 +24,7 @@ BOOKKEEPING = ("sync_date", "import_hash", "export_hash")
 UNSEEN_MODELS = ("bus.bus",)
 
 
-@dataclass
+@dataclasses.dataclass
 class Value:
     """What becomes of a field of a record.
 
@@ -38,13 +38,13 @@ class Value:
     new: Any = None
     shown_old: str = ""
     shown_new: str = ""
-    provenance: dict[str, Any] = field(default_factory=lambda: dict(NOWHERE))
+    provenance: dict[str, Any] = dataclasses.field(default_factory=lambda: dict(NOWHERE))
 
     def as_dict(self) -> dict[str, Any]:
         return {"old": self.old, "new": self.new, **self.provenance}
 
 
-@dataclass
+@dataclasses.dataclass
 class Record:
     """What becomes of a record.
 
@@ -56,13 +56,13 @@ class Record:
     name: str = ""
     is_binding: bool = False
     is_deleted: bool = False
-    values: list[Value] = field(default_factory=list)
+    values: list[Value] = dataclasses.field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         return {"model": self.model, "id": self.id, "values": {value.field: value.as_dict() for value in self.values}}
 
 
-@dataclass
+@dataclasses.dataclass
 class _Written:
     """A field that was written: as it was given last, and the environment (language, company) of the first writer."""
 
@@ -70,12 +70,12 @@ class _Written:
     given: Any
 
 
-@dataclass
+@dataclasses.dataclass
 class _Entry:
     model: str
     id: int
     is_new: bool = False
-    written: dict[str, _Written] = field(default_factory=dict)
+    written: dict[str, _Written] = dataclasses.field(default_factory=dict)
     record: Record | None = None
 
 

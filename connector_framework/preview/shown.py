@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ..text import model_label
 from .preview import Preview
 from .records import Record, Value
 
@@ -23,7 +24,7 @@ def shown(preview: Preview) -> dict[str, Any]:
         "errors": [(target, message) for target, message in preview.errors.items() if target],
         "records": [
             {
-                "label": env["ir.model"]._get(record.model).name or record.model,
+                "label": model_label(env, record.model),
                 "name": record.name,
                 "is_new": record.id is None,
                 "is_deleted": record.is_deleted,

@@ -22,6 +22,7 @@ from lxml import etree
 from odoo import Command, api
 from odoo.models import BaseModel
 
+from ..addon import path_of
 from ..masking import MASK, is_secret_name
 from ..near import did_you_mean
 
@@ -228,7 +229,7 @@ def _encode(value: Any, caller: Caller | None) -> Any:
     codec = _BY_TYPE.get(BaseModel if isinstance(value, BaseModel) else kind)
     if codec is None:
         raise _RefusedError(
-            f"{kind.__module__}.{kind.__qualname__} cannot be stored; a job takes None, bool, int, "
+            f"{path_of(kind)} cannot be stored; a job takes None, bool, int, "
             "float, str, list, tuple, dict, records, date, datetime, timedelta, Decimal, bytes and lxml elements"
         )
     stored = codec.encode(value, caller)

@@ -21,6 +21,7 @@ from odoo.sql_db import Cursor
 from odoo.tools.translate import LazyGettext, LazyTranslate
 from psycopg2.errors import UniqueViolation
 
+from ..addon import path_of
 from ..exceptions import ConnectorError, JobLostError, PermanentError, RetryableError, SkipError
 from ..text import clean
 from . import news
@@ -453,7 +454,7 @@ def _failure(error: BaseException, lang: str, *, is_retried: bool) -> Failure:
     except Exception as unprintable:
         trace = f"no traceback: {clean(unprintable)}"
     return Failure(
-        exc_type=clean(kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"),
+        exc_type=clean(kind.__name__ if kind.__module__ == "builtins" else path_of(kind)),
         exc_message=clean(error) or kind.__name__,
         exc_info=clean(trace),
         user_message=_user_message(error, lang, is_retried=is_retried),

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ..addon import path_of
 from ..exceptions import NoUnitError, SeveralUnitsError
 from .unit import ConnectorUnit
 
@@ -69,7 +70,7 @@ def resolve(entries: Iterable[Entry], base_class: UnitClass, model_name: str) ->
 def _several_units(entries: Sequence[Entry], base_class: UnitClass, model_name: str) -> SeveralUnitsError:
     def described(entry: Entry) -> str:
         replaces = f", in place of {entry.replacing.__name__}" if entry.replacing else ""
-        return f"{entry.cls.__module__}.{entry.cls.__qualname__} (addon {entry.addon or 'none'}{replaces})"
+        return f"{path_of(entry.cls)} (addon {entry.addon or 'none'}{replaces})"
 
     return SeveralUnitsError(
         f"several {base_class.__name__} classes for {model_name} on {entries[0].level}: "

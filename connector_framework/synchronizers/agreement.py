@@ -6,6 +6,7 @@ import json
 import logging
 from typing import Any, ClassVar
 
+from ..addon import path_of
 from ..exceptions import ConfigurationError, ConnectorError, NoUnitError
 from ..mappings import ExportMapper
 from ..references import ConnectorUnit
@@ -25,7 +26,7 @@ _HASH_LENGTH = 12
 def check_policy(importer: type, policy: Any) -> None:
     """:raises ValueError: when an importer's conflict policy is none of :data:`POLICIES`"""
     if policy not in POLICIES:
-        name = f"{importer.__module__}.{importer.__qualname__}"
+        name = path_of(importer)
         raise ValueError(f"{name}.conflict_policy is {policy!r}; it can be {', '.join(map(repr, POLICIES))}")
 
 

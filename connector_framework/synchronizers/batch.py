@@ -11,6 +11,7 @@ import psycopg2
 from odoo.tools import escape_psql
 
 from ..exceptions import AuthenticationError, ConfigurationError, RetryableError, SkipError
+from ..text import model_label
 from .enqueue import enqueue_chunks, enqueue_imports
 from .importer import Importer
 from .keys import as_text, import_prefixes
@@ -224,7 +225,7 @@ class DelayedBatchImporter(BatchImporter):
     def _continue(self, filters: Any, cursor: Any, progress: dict[str, Any]) -> str:
         priority, done = self._priority(progress), progress["count"]
         self._report(done)
-        label = self.env["ir.model"]._get(self.model._name).name
+        label = model_label(self.env, self.model._name)
         description = self.env._("Import %(model)s: from record %(number)s on", model=label, number=done + 1)
         page = self.model.as_job(priority=priority + 1, channel=self._channel(), description=description)._import_page(
             self.backend, filters, cursor, {**progress, "priority": priority}

@@ -7,6 +7,7 @@ from typing import Any
 
 from odoo.tools import split_every
 
+from ..text import model_label
 from .keys import as_text, chunk_key, export_key, import_key
 
 __all__ = ["enqueue_chunks", "enqueue_exports", "enqueue_imports"]
@@ -18,7 +19,7 @@ def enqueue_imports(unit: Any, external_ids: Sequence[Any], force: bool = False,
     :param unit: a unit of the binding model
     :param options: of the jobs, as for ``as_job``; priority and channel are those of the running job by default
     """
-    label = _label(unit)
+    label = model_label(unit.env, unit.model._name)
     return _as_job(
         unit,
         identity_key=lambda model, backend, external_id, force=False: (
@@ -33,7 +34,7 @@ def enqueue_imports(unit: Any, external_ids: Sequence[Any], force: bool = False,
 
 def enqueue_chunks(unit: Any, external_ids: Sequence[Any], size: int, force: bool = False, **options: Any) -> Any:
     """Enqueue an ``import_records`` job for each ``size`` records; return the jobs. The other arguments as above."""
-    label = _label(unit)
+    label = model_label(unit.env, unit.model._name)
     return _as_job(
         unit,
         identity_key=chunk_key,
@@ -64,10 +65,6 @@ def _export_identity(bindings: Any, fields: Sequence[str] | None = None) -> str:
 
 def _forced(force: bool) -> tuple[bool, ...]:
     return (True,) if force else ()
-
-
-def _label(unit: Any) -> str:
-    return unit.env["ir.model"]._get(unit.model._name).name
 
 
 def _as_job(unit: Any, **options: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..adapters import Adapter
-from ..addon import addon_of
+from ..addon import addon_of, path_of
 from ..exceptions import SeveralUnitsError
 from ..mappings import ImportMapper, Mapper
 from ..mappings.mistakes import forgotten_mappings, unknown_targets
@@ -55,10 +55,6 @@ def _is_test(cls: type) -> bool:
     return "tests" in cls.__module__.split(".")
 
 
-def _path(cls: type) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"
-
-
 def _is_ours(cls: type, *methods: str) -> bool:
     """Tell whether a class leaves these methods as the framework has them."""
     return all(addon_of(getattr(cls, method)) == "connector_framework" for method in methods)
@@ -73,7 +69,7 @@ def _of_class(entry: Entry, entries: list[Entry], env: Any) -> Iterator[Mistake]
     for name in cls.applied_models():
         if name not in registry:
             advice = did_you_mean(name, registry) or "Correct it, or add the addon that has it to the dependencies"
-            yield Mistake(f"{_path(cls)} is for the model {name!r} (_apply_on), which there is not. {advice}")
+            yield Mistake(f"{path_of(cls)} is for the model {name!r} (_apply_on), which there is not. {advice}")
         elif issubclass(cls, ImportMapper):
             users = [one.cls for one in entries if one.names(name)]
             yield from map(Mistake, unknown_targets(cls, name, registry, users))
@@ -116,6 +112,6 @@ def _of_adapter(reference: Reference, name: str, units: dict[str, Any], classes:
         if _lacks(adapter, method):
             close = did_you_mean(method, [one for one in dir(adapter) if one not in dir(Adapter)])
             yield Mistake(
-                f"{_path(adapter)} has no method {method}(), which {user} calls for {name} on {reference}. "
+                f"{path_of(adapter)} has no method {method}(), which {user} calls for {name} on {reference}. "
                 f"{close or 'Add it'}"
             )

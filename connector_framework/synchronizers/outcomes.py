@@ -7,7 +7,7 @@ from collections import Counter
 __all__ = ["Outcomes"]
 
 
-class Outcomes(Counter):
+class Outcomes(Counter[str]):
     """Counts by outcome: created, updated, unchanged, gone, skipped, conflict, "own job", postponed."""
 
     def __str__(self) -> str:

@@ -204,7 +204,14 @@ class ProcessCase(BaseCase):
         wait_until(lambda: self.sql(begun) == [(count,)], 90, self.logs)
 
     def logs(self) -> str:
-        return "\n".join(f"{p.log.name}: {p.log.read_text(errors='replace')[-1500:]}" for p in self._processes)
+        """Return the ends of the processes' logs, and what the sessions of the database do."""
+        sessions = self.sql(
+            """SELECT pid, application_name, state, now() - xact_start, wait_event, pg_blocking_pids(pid),
+                      left(query, 200)
+                 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+        )
+        logs = (f"{p.log.name}: {p.log.read_text(errors='replace')[-1500:]}" for p in self._processes)
+        return "\n".join([*logs, *map(str, sessions)])
 
     def worker_command(self, *args: str, **settings: object) -> list[str]:
         """Return the command line of a worker; ``settings`` go to its section of a configuration file."""

@@ -156,7 +156,7 @@ class TestHooks(BaseCase):
         self.assertLessEqual({"_after_import", "_secret_fields"}, defined & documented)
 
 
-@tagged("post_install", "-at_install", "transaction")
+@tagged("post_install", "-at_install", "transaction", "all_addons")
 class TestEmptyLists(TransactionCase):
     def test_help(self):
         """Each list of ours says what it is for while it is empty."""
@@ -169,7 +169,7 @@ class TestEmptyLists(TransactionCase):
         self.assertEqual(lists.filtered(lambda action: not action.help).mapped("res_model"), [])
 
 
-@tagged("post_install", "-at_install", "transaction")
+@tagged("post_install", "-at_install", "transaction", "all_addons")
 class TestPrivate(TransactionCase):
     def test_public_methods_are_private_or_actions(self):
         """What our addons add to a model cannot be called by clients, unless it is an action."""

@@ -12,6 +12,7 @@ from .. import settings
 from ..adapters import Adapter
 from ..exceptions import MappingError
 from ..mappings import ImportMapper, mapping
+from ..monitoring.doctor import findings
 from ..near import did_you_mean
 from ..references import Reference
 from ..references.reference import _references
@@ -236,7 +237,7 @@ class TestClasses(TransactionCase):
 
         found = [one for one in self.found(Mapper) if "made_by_a_test" in one.text]
         self.assertEqual([one.is_certain for one in found], [False])
-        self.assertRegex(found[0].text, r"Mapper.forgotten_method\(self, record\) is called by nobody: put @mapping")
+        self.assertRegex(found[0].text, r"Mapper.forgotten_method\(self, record\) has no caller: put @mapping")
 
     def found(self, *classes):
         self.texts(*classes)
@@ -254,6 +255,16 @@ class TestClasses(TransactionCase):
             self.env["connector.reference.class"]._register_hook()
         self.assertIn("Did you mean 'test.partner'", "".join(logged.output))
 
+    def test_named_by_the_doctor(self):
+        """``odoo connector doctor`` says them again, long after the log is gone."""
+
+        class Mapper(ImportMapper):
+            _apply_on = "test.partnr"
+
+        self.texts(Mapper)
+        (found,) = [one for one in findings(self.env) if one.code == "class_mistake"]
+        self.assertIn("Did you mean 'test.partner'", found.message)
+
     def test_classes_of_tests_are_left_out(self):
         """A class of a ``tests`` package is for a model that only its test has."""
 
@@ -263,6 +274,9 @@ class TestClasses(TransactionCase):
         self.shop.register(Mapper)
         self.assertFalse([one for one in mistakes(self.env) if "partnr" in one.text])
 
+
+@tagged("post_install", "-at_install", "transaction", "all_addons")
+class TestConnectors(TransactionCase):
     def test_installed_connectors_have_none(self):
         """The connectors that come with the framework have no mistakes."""
         self.assertEqual(mistakes(self.env), [])

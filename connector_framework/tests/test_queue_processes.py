@@ -81,9 +81,13 @@ class ProcessesCase(ProcessCase):
     def wait_gone(self, pids: list[int], timeout_s: float = 20) -> None:
         wait_until(lambda: not any(map(psutil.pid_exists, pids)), timeout_s, self.logs)
 
-    def wait_running(self, count: int) -> None:
-        begun = "SELECT count(*) FROM connector_job WHERE state = 'running' AND xmax <> xmin"
-        wait_until(lambda: self.sql(begun) == [(count,)], 90, self.logs)
+    def load(self, pids: list[int]) -> None:
+        """Let each process load its registry, which may take longer on a busy machine than the jobs of a test."""
+        while idle := set(pids) - {pid for (pid,) in self.sql("SELECT DISTINCT pid FROM queue_probe_run")}:
+            self.assertEqual(set(self.pids()), set(pids), f"{idle} have run no job; {self.logs()}")
+            self.enqueue("span", [("load", 0.3)] * 4 * len(pids))
+            wait_until(lambda: set(self.states()) == {"done"}, 90, self.logs)
+        self.sql("DELETE FROM queue_probe_run; DELETE FROM connector_job")
 
     def pid_of(self, key: str) -> int:
         """Return which process has run a job."""
@@ -199,8 +203,9 @@ class TestCommand(ProcessesCase):
     def test_killed_child(self):
         """kill -9 of a process: its jobs run again at once, another process takes its place, the others go on."""
         _parent, pids = self.start(lease_s=600)
+        self.load(pids)
         self.enqueue("effect", [(f"k{i}", 6.0) for i in range(8)])
-        self.wait_running(8)
+        self.wait_begun(8)
         of = "SELECT array_agg(j.id ORDER BY j.id) FROM connector_job j JOIN connector_worker w ON w.id = j.worker_id"
         lost = self.sql(f"{of} WHERE w.pid = %s", pids[0])[0][0]
         os.kill(pids[0], signal.SIGKILL)
@@ -221,8 +226,9 @@ class TestCommand(ProcessesCase):
     def test_killed_parent(self):
         """kill -9 of the parent: its processes finish what runs, claim no more, and end."""
         process, pids = self.start()
+        self.load(pids)
         self.enqueue("effect", [(f"k{i}", 4.0) for i in range(24)])
-        self.wait_running(8)
+        self.wait_begun(8)
         done = self.states().get("done", 0)
         process.signal(signal.SIGKILL)
         self.wait_gone(pids)
@@ -232,8 +238,9 @@ class TestCommand(ProcessesCase):
     def test_stop(self):
         """SIGTERM: all finish what runs, give the rest back, and are gone with the parent, which ends with 0."""
         process, pids = self.start()
+        self.load(pids)
         self.enqueue("effect", [(f"k{i}", 3.0) for i in range(24)])
-        self.wait_running(8)
+        self.wait_begun(8)
         done = self.states().get("done", 0)
         process.signal(signal.SIGTERM)
         self.check_stopped(process, pids)
@@ -243,8 +250,9 @@ class TestCommand(ProcessesCase):
     def test_stop_of_the_group(self):
         """A signal to all of them at once, as from a terminal or systemd, stops them in order just so."""
         process, pids = self.start()
+        self.load(pids)
         self.enqueue("effect", [(f"k{i}", 3.0) for i in range(8)])
-        self.wait_running(8)
+        self.wait_begun(8)
         os.killpg(process.pid, signal.SIGINT)
         self.check_stopped(process, pids)
         self.assertEqual(self.states(), {"done": 8})
@@ -252,8 +260,9 @@ class TestCommand(ProcessesCase):
     def test_forced(self):
         """A second signal to the parent ends all at once."""
         process, pids = self.start()
+        self.load(pids)
         self.enqueue("effect", [(f"k{i}", 60.0) for i in range(8)])
-        self.wait_running(8)
+        self.wait_begun(8)
         process.signal(signal.SIGINT)
         wait_until(lambda: self.sql("SELECT bool_and(stopping) FROM connector_worker") == [(True,)], 10, self.logs)
         process.signal(signal.SIGINT)
@@ -286,13 +295,14 @@ class TestPrefork(ProcessesCase):
     def test_default(self):
         """It has a process for each core, at most 4; one that is killed is replaced, all stop in order."""
         server, pids = self.start()
+        self.load(pids)
         self.enqueue("effect", [(f"k{i}", 2.0) for i in range(4 * len(pids))])
-        self.wait_running(4 * len(pids))
+        self.wait_begun(4 * len(pids))
         os.kill(pids[0], signal.SIGKILL)
         self.wait_states(90, done=4 * len(pids))
         pids = self.wait_workers(len(pids), without=pids[0])
         self.enqueue("effect", [(f"last {i}", 2.0) for i in range(4)])
-        self.wait_running(4)
+        self.wait_begun(4)
         server.signal(signal.SIGTERM)
         self.check_stopped(server, pids)
         self.assertEqual(self.states(), {"done": 4 * len(pids) + 4})
@@ -301,7 +311,7 @@ class TestPrefork(ProcessesCase):
         """SIGTERM to one of them: it finishes what runs, and is replaced."""
         _server, pids = self.start(processes=1)
         self.enqueue("effect", [(f"k{i}", 3.0) for i in range(8)])
-        self.wait_running(4)
+        self.wait_begun(4)
         os.kill(pids[0], signal.SIGTERM)
         self.wait_workers(1, without=pids[0])
         self.wait_states(20, done=8)
@@ -318,8 +328,9 @@ class TestPrefork(ProcessesCase):
     def test_killed_server(self):
         """kill -9 of the server: its processes finish what runs, claim no more, and end."""
         server, pids = self.start(processes=2)
+        self.load(pids)
         self.enqueue("effect", [(f"k{i}", 8.0) for i in range(24)])
-        self.wait_running(8)
+        self.wait_begun(8)
         done = self.states().get("done", 0)
         server.signal(signal.SIGKILL)
         self.wait_gone(pids, 30)
@@ -346,8 +357,9 @@ class TestThreaded(ProcessesCase):
         """``processes = 2``: two child processes instead of threads; they stop with the server."""
         server, pids, parent = self.start()
         self.check_hard_limit(pids)
+        self.load(pids)
         self.enqueue("effect", [(f"k{i}", 3.0) for i in range(8)])
-        self.wait_running(8)
+        self.wait_begun(8)
         server.signal(signal.SIGTERM)
         self.check_stopped(server, [*pids, parent.pid])
         self.assertEqual(self.states(), {"done": 8})
@@ -367,8 +379,9 @@ class TestThreaded(ProcessesCase):
     def test_killed_server(self):
         """kill -9 of the server ends its processes for jobs."""
         server, pids, parent = self.start()
+        self.load(pids)
         self.enqueue("effect", [(f"k{i}", 4.0) for i in range(24)])
-        self.wait_running(8)
+        self.wait_begun(8)
         done = self.states().get("done", 0)
         server.signal(signal.SIGKILL)
         self.wait_gone([*pids, parent.pid])

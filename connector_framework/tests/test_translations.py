@@ -31,7 +31,7 @@ def _script(name):
     return module
 
 
-@tagged("post_install", "-at_install", "transaction")
+@tagged("post_install", "-at_install", "transaction", "all_addons")
 @unittest.skipUnless((REPOSITORY / "script/terms.py").exists(), "the addon is not in its repository")
 class TestFiles(TransactionCase):
     @classmethod

@@ -6,7 +6,7 @@ from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..models.comparison_line import KIND_LABELS, REPAIRS
+from ..models.comparison_line import KIND_LABELS
 from ..preview import shown
 
 #: Lines that the dry run shows.
@@ -65,8 +65,7 @@ class ConnectorComparisonRepair(models.TransientModel):
         if lines is not None:
             count, comparison, first = len(lines), lines.comparison_id[:1], lines[:SHOWN_LINES]
         else:
-            if kind not in REPAIRS.get(repair, ()):
-                raise UserError(self.env._("This is not possible for this kind of lines."))
+            comparison._check_repair(repair, kind)
             first = comparison._open_lines(kind, repair=repair, limit=SHOWN_LINES)
             count = first.search_count(comparison._open_domain(kind, repair))
         if not first:

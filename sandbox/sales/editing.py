@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from decimal import Decimal
 from typing import Any
 
 from ..scalars import money, number
@@ -63,8 +64,8 @@ def edit(shop: Shop, order: dict[str, Any], quantities: dict[str, int]) -> dict[
         items.append(item)
     made["items"] = items
     for prefix in ("", "base_"):
-        subtotal = sum(number(item[f"{prefix}row_total"]) for item in items)
-        tax = sum(number(item[f"{prefix}tax_amount"]) for item in items)
+        subtotal = sum((number(item[f"{prefix}row_total"]) for item in items), Decimal())
+        tax = sum((number(item[f"{prefix}tax_amount"]) for item in items), Decimal())
         rest = number(made[f"{prefix}discount_amount"]) + number(made[f"{prefix}shipping_amount"])
         made.update({f"{prefix}subtotal": money(subtotal), f"{prefix}tax_amount": money(tax)})
         made[f"{prefix}grand_total"] = money(subtotal + tax + rest)

@@ -194,6 +194,7 @@ class Orders(SandboxCase):
     def test_edit(self) -> None:
         """An edited order is canceled, and one that refers to it has what is left of it, with totals that add up."""
         old = self.shop.store.order_by_increment_id("300000001")
+        assert old is not None
         line = self.order()["items"][0]
         new = sales.edit(self.shop.store, old, {line["item_id"]: 1})
         order, first = self.order(new["increment_id"]), self.order()

@@ -83,11 +83,21 @@ class TestDivide(unittest.TestCase):
         self.assertIn("/connector_magento", found[REST].tags)
         self.assertNotIn("/connector_framework", found[REST].tags)
 
+    def test_all_addons(self) -> None:
+        """Tests of the framework that look at all addons run where the connectors are installed."""
+        source = SOURCE.replace('"transaction"', '"transaction", "all_addons"')
+        with mock.patch.object(shards, "test_classes", lambda: tuple(classes_of(FILE, source))):
+            found = {shard.name: shard for shard in divide()}
+        self.assertEqual([one.id for one in found[FRAMEWORK].classes], [f"{FILE}:TestUntagged"])
+        self.assertEqual([one.id for one in found[REST].classes], [f"{FILE}:TestInherited"])
+        self.assertIn("-all_addons", found[FRAMEWORK].tags)
+        self.assertIn("all_addons/connector_framework", found[REST].tags)
+
     def test_tags_exclude_each_other(self) -> None:
         """Odoo is told to run each tier once: a shard leaves out what the ones before it take."""
         found = {name: set(shard.tags) for name, shard in divided().items()}
         for name, tags in {
-            "server": {"server/connector_framework", "server/connector_magento"},
+            "server": {"server/connector_framework"},
             "process": {"process/connector_framework", "concurrency/connector_framework", "-server"},
             FRAMEWORK: {"/connector_framework", "-server", "-process", "-concurrency"},
         }.items():
