@@ -126,7 +126,10 @@ class MappingError(PermanentError):
     :param source_keys: of those whose source is known, where it was read; the text tells both
     """
 
-    user_message = _lt("Correct the fields that the message names, here or in the other system.")
+    user_message = _lt(
+        "Correct the fields that the message names, here or in the other system. "
+        "A KeyError or a TypeError is a fault of the connector: ask its developer."
+    )
 
     def __init__(
         self,

@@ -51,6 +51,8 @@ HTTP_ERRORS: Mapping[int | str, type[ConnectorError]] = {
     "5xx": NetworkError,
 }
 
+_NO_SCHEME = "the URL is not valid, begin it with http:// or https://"
+
 #: Exception of requests or urllib3 -> exception type and what happened. The first entry that fits decides.
 TRANSPORT_ERRORS: tuple[tuple[type[BaseException], type[ConnectorError], str], ...] = (
     (http.ConnectTimeout, NetworkError, "no connection within the time-out"),
@@ -67,8 +69,8 @@ TRANSPORT_ERRORS: tuple[tuple[type[BaseException], type[ConnectorError], str], .
     (urllib3.exceptions.HTTPError, NetworkError, "the connection failed"),
     (http.InvalidHeader, ConfigurationError, "a header cannot be sent"),
     (http.InvalidURL, ConfigurationError, "the URL is not valid"),
-    (http.MissingSchema, ConfigurationError, "the URL is not valid"),
-    (http.InvalidSchema, ConfigurationError, "the URL is not valid"),
+    (http.MissingSchema, ConfigurationError, _NO_SCHEME),
+    (http.InvalidSchema, ConfigurationError, _NO_SCHEME),
     (http.RequestException, NetworkError, "the call failed"),
     (OSError, ConfigurationError, "the call cannot be made"),  # a CA bundle that is not there
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dis
 import inspect
 import linecache
@@ -68,7 +69,7 @@ def forgotten_mappings(cls: type[Mapper]) -> Iterator[str]:
     """Yield a sentence for each method that looks like a mapping method and has no caller.
 
     That is a public method ``name(self, record)`` that makes a dict, without a decorator, that overrides nothing, and
-    whose name appears nowhere else in its module.
+    that its module does not call.
     """
     decorated = {method.name for method in cls._definition.methods}
     for owner in cls.__mro__:
@@ -79,7 +80,7 @@ def forgotten_mappings(cls: type[Mapper]) -> Iterator[str]:
                 continue
             if any(name in vars(base) for base in owner.__mro__[1:]):
                 continue
-            if _looks_like_mapping(function) and not _is_named(name, function):
+            if _looks_like_mapping(function) and not _is_used(name, function):
                 yield (
                     f"{path_of(owner)}.{name}(self, record) has no caller: put @mapping above it if it gives "
                     "values, or let its name begin with an underscore"
@@ -92,26 +93,34 @@ def _looks_like_mapping(function: Any) -> bool:
     return (
         plain
         and code.co_varnames[1] == "record"
-        and any(instruction.opname in _MAKES_DICT for instruction in dis.get_instructions(code))
+        and ("dict" in code.co_names or any(one.opname in _MAKES_DICT for one in dis.get_instructions(code)))
     )
 
 
-def _is_named(name: str, function: Any) -> bool:
-    """Tell whether the code of the function's module has the name, as an attribute or as a text."""
+def _is_used(name: str, function: Any) -> bool:
+    """Tell whether the function's module calls the method, or hands it on; texts of the same name are fields."""
     try:
-        tree = compile("".join(linecache.getlines(function.__code__.co_filename)), "module", "exec")
+        tree = ast.parse("".join(linecache.getlines(function.__code__.co_filename)))
     except SyntaxError:
         return True  # Nothing is known: it may be.
-    return any(
-        name in code.co_names or name in _texts(code)
-        # The body of a class names its own methods by storing them, and its own qualified name.
-        for code in _codes(tree)
-        if not _stores(code, name)
+    return any(_calls(node, name) or _hands_on(node, name) for node in ast.walk(tree))
+
+
+def _calls(node: ast.AST, name: str) -> bool:
+    """``anything.name()``, or ``self.name``."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Attribute) and node.func.attr == name
+    return isinstance(node, ast.Attribute) and node.attr == name and ast.unparse(node.value) == "self"
+
+
+def _hands_on(node: ast.AST, name: str) -> bool:
+    """The name in the body of a class, as in ``direct = [(convert("a", name), "b")]``."""
+    return isinstance(node, ast.ClassDef) and any(
+        isinstance(one, ast.Name) and one.id == name and isinstance(one.ctx, ast.Load)
+        for statement in node.body
+        if not isinstance(statement, ast.FunctionDef)
+        for one in ast.walk(statement)
     )
-
-
-def _stores(code: CodeType, name: str) -> bool:
-    return any(i.opname == "STORE_NAME" and i.argval == name for i in dis.get_instructions(code))
 
 
 def _named_in(classes: Iterable[type]) -> set[str]:

@@ -258,7 +258,7 @@ class ConnectorComparison(models.Model):
             "context": {"search_default_open": 1, "search_default_by_kind": 1},
         }
 
-    def action_review_all(self, repair, kind):
+    def action_review_all(self, repair=None, kind=None):
         """Show a dry run of the repair of all open lines of a kind, with its first lines, to be confirmed.
 
         :param repair: "import", "export", "bind", "archive" or "delete"
@@ -281,7 +281,7 @@ class ConnectorComparison(models.Model):
         self._check_repair(repair, kind)
         return self.sudo().as_job()._repair_slice(repair, kind, 0).notification()
 
-    def action_ignore_all(self, kind):
+    def action_ignore_all(self, kind=None):
         """Ignore all open lines of a kind from now on."""
         self._check_may_repair()
         self.ensure_one()

@@ -44,7 +44,7 @@ class ConnectorIncident(models.Model):
     date_resolved = fields.Datetime("Resolved", readonly=True)
     muted_until = fields.Datetime(readonly=True, help="Empty: until it is resolved.")
     backend_model = fields.Char(readonly=True)
-    backend_id = fields.Many2oneReference(model_field="backend_model", readonly=True)
+    backend_id = fields.Many2oneReference("Backend Record", model_field="backend_model", readonly=True)
     backend_name = fields.Char("Backend", readonly=True)
     company_id = UnconstrainedMany2one("res.company", readonly=True)
     job_ids = fields.One2many("connector.job", "incident_id", string="Jobs", readonly=True)

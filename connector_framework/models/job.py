@@ -83,7 +83,7 @@ class ConnectorJob(models.Model):
         help="The incident of the last failure; it stays when the job is run again.",
     )
     backend_model = fields.Char(readonly=True)
-    backend_id = fields.Many2oneReference(model_field="backend_model", readonly=True)
+    backend_id = fields.Many2oneReference("Backend Record", model_field="backend_model", readonly=True)
     backend_name = fields.Char("Backend", readonly=True, help="The backend's name when the job was stored.")
     external_id = fields.Char(
         "External IDs",
@@ -92,7 +92,9 @@ class ConnectorJob(models.Model):
         help="Of the records of the other system that the job is about.",
     )
     when = fields.Char(compute="_compute_when", help="When it was stored, began or ended, by its state.")
-    waits_for = fields.Char(compute="_compute_waits_for", help="Why a waiting or pending job is not run now.")
+    waits_for = fields.Char(
+        "Why It Waits", compute="_compute_waits_for", help="Why a waiting or pending job is not run now."
+    )
     outcome = fields.Char(compute="_compute_outcome", help="The result, or the error.")
     attempt_ids = fields.One2many("connector.job.attempt", "job_id", string="Failed Attempts", readonly=True)
     parent_ids = fields.Many2many("connector.job", string="Waits For", compute="_compute_dependencies")

@@ -113,4 +113,4 @@ def _near_misses(
     models = {name for entry in of_kind if entry.exists for name in entry.cls.applied_models()}
     close = difflib.get_close_matches(model_name, models)
     if close:
-        yield f"Did you mean {' or '.join(close)}?"
+        yield f"Did you mean {' or '.join(close)}? If not, the _apply_on of its class is misspelt"
