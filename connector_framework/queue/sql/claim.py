@@ -138,8 +138,8 @@ def claim_limited(worker_id: int, limit: int, channel_ids: Sequence[int] | None 
             SELECT c.id, %(ancestors)s AS ancestors, %(in_channels)s AS wanted, least(%(limit)s,
                 CASE WHEN c.paused THEN 0 ELSE %(limit)s END,
                 CASE WHEN c.capacity > 0 THEN greatest(0, c.capacity - coalesce(running.n, 0)) ELSE %(limit)s END,
-                CASE WHEN c.rate_limit > 0 THEN floor(least(greatest(1, c.rate_limit), coalesce(b.tokens, 1)
-                     + c.rate_limit * extract(epoch FROM %(clock)s - coalesce(b.at, %(clock)s))))::int
+                CASE WHEN c.rate_limit > 0 THEN floor(least(greatest(1, c.rate_limit), coalesce(
+                     b.tokens + c.rate_limit * extract(epoch FROM %(clock)s - b.at), 1)))::int
                      ELSE %(limit)s END) AS room
               FROM connector_job_channel c
               LEFT JOIN running USING (id) LEFT JOIN connector_job_bucket b ON b.channel_id = c.id),
