@@ -268,6 +268,13 @@ class TestEnqueue(TransactionCase):
         drain_jobs(self)
         self.assertEqual((child.state, self.partner.ref), ("done", "after"))
 
+    def test_after_and_eta(self):
+        """A job that waits for others still waits for its time when they are done."""
+        parent = self.partner.as_job().write({"ref": "parent"})
+        later = self.partner.as_job(after=parent, eta=3600).write({"ref": "later"})
+        drain_jobs(self)
+        self.assertEqual((later.state, later.hold, self.partner.ref), ("pending", "eta", "parent"))
+
     def test_after_failed(self):
         """A failed parent lets the child wait; set to done it releases the child; cancelled it cancels the child."""
         for action, state in (("action_done", "pending"), ("action_cancel", "cancelled")):

@@ -156,3 +156,11 @@ class TestEnds(FenceCase):
                 with self.assertRaises(psycopg2.errors.LockNotAvailable):
                     end(job, _ERROR, **({"delay_s": 0} if end == worker.retry else {}))
         self.assertEqual(self.rows("state"), [("running",)])
+
+    def test_stopped(self):
+        """What a worker that stops gives back has not failed: no attempt is kept, though one is used up."""
+        worker, jobs = self.claim(2)
+        self.ask(attempt.lock(worker.id, jobs[:1]).as_sql())
+        worker.close()
+        self.assertEqual(self.rows("state, attempt, exc_type"), [("pending", 1, None), ("pending", 0, None)])
+        self.assertEqual(self.sql("SELECT 1 FROM connector_job_attempt WHERE job_id = %s", jobs[0].id), [])

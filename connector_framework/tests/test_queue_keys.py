@@ -139,6 +139,32 @@ class TestAbsorbed(OutcomeCase):
         jobs.action_requeue()
         self.assertEqual(jobs.mapped("state"), ["cancelled", "pending", "cancelled"])
 
+    def test_requeue_beside_waiting(self):
+        """A waiting job has the key, too: one that comes back is superseded by it."""
+        with self.method(lambda records: 1 / 0), mute_logger(_RUNNER):
+            job = self.partner.as_job(identity_key="same").probe()
+            drain_jobs(self)
+        waiting = self.store(after=self.partner.as_job(eta=3600).write({}))
+        self.assertEqual(waiting.state, "waiting")
+        job.action_requeue()
+        self.assertEqual((job.state, job.result), ("cancelled", f"superseded by job {waiting.id}"))
+
+    def test_requeue_beside_running_until_start(self):
+        """A running job whose own key does not count any more keeps none from coming back."""
+        with self.method(lambda records: 1 / 0), mute_logger(_RUNNER):
+            job = self.partner.as_job(identity_key="same", identity_until="done").probe()
+            drain_jobs(self)
+        seen = []
+
+        def probe(records):
+            job.with_env(records.env).action_requeue()
+            seen.append(job.with_env(records.env).state)
+
+        with self.method(probe):
+            self.partner.as_job(identity_key="same").probe()
+            drain_jobs(self, limit=1)
+        self.assertEqual(seen, ["pending"])
+
     def test_requeue_beside_running(self):
         """A job whose key counts until it is done does not come back beside a running one of the key."""
         with self.method(lambda records: 1 / 0), mute_logger(_RUNNER):

@@ -1,0 +1,68 @@
+"""What becomes of the jobs that wait for others, as maintenance finds them."""
+
+from __future__ import annotations
+
+from odoo.tests import tagged
+
+from ..queue.sql import attempt
+from .test_queue_claim import ClaimCase
+
+
+@tagged("post_install", "-at_install", "concurrency")
+class TestDependents(ClaimCase):
+    def after(self, *parent_ids):
+        """Store a job that waits for others; return its id."""
+        with self.environment() as env:
+            parents = env["connector.job"].browse(parent_ids)
+            return env["queue.probe"].as_job(after=parents).effect("after").id
+
+    def end(self, state, *job_ids):
+        self.sql("UPDATE connector_job SET state = %s WHERE id = ANY(%s)", state, list(job_ids))
+
+    def state(self, job_id):
+        return self.sql("SELECT state FROM connector_job WHERE id = %s", job_id)[0][0]
+
+    def test_all_done(self):
+        """A job is free when all of its parents are done, or deleted; one that failed, or is still to end, keeps it."""
+        first, second = self.store(1, 2)
+        child = self.after(first, second)
+        self.end("done", first)
+        for state in ("pending", "waiting", "running", "failed"):
+            with self.subTest(state):
+                self.end(state, second)
+                self.worker()
+                self.assertEqual(self.state(child), "waiting")
+        self.sql("DELETE FROM connector_job WHERE id = %s", second)
+        self.worker()
+        self.assertEqual(self.state(child), "pending")
+
+    def test_cancelled(self):
+        """A job whose parent is cancelled is cancelled, with what waits for it in turn; what does not wait is not."""
+        first, second = self.store(1, 2)
+        child, other = self.after(first), self.after(second)
+        grandchild, ended = self.after(child), self.after(child)
+        self.end("failed", ended)
+        self.end("cancelled", first)
+        self.worker()
+        states = [self.state(job_id) for job_id in (child, grandchild, ended, other)]
+        self.assertEqual(states, ["cancelled", "cancelled", "failed", "waiting"])
+
+    def test_held(self):
+        """A job whose row is held is passed by, and freed later."""
+        (parent,) = self.store(1)
+        first, second = self.after(parent), self.after(parent)
+        self.end("done", parent)
+        worker = self.worker()
+        self.end("waiting", first, second)
+        with self.held([first]):
+            self.assertEqual(worker._session.execute(attempt.release_dependents([parent])), [(second,)])
+        self.assertEqual(worker._session.execute(attempt.release_dependents([parent])), [(first,)])
+
+    def test_of_these_parents(self):
+        """A job that has ended frees those alone that wait for it, and no job that does not wait."""
+        first, second = self.store(1, 2)
+        worker = self.worker()
+        children = self.after(first), self.after(second), self.after(first)
+        self.end("done", first, second)
+        self.end("failed", children[2])
+        self.assertEqual(worker._session.execute(attempt.release_dependents([first])), [(children[0],)])
