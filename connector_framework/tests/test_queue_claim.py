@@ -84,9 +84,9 @@ class TestClaimOrder(ClaimCase):
 
     def test_due(self):
         """All jobs whose time has come are claimed, but for one whose row is held."""
-        ids = self.store(1, 2, 3, eta=60)
-        later = self.store(4, eta=120)
-        self.sql("UPDATE connector_job SET eta = eta - interval '90 s'")
+        ids = self.store(1, 2, 3, eta=3600)
+        later = self.store(4, eta=7200)
+        self.sql("UPDATE connector_job SET eta = eta - interval '90 minutes'")
         with self.held(ids[:1]):
             self.assertEqual(self.claimed(self.worker()), ids[1:])
         self.assertEqual(self.sql("SELECT id FROM connector_job WHERE hold = 'eta' ORDER BY id"), [(ids[0],), (later[0],)])

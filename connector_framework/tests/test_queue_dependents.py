@@ -1,15 +1,46 @@
-"""What becomes of the jobs that wait for others, as maintenance finds them."""
+"""What becomes of the jobs that wait for others."""
 
 from __future__ import annotations
 
-from odoo.tests import tagged
+from odoo.tests import TransactionCase, tagged
+from odoo.tools import mute_logger
 
 from ..queue.sql import attempt
+from .common import drain_jobs
 from .test_queue_claim import ClaimCase
+
+
+@tagged("post_install", "-at_install", "transaction")
+class TestAfter(TransactionCase):
+    def setUp(self):
+        super().setUp()
+        self.partner = self.env["res.partner"].create({"name": "Job"})
+
+    def test_after_and_eta(self):
+        """A job that waits for others still waits for its time when they are done."""
+        parent = self.partner.as_job().write({"ref": "parent"})
+        later = self.partner.as_job(after=parent, eta=3600).write({"ref": "later"})
+        drain_jobs(self)
+        self.assertEqual((later.state, later.hold, self.partner.ref), ("pending", "eta", "parent"))
+
+    def test_after_others(self):
+        """A job that is stored after one that has failed waits for it; after one that is cancelled it is cancelled."""
+        failed = self.partner.as_job().write({"no_such_field": 1})
+        cancelled = self.partner.as_job(eta=3600).write({})
+        with mute_logger("odoo.addons.connector_framework.queue.runner"):
+            drain_jobs(self)
+        cancelled.action_cancel()
+        self.assertEqual((failed.state, cancelled.state), ("failed", "cancelled"))
+        jobs = [self.partner.as_job(after=parent).write({"ref": "x"}) for parent in (failed, cancelled)]
+        drain_jobs(self)
+        self.assertEqual([job.state for job in jobs], ["waiting", "cancelled"])
+        self.assertFalse(self.partner.ref)
 
 
 @tagged("post_install", "-at_install", "concurrency")
 class TestDependents(ClaimCase):
+    """What maintenance finds, and the end of a job."""
+
     def after(self, *parent_ids):
         """Store a job that waits for others; return its id."""
         with self.environment() as env:

@@ -177,6 +177,7 @@ class TestEnqueue(TransactionCase):
             self.assertAlmostEqual((job.eta - now).total_seconds(), 60, delta=5)
             self.assertEqual(job.hold, "eta")
         self.assertEqual(drain_jobs(self), 0)
+        self.assertFalse(self.partner.as_job(eta=now - timedelta(seconds=60)).write({}).hold, "its time has come")
 
     def test_unknown_method(self):
         """An unknown method and a dunder are AttributeErrors at once; private methods may be called."""
@@ -267,13 +268,6 @@ class TestEnqueue(TransactionCase):
         self.assertEqual(child.parent_ids, parents)
         drain_jobs(self)
         self.assertEqual((child.state, self.partner.ref), ("done", "after"))
-
-    def test_after_and_eta(self):
-        """A job that waits for others still waits for its time when they are done."""
-        parent = self.partner.as_job().write({"ref": "parent"})
-        later = self.partner.as_job(after=parent, eta=3600).write({"ref": "later"})
-        drain_jobs(self)
-        self.assertEqual((later.state, later.hold, self.partner.ref), ("pending", "eta", "parent"))
 
     def test_after_failed(self):
         """A failed parent lets the child wait; set to done it releases the child; cancelled it cancels the child."""

@@ -7,7 +7,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..queue.claimed import Failure
-from ..queue.sql import attempt, workers
+from ..queue.sql import actions, attempt, workers
 from .test_queue_claim import ClaimCase
 
 _ERROR = Failure("X", "x")
@@ -90,6 +90,18 @@ class TestFence(FenceCase):
         self.assertEqual(self.ask(attempt.fail_lost([job.id], _ERROR, crashed=True)), [])
         self.assertEqual(self.ask(attempt.lost_jobs(workers.jobs_of([_worker.id]))), [])
         self.assertEqual(self.rows("state"), [("done",)])
+
+    def test_actions(self):
+        """An action waits for what is being claimed, and for no running job; of those it locks what has not begun."""
+        worker, jobs = self.claim(3)
+        ids = [job.id for job in jobs]
+        self.sql("UPDATE connector_job SET state = 'pending' WHERE id = %s", ids[0])
+        self.assertEqual(self.ask(actions.lock_jobs(ids)), [(ids[0],)])
+        with self.held(ids[:2]):
+            self.assertEqual(self.ask(actions.lock_unbegun(ids)), [(ids[2],)])
+            self.assertEqual(self.ask(actions.lock_jobs(ids[1:])), [])
+            with self.assertRaises(psycopg2.errors.LockNotAvailable):
+                self.ask(actions.lock_jobs(ids))
 
 
 @tagged("post_install", "-at_install", "concurrency")

@@ -94,6 +94,37 @@ class TestAbsorbed(OutcomeCase):
         self.store(eta=3600, priority=20)
         self.assertEqual((job.priority, job.eta, job.hold), (5, False, False))
 
+    def test_not_put_off_later(self):
+        """Nor does a later eta of the call move one that is still to come."""
+        job = self.store(eta=600)
+        eta = job.eta
+        self.store(eta=3600)
+        self.assertEqual((job.eta, job.hold), (eta, "eta"))
+
+    def test_sooner_and_less_urgent(self):
+        """Of eta and priority each is taken over by itself: a call that is sooner does not make the job less urgent."""
+        job = self.store(eta=3600, priority=5)
+        self.store(priority=20)
+        self.assertEqual((job.eta, job.hold, job.priority), (False, False, 5))
+
+    def test_waiting(self):
+        """A job that waits for others absorbs, as a pending one does."""
+        job = self.store(after=self.partner.as_job(eta=3600).write({}))
+        self.assertEqual((job.state, self.store()), ("waiting", job))
+
+    def test_running_until_start(self):
+        """A running job whose own key does not count any more absorbs nothing, whatever the new call asks for."""
+        seen = []
+
+        def probe(records):
+            if not seen:
+                seen.append(records.as_job(identity_key="same", identity_until="done").probe().id)
+
+        with self.method(probe):
+            job = self.partner.as_job(identity_key="same").probe()
+            drain_jobs(self)
+        self.assertNotEqual(seen, job.ids)
+
     def test_keeps_the_pause_after_a_failure(self):
         """A job that waits for its next attempt keeps that time: calls in an outage do not use up its attempts."""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from odoo.tests import tagged
+from odoo.tools import SQL
 
+from ..queue.session import DatabaseSession
 from ..queue.sql import attempt, workers
 from ..queue.sql.schema import QUEUE_LOCK, REAP, WORKER_LOCK
 from .common import wait_until
@@ -38,12 +40,12 @@ class LivenessCase(ClaimCase):
 @tagged("post_install", "-at_install", "concurrency")
 class TestDeadWorkers(LivenessCase):
     def dead(self):
-        return sorted(row[0] for row in self.ask(workers.dead_workers(30)) if row[0] >= _ID)
+        return sorted(row[0] for row in self.ask(workers.dead_workers(3600)) if row[0] >= _ID)
 
     def test_lock(self):
         """A silent worker is dead when its lock is free, or after the lease; one that was seen just now never is."""
         lock = f"SELECT pg_advisory_lock({WORKER_LOCK}, id) FROM connector_worker WHERE id = ANY(%s)"
-        for worker_id, silent_s in ((_ID, -60), (_ID + 1, 10), (_ID + 2, 10), (_ID + 3, 60), (_ID + 4, 60)):
+        for worker_id, silent_s in ((_ID, -3600), (_ID + 1, 60), (_ID + 2, 60), (_ID + 3, 7200), (_ID + 4, 7200)):
             self.register(worker_id, silent_s)
         with self.another_session(lock, [_ID + 2, _ID + 4]):
             self.assertEqual(self.dead(), [_ID + 1, _ID + 3, _ID + 4])
@@ -97,12 +99,12 @@ class TestCutSessions(LivenessCase):
 
     def test_silent_for_the_lease(self):
         """The sessions of a dead worker are cut after the lease; before, it may be that only its lock was lost."""
-        self.register(_ID, 10)
+        self.register(_ID, 60)
         job_id = self.run_by(_ID)
         with self.at_work(job_id):
-            self.assertEqual(self.ask(workers.end_silent_sessions([_ID], 30)), [])
+            self.assertEqual(self.ask(workers.end_silent_sessions([_ID], 3600)), [])
             self.assertTrue(self.held(job_id))
-            self.assertEqual(self.ask(workers.end_silent_sessions([_ID], 5)), [(True,)])
+            self.assertEqual(self.ask(workers.end_silent_sessions([_ID], 30)), [(True,)])
             wait_until(lambda: not self.held(job_id))
 
     def test_one_job(self):
@@ -112,6 +114,15 @@ class TestCutSessions(LivenessCase):
             self.assertEqual(self.ask(workers.end_sessions([first, third])), [(True,)])
             wait_until(lambda: not self.held(first))
             self.assertTrue(self.held(second))
+
+    def test_own(self):
+        """A job that takes itself from its worker, as one that cancels itself does, is not cut by itself."""
+        job_id, session = self.run_by(_ID), DatabaseSession(self.dbname)
+        self.addCleanup(session.close)
+        session.execute(SQL("BEGIN"))
+        session.execute(SQL("SELECT 1 FROM connector_job WHERE id = %s FOR NO KEY UPDATE", job_id))
+        self.assertEqual(session.execute(workers.end_sessions([job_id])), [])
+        self.assertTrue(self.held(job_id))
 
     def test_running_alone(self):
         """A session that holds the row of a job that does not run is a person's: it is not cut."""
