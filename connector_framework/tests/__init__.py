@@ -50,6 +50,7 @@ from . import (
     test_preview_calls,
     test_preview_containment,
     test_preview_views,
+    test_queue_actions,
     test_queue_arguments,
     test_queue_browser,
     test_queue_claim,

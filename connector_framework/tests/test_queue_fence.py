@@ -176,3 +176,16 @@ class TestEnds(FenceCase):
         worker.close()
         self.assertEqual(self.rows("state, attempt, exc_type"), [("pending", 1, None), ("pending", 0, None)])
         self.assertEqual(self.sql("SELECT 1 FROM connector_job_attempt WHERE job_id = %s", jobs[0].id), [])
+
+    def test_causes_of_several(self):
+        """Of jobs that fail together each has the incident of its own backend and company."""
+        _worker, jobs = self.claim(4)
+        own = [("a", 1, 1), ("a", 2, 1), ("b", 1, 1), ("a", 1, 2)]
+        for job, values in zip(jobs, own, strict=True):
+            columns = "backend_model = %s, backend_id = %s, company_id = %s"
+            self.sql(f"UPDATE connector_job SET {columns} WHERE id = %s", *values, job.id)
+        failed = self.ask(attempt.fail_lost([job.id for job in jobs], _ERROR, crashed=False))
+        self.assertEqual(sorted(row[0] for row in failed), [job.id for job in jobs])
+        columns = "backend_model, backend_id, company_id"
+        found = f"SELECT {columns} FROM connector_incident WHERE id IN (SELECT incident_id FROM connector_job WHERE id = %s)"
+        self.assertEqual([self.sql(found, job.id) for job in jobs], [[values] for values in own])
