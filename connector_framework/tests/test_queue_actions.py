@@ -7,7 +7,6 @@ from odoo.tests import TransactionCase, tagged
 from ..queue.sql import actions
 
 
-
 @tagged("post_install", "-at_install", "transaction")
 class TestActions(TransactionCase):
     def setUp(self):

@@ -89,7 +89,9 @@ class TestClaimOrder(ClaimCase):
         self.sql("UPDATE connector_job SET eta = eta - interval '90 minutes'")
         with self.held(ids[:1]):
             self.assertEqual(self.claimed(self.worker()), ids[1:])
-        self.assertEqual(self.sql("SELECT id FROM connector_job WHERE hold = 'eta' ORDER BY id"), [(ids[0],), (later[0],)])
+        self.assertEqual(
+            self.sql("SELECT id FROM connector_job WHERE hold = 'eta' ORDER BY id"), [(ids[0],), (later[0],)]
+        )
 
     def test_more_urgent(self):
         """A long job asks whether a more urgent one waits; one like it is not more urgent."""
@@ -272,7 +274,7 @@ class TestPoll(ClaimCase):
 @tagged("post_install", "-at_install", "concurrency")
 class TestUnfinished(ClaimCase):
     def test_unfinished(self):
-        """A worker that drains ends when no job is due or runs; a paused channel, and those below it, count as empty."""
+        """A worker that drains ends when no job is due or runs; what is paused, or below it, counts as nothing."""
         worker = self.worker()
         (job_id,) = self.store(1, channel="root.a.x")
         running = "state = 'running', worker_id = 1"

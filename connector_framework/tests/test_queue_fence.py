@@ -83,20 +83,21 @@ class TestFence(FenceCase):
 
     def test_ended_meanwhile(self):
         """A job that has ended between two looks at a dead worker is not taken from it."""
-        _worker, (job,) = self.claim()
+        worker, (job,) = self.claim()
         self.sql("UPDATE connector_job SET state = 'done'")
         self.assertEqual(self.ask(attempt.put_back_lost([job.id], begun=True)), [])
         self.assertEqual(self.ask(attempt.put_back_lost([job.id], begun=False)), [])
         self.assertEqual(self.ask(attempt.fail_lost([job.id], _ERROR, crashed=True)), [])
-        self.assertEqual(self.ask(attempt.lost_jobs(workers.jobs_of([_worker.id]))), [])
+        self.assertEqual(self.ask(attempt.lost_jobs(workers.jobs_of([worker.id]))), [])
         self.assertEqual(self.rows("state"), [("done",)])
 
     def test_actions(self):
         """An action waits for what is being claimed, and for no running job; of those it locks what has not begun."""
-        worker, jobs = self.claim(3)
+        _worker, jobs = self.claim(3)
         ids = [job.id for job in jobs]
         self.sql("UPDATE connector_job SET state = 'pending' WHERE id = %s", ids[0])
         self.assertEqual(self.ask(actions.lock_jobs(ids)), [(ids[0],)])
+        self.assertEqual(self.ask(actions.lock_unbegun(ids)), [(ids[1],), (ids[2],)])
         with self.held(ids[:2]):
             self.assertEqual(self.ask(actions.lock_unbegun(ids)), [(ids[2],)])
             self.assertEqual(self.ask(actions.lock_jobs(ids[1:])), [])
@@ -186,6 +187,6 @@ class TestEnds(FenceCase):
             self.sql(f"UPDATE connector_job SET {columns} WHERE id = %s", *values, job.id)
         failed = self.ask(attempt.fail_lost([job.id for job in jobs], _ERROR, crashed=False))
         self.assertEqual(sorted(row[0] for row in failed), [job.id for job in jobs])
-        columns = "backend_model, backend_id, company_id"
-        found = f"SELECT {columns} FROM connector_incident WHERE id IN (SELECT incident_id FROM connector_job WHERE id = %s)"
+        found = """SELECT i.backend_model, i.backend_id, i.company_id
+                     FROM connector_incident i JOIN connector_job j ON j.incident_id = i.id WHERE j.id = %s"""
         self.assertEqual([self.sql(found, job.id) for job in jobs], [[values] for values in own])

@@ -91,7 +91,7 @@ class TestCutSessions(LivenessCase):
 
     def at_work(self, job_id):
         """Hold the row of a job, as its work does."""
-        return self.another_session("SELECT pg_backend_pid() FROM connector_job WHERE id = %s FOR NO KEY UPDATE", job_id)
+        return self.another_session("SELECT 1 FROM connector_job WHERE id = %s FOR NO KEY UPDATE", job_id)
 
     def held(self, job_id):
         free = "SELECT id FROM connector_job WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED"
