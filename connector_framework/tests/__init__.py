@@ -78,6 +78,7 @@ from . import (
     test_queue_rpc,
     test_queue_run,
     test_queue_sessions,
+    test_queue_worker,
     test_queue_workers,
     test_references_guide,
     test_references_installed,

@@ -97,3 +97,24 @@ class TestDependents(ClaimCase):
         self.end("done", first, second)
         self.end("failed", children[2])
         self.assertEqual(worker._session.execute(attempt.release_dependents([first])), [(children[0],)])
+
+    def test_released_by_its_worker(self):
+        """The worker that has ended a job frees what waits for it before it claims next, without maintenance."""
+        (parent,) = self.store(1)
+        child, worker = self.after(parent), self.worker()
+        (job,) = worker.claim(1)
+        self.assertTrue(worker.skip(job, "x"))
+        self.assertEqual(self.claimed(worker), [child])
+
+    def test_left_behind(self):
+        """What a crash has left waiting is freed by the maintenance of a claim, each 10 s."""
+        (parent,) = self.store(1)
+        child, worker = self.after(parent), self.worker()
+        (parked,) = self.store(2, exclusive_key="one")
+        self.end("done", parent)
+        self.sql("UPDATE connector_job SET hold = 'key' WHERE id = %s", parked)
+        worker._next_maintenance = float("inf")
+        self.assertEqual(self.claimed(worker), [])
+        worker._next_maintenance = 0.0
+        self.assertEqual(sorted(self.claimed(worker)), sorted([child, parked]))
+        self.assertGreater(worker._next_maintenance, 0.0)

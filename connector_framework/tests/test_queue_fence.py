@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psycopg2
 from odoo.tests import tagged
-from odoo.tools import mute_logger
+from odoo.tools import SQL, mute_logger
 
 from ..queue.claimed import Failure
 from ..queue.sql import actions, attempt, workers
@@ -177,6 +177,27 @@ class TestEnds(FenceCase):
         worker.close()
         self.assertEqual(self.rows("state, attempt, exc_type"), [("pending", 1, None), ("pending", 0, None)])
         self.assertEqual(self.sql("SELECT 1 FROM connector_job_attempt WHERE job_id = %s", jobs[0].id), [])
+
+    def test_stopped_at_work(self):
+        """A worker that stops cuts the sessions of its jobs at work, puts these back, and is no worker any more."""
+        worker, (job,) = self.claim()
+        worker._session.execute(SQL("SET lock_timeout = 0"))
+        with self.another_session("SELECT 1 FROM connector_job FOR NO KEY UPDATE"):
+            worker.close()
+        self.assertEqual(self.rows("state, attempt, worker_id"), [("pending", 1, None)])
+        self.assertEqual(self.sql("SELECT 1 FROM connector_worker WHERE id = %s", worker.id), [])
+
+    def test_key_of_a_dead_worker(self):
+        """Where the last attempt of a dead worker held a key, the next job of the key is free."""
+        worker, (job,) = self.claim(2, exclusive_key="one", max_attempts=1)
+        (waiting,) = self.sql("SELECT id FROM connector_job WHERE hold = 'key'")[0]
+        self.ask(attempt.lock(worker.id, [job]).as_sql())
+        self.sql("UPDATE connector_job SET worker_id = -1 WHERE id = %s", job.id)
+        other = self.worker()
+        with mute_logger(_WORKER):
+            self.assertEqual((other.reap(30), other.reap(30)), (1, 0))
+        self.assertEqual(other.take_failed(), [job.id])
+        self.assertEqual(self.claimed(other), [waiting])
 
     def test_causes_of_several(self):
         """Of jobs that fail together each has the incident of its own backend and company."""

@@ -8,6 +8,7 @@ from odoo.tools import SQL
 from ..queue.session import DatabaseSession
 from ..queue.sql import attempt, workers
 from ..queue.sql.schema import QUEUE_LOCK, REAP, WORKER_LOCK
+from ..queue.worker import Worker
 from .common import wait_until
 from .test_queue_claim import ClaimCase
 
@@ -49,6 +50,14 @@ class TestDeadWorkers(LivenessCase):
             self.register(worker_id, silent_s)
         with self.another_session(lock, [_ID + 2, _ID + 4]):
             self.assertEqual(self.dead(), [_ID + 1, _ID + 3, _ID + 4])
+
+    def test_own_lock(self):
+        """A worker holds its lock as long as its session lives: silent, it is not dead before the lease."""
+        worker = Worker(DatabaseSession(self.dbname))
+        self.sql("UPDATE connector_worker SET last_seen = last_seen - interval '10 minutes'")
+        self.assertNotIn((worker.id,), self.ask(workers.dead_workers(3600)))
+        worker._session.close()
+        wait_until(lambda: (worker.id,) in self.ask(workers.dead_workers(3600)))
 
     def test_unregistered(self):
         """A worker that is not registered any more is dead as long as jobs name it that run."""
