@@ -61,6 +61,7 @@ from . import (
     test_queue_enqueue,
     test_queue_failures,
     test_queue_fence,
+    test_queue_group,
     test_queue_heartbeat,
     test_queue_hosting,
     test_queue_hosts,
