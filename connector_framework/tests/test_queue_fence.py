@@ -180,7 +180,7 @@ class TestEnds(FenceCase):
 
     def test_stopped_at_work(self):
         """A worker that stops cuts the sessions of its jobs at work, puts these back, and is no worker any more."""
-        worker, (job,) = self.claim()
+        worker, _jobs = self.claim()
         worker._session.execute(SQL("SET lock_timeout = 0"))
         with self.another_session("SELECT 1 FROM connector_job FOR NO KEY UPDATE"):
             worker.close()

@@ -106,7 +106,7 @@ class TestHeartbeat(BaseCase):
         self.assertFalse(self.heartbeat.late)
 
     def test_errors(self):
-        """A lost session ends the heartbeat and wakes the dispatcher; any other error does not keep it from going on."""
+        """A lost session ends the heartbeat and wakes the dispatcher; after any other error it goes on."""
         self.worker.heartbeat.side_effect = [ValueError("odd"), True, psycopg2.OperationalError("gone")]
         with patch.object(heartbeat_module, "HEARTBEAT_S", 0), mute_logger(_LOGGER), self.heartbeat:
             self.heartbeat._thread.join(10)
