@@ -224,6 +224,14 @@ class TestClaimLimits(ClaimCase):
         self.assertEqual(self.claimed(worker), ids[1:2], "however long nothing came, of a slow rate one is due")
         self.assertEqual(self.claimed(worker), [])
 
+    def test_first_of_many(self):
+        """The first job of each channel with a rate starts at once, whatever the clock does between two looks at it."""
+        with self.environment() as env:
+            for number in range(40):
+                env["queue.probe"].as_job(channel=f"root.a.{number}").effect(str(number))
+        self.sql("UPDATE connector_job_channel SET rate_limit = 0.01 WHERE name LIKE 'root.a.%'")
+        self.assertEqual(len(self.claimed(self.worker(), 40)), 40)
+
     def test_burst(self):
         """After a pause as many start as a second's worth, and they are spent."""
         ids = self.store(*[1] * 8, channel="root.a.x")
