@@ -40,7 +40,7 @@ def is_retried_constraint(error: object) -> bool:
     """Tell whether an error is a unique violation of one of :data:`retried_constraints`."""
     if not isinstance(error, UniqueViolation):
         return False
-    return bool(retried_constraints) and (error.diag.constraint_name or "").endswith(tuple(retried_constraints))
+    return (error.diag.constraint_name or "").endswith(tuple(retried_constraints))
 
 
 def is_shortage(error: BaseException) -> bool:

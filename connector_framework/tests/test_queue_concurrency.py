@@ -260,16 +260,15 @@ class TestQueueConcurrency(ProcessCase):
             (job,) = worker.claim(1)
             second = self.enqueue("effect", [("a",)], identity_key="same")[0]
             if way == "retry":
-                worker.retry(job, _ERROR, delay_s=0)
+                worker.retry(job, _ERROR, delay_s=60)
             elif way == "give_back":
                 worker.give_back([job])
             else:
                 self.sql("UPDATE connector_job SET worker_id = -1 WHERE id = %s", job.id)
                 worker.reap(30)
-            rows = self.sql("SELECT id, state, result FROM connector_job ORDER BY id")
-            self.assertEqual(
-                rows, [(job.id, "cancelled", f"superseded by job {second}"), (second, "pending", None)], way
-            )
+            rows = self.sql("SELECT id, state, hold, result, date_done IS NOT NULL FROM connector_job ORDER BY id")
+            superseded = (job.id, "cancelled", None, f"superseded by job {second}", True)
+            self.assertEqual(rows, [superseded, (second, "pending", None, None, False)], way)
 
 
 #: Planned once for any values, so that is the plan to look at.

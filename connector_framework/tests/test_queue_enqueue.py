@@ -177,6 +177,7 @@ class TestEnqueue(TransactionCase):
             self.assertAlmostEqual((job.eta - now).total_seconds(), 60, delta=5)
             self.assertEqual(job.hold, "eta")
         self.assertEqual(drain_jobs(self), 0)
+        self.assertFalse(self.partner.as_job(eta=now - timedelta(seconds=60)).write({}).hold, "its time has come")
 
     def test_unknown_method(self):
         """An unknown method and a dunder are AttributeErrors at once; private methods may be called."""

@@ -7,6 +7,7 @@ from unittest.mock import patch
 from odoo.tests import new_test_user, tagged
 
 from ..exceptions import RateLimitedError, RetryableError, SkipError
+from ..queue.sql.attempt import failed_call
 from .common import drain_jobs, make_due
 from .test_queue_outcomes import OutcomeCase
 
@@ -170,3 +171,12 @@ class TestOnFailure(FailureCase):
             other.unlink()
             self.drain(job)
         self.assertEqual(self.reported[0][0], self.partner)
+
+    def test_requeued_meanwhile(self):
+        """It is not called for a job that somebody has requeued before."""
+        job = self.run_failing(ValueError("broken"))
+        self.env.cr.execute(failed_call(job.id))
+        self.assertEqual(self.env.cr.rowcount, 1)
+        job.action_requeue()
+        self.env.cr.execute(failed_call(job.id))
+        self.assertEqual(self.env.cr.rowcount, 0)

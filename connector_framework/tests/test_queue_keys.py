@@ -94,6 +94,37 @@ class TestAbsorbed(OutcomeCase):
         self.store(eta=3600, priority=20)
         self.assertEqual((job.priority, job.eta, job.hold), (5, False, False))
 
+    def test_not_put_off_later(self):
+        """Nor does a later eta of the call move one that is still to come."""
+        job = self.store(eta=600)
+        eta = job.eta
+        self.store(eta=3600)
+        self.assertEqual((job.eta, job.hold), (eta, "eta"))
+
+    def test_sooner_and_less_urgent(self):
+        """Of eta and priority each is taken over by itself: a call that is sooner does not make the job less urgent."""
+        job = self.store(eta=3600, priority=5)
+        self.store(priority=20)
+        self.assertEqual((job.eta, job.hold, job.priority), (False, False, 5))
+
+    def test_waiting(self):
+        """A job that waits for others absorbs, as a pending one does."""
+        job = self.store(after=self.partner.as_job(eta=3600).write({}))
+        self.assertEqual((job.state, self.store()), ("waiting", job))
+
+    def test_running_until_start(self):
+        """A running job whose own key does not count any more absorbs nothing, whatever the new call asks for."""
+        seen = []
+
+        def probe(records):
+            if not seen:
+                seen.append(records.as_job(identity_key="same", identity_until="done").probe().id)
+
+        with self.method(probe):
+            job = self.partner.as_job(identity_key="same").probe()
+            drain_jobs(self)
+        self.assertNotEqual(seen, job.ids)
+
     def test_keeps_the_pause_after_a_failure(self):
         """A job that waits for its next attempt keeps that time: calls in an outage do not use up its attempts."""
 
@@ -138,6 +169,32 @@ class TestAbsorbed(OutcomeCase):
                 drain_jobs(self)
         jobs.action_requeue()
         self.assertEqual(jobs.mapped("state"), ["cancelled", "pending", "cancelled"])
+
+    def test_requeue_beside_waiting(self):
+        """A waiting job has the key, too: one that comes back is superseded by it."""
+        with self.method(lambda records: 1 / 0), mute_logger(_RUNNER):
+            job = self.partner.as_job(identity_key="same").probe()
+            drain_jobs(self)
+        waiting = self.store(after=self.partner.as_job(eta=3600).write({}))
+        self.assertEqual(waiting.state, "waiting")
+        job.action_requeue()
+        self.assertEqual((job.state, job.result), ("cancelled", f"superseded by job {waiting.id}"))
+
+    def test_requeue_beside_running_until_start(self):
+        """A running job whose own key does not count any more keeps none from coming back."""
+        with self.method(lambda records: 1 / 0), mute_logger(_RUNNER):
+            job = self.partner.as_job(identity_key="same", identity_until="done").probe()
+            drain_jobs(self)
+        seen = []
+
+        def probe(records):
+            job.with_env(records.env).action_requeue()
+            seen.append(job.with_env(records.env).state)
+
+        with self.method(probe):
+            self.partner.as_job(identity_key="same").probe()
+            drain_jobs(self, limit=1)
+        self.assertEqual(seen, ["pending"])
 
     def test_requeue_beside_running(self):
         """A job whose key counts until it is done does not come back beside a running one of the key."""

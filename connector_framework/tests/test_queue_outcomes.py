@@ -158,6 +158,17 @@ class TestOwnRow(OutcomeCase):
                 self.assertIn("its row changed", job.exc_message)
                 self.assertNotEqual(self.partner.ref, "changed")
 
+    def test_user_is_gone(self):
+        """The job of a user who was deleted fails, saying so."""
+        with self.method(lambda records: 1), mute_logger(_RUNNER):
+            job = self.partner.as_job().probe()
+            self.env.cr.execute("UPDATE connector_job SET user_id = 1000000 WHERE id = %s", [job.id])
+            drain_jobs(self)
+        self.env.cr.execute("SELECT state, exc_message FROM connector_job WHERE id = %s", [job.id])
+        state, message = self.env.cr.fetchone()
+        self.assertEqual(state, "failed")
+        self.assertIn("user 1000000 of the job does not exist any more", message)
+
     def test_breaks_its_transaction(self):
         """A job that swallows an error of SQL, and leaves its transaction broken, fails."""
 

@@ -1,0 +1,85 @@
+"""What a worker notes about the jobs that it ends, and what it makes of the answers of the database."""
+
+from __future__ import annotations
+
+from unittest.mock import MagicMock, patch
+
+import psycopg2
+from odoo.tests import BaseCase, tagged
+from psycopg2.errors import UniqueViolation
+
+from ..queue import worker as worker_module
+from ..queue.claimed import Claimed, Failure
+from ..queue.news import NEWS_S
+from ..queue.worker import Poll, Worker
+
+
+@tagged("post_install", "-at_install", "plain")
+class TestNotes(BaseCase):
+    def setUp(self):
+        super().setUp()
+        self.clock = self.startPatcher(patch.object(worker_module, "time"))
+        self.clock.monotonic.return_value = 100.0
+        self.session = MagicMock()
+        self.session.execute.return_value = [(1,)]
+        self.worker = Worker(self.session)
+        self.session.reset_mock()
+
+    def test_has_work(self):
+        """There is work where jobs can be claimed, or the time of one has come."""
+        for claimable, next_eta_s, expected in (
+            (True, None, True),
+            (False, None, False),
+            (False, 1.0, False),
+            (False, 0.0, True),
+            (False, -1.0, True),
+        ):
+            poll = Poll(False, False, 3, claimable, next_eta_s)
+            self.assertIs(poll.has_work, expected, poll)
+
+    def test_news(self):
+        """That jobs have ended is told once, and again after 2 seconds at the earliest."""
+        self.assertFalse(self.worker.take_ended_jobs())
+        self.worker.ended(Claimed(1))
+        self.assertTrue(self.worker.take_ended_jobs())
+        self.assertFalse(self.worker.take_ended_jobs())
+        self.worker.ended(Claimed(2))
+        for passed, expected in ((NEWS_S - 0.1, False), (NEWS_S, True)):
+            self.clock.monotonic.return_value = 100.0 + passed
+            self.assertIs(self.worker.take_ended_jobs(), expected)
+
+    def test_keys(self):
+        """It has something to free when a job with an exclusive key has ended, until that is freed."""
+        self.worker.ended(Claimed(1))
+        self.assertFalse(self.worker.has_releases)
+        self.worker.ended(Claimed(2, exclusive_key="one"))
+        self.assertTrue(self.worker.has_releases)
+        self.session.execute.return_value = [(False,)]
+        self.worker.release()
+        self.assertFalse(self.worker.has_releases)
+
+    def test_failed(self):
+        """Failed jobs are handed out once, for their methods; messages about incidents may be due then."""
+        self.session.execute.return_value = [(7, "failed", None)]
+        self.assertTrue(self.worker.fail(Claimed(7), Failure("X", "x")))
+        self.assertTrue(self.worker.has_failed)
+        self.assertEqual((self.worker.take_failed(), self.worker.take_failed()), ([7], []))
+        self.assertTrue(self.worker.has_news)
+        self.session.execute.return_value = [(True,)]
+        self.assertEqual((self.worker.take_reports(), self.worker.take_reports()), (True, False))
+
+    def test_two_that_meet(self):
+        """A statement that meets another one in a unique index is run again, ten times at most."""
+        self.session.execute.side_effect = [*[UniqueViolation] * 9, []]
+        self.worker.give_back([Claimed(1)])
+        self.session.execute.side_effect = UniqueViolation
+        self.session.execute.reset_mock()
+        with self.assertRaises(UniqueViolation):
+            self.worker.give_back([Claimed(1)])
+        self.assertEqual(self.session.execute.call_count, 10)
+
+    def test_other_errors(self):
+        """An error that is not about the fence is no answer: it is raised."""
+        self.session.execute.side_effect = psycopg2.OperationalError("gone")
+        with self.assertRaises(psycopg2.OperationalError):
+            self.worker.skip(Claimed(1), "x")
