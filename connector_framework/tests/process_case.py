@@ -282,8 +282,7 @@ def drop_database(name: str) -> None:
     Registry.delete(name)
     sql_db.close_db(name)
     with _postgres() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
-        cursor.execute(f'DROP DATABASE IF EXISTS "{name}"')
+        cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 _numbers = itertools.count(1)

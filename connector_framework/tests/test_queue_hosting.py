@@ -103,7 +103,7 @@ class TestDatabases(ProcessCase):
         connection.close()
         drop_database(late)
         with _postgres() as cursor:
-            cursor.execute(f'DROP DATABASE "{plain}"')
+            cursor.execute(f'DROP DATABASE "{plain}" WITH (FORCE)')
         self.enqueue("effect", [("second",)])
         self.wait_states(20, done=2)
         self.assertIsNone(process.popen.poll())
