@@ -15,15 +15,17 @@ from addons import addons
 from environment import ROOT
 from test_log import Failed, Results
 
+ACCEPTANCE = "acceptance"
 #: Shard -> the tags of its tests; all other tests, with or without a tier, are in two more, by addon. `server` marks
-#: the process tests that start whole servers, of Odoo or PostgreSQL, or hosts; `crash` those that wait for leases.
-#: Tests with workers or a browser wait more than they compute, so six shards keep two cores busy. Tests that need the
-#: same templates are together.
+#: the process tests that start whole servers, of Odoo or PostgreSQL, or hosts; `crash` those that wait for leases;
+#: `acceptance` a connector's long suites. Tests with workers or a browser wait more than they compute, so seven shards
+#: keep two cores busy. Tests that need the same templates are together.
 SHARDS = {
     "server": ("server",),
     "crash": ("crash",),
     "process": ("process", "concurrency"),
     "browser": ("browser",),
+    ACCEPTANCE: ("acceptance",),
 }
 #: The tests of connector_framework alone, which take half the time in a database without the connectors; the others.
 FRAMEWORK, REST = "framework", "connectors"
@@ -73,7 +75,7 @@ class Shard:
     @property
     def workspace(self) -> str:
         """What its workspace has beside a database with all addons; see `ensure_installed`."""
-        return "web" if self.needs_browser else "" if self.name == REST else "framework"
+        return "web" if self.needs_browser else "" if self.name in (REST, ACCEPTANCE) else "framework"
 
     @property
     def needs_browser(self) -> bool:

@@ -5,7 +5,7 @@ from odoo.tests import tagged
 from .acceptance import ShopAcceptanceCase
 
 
-@tagged("post_install", "-at_install", "transaction")
+@tagged("post_install", "-at_install", "transaction", "acceptance")
 class TestCustomerAcceptance(ShopAcceptanceCase):
     model_name = "magento.res.partner"
     external_id = "15"
@@ -35,7 +35,7 @@ class TestCustomerAcceptance(ShopAcceptanceCase):
         self.in_shop("customer.delete", external_id)
 
 
-@tagged("post_install", "-at_install", "transaction")
+@tagged("post_install", "-at_install", "transaction", "acceptance")
 class TestProductAcceptance(ShopAcceptanceCase):
     model_name = "magento.product.product"
     external_id = "2"
@@ -51,7 +51,7 @@ class TestProductAcceptance(ShopAcceptanceCase):
         self.in_shop("catalog_product.delete", external_id)
 
 
-@tagged("post_install", "-at_install", "transaction")
+@tagged("post_install", "-at_install", "transaction", "acceptance")
 class TestConfigurableProductAcceptance(TestProductAcceptance):
     model_name = "magento.product.template"
     #: Of an option's colour Odoo takes any.
@@ -64,7 +64,7 @@ class TestConfigurableProductAcceptance(TestProductAcceptance):
     }
 
 
-@tagged("post_install", "-at_install", "transaction")
+@tagged("post_install", "-at_install", "transaction", "acceptance")
 class TestCategoryAcceptance(ShopAcceptanceCase):
     model_name = "magento.product.category"
     external_id = "4"
@@ -79,7 +79,7 @@ class TestCategoryAcceptance(ShopAcceptanceCase):
         self.in_shop("catalog_category.delete", external_id)
 
 
-@tagged("post_install", "-at_install", "transaction")
+@tagged("post_install", "-at_install", "transaction", "acceptance")
 class TestOrderAcceptance(ShopAcceptanceCase):
     model_name = "magento.sale.order"
     external_id = "100000001"
