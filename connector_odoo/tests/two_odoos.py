@@ -85,8 +85,21 @@ class Side:
         return set(self.jobs()) <= {"done"}
 
     def writes(self):
-        """Return how many calls that change something were made from here."""
+        """Return how many calls that change something were made from here.
+
+        A call is logged after the end of its job: the next heartbeat says that the threads are free again.
+        """
+        now = self.sql("SELECT clock_timestamp() AT TIME ZONE 'utc'")[0][0]
+        free = "SELECT bool_and(running = 0 AND last_seen > %s) FROM connector_worker"
+        wait_until(lambda: self.sql(free, now) == [(True,)], 90, self.case.report)
         return self.sql("SELECT count(*) FROM connector_exchange WHERE path ~ '/(load|write|unlink)$'")[0][0]
+
+    def last_calls(self):
+        """Return the last calls that were made from here, to be read when a test fails."""
+        return self.sql(
+            """SELECT date, job_id, path, status, left(request, 300), left(error, 300)
+                 FROM connector_exchange ORDER BY id DESC LIMIT 8"""
+        )
 
     def problems(self):
         return self.sql("SELECT name, state, exc_message FROM connector_job WHERE state != 'done' LIMIT 5")
