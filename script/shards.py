@@ -140,16 +140,16 @@ def divide(pattern: str = "", together: bool = False) -> list[Shard]:
             tags = [f"{tier}{place}" for tier in tiers for place in places(members, pattern)]
             shards.append(Shard(name, (*tags, *(f"-{tier}" for tier in taken)), members))
         taken += tiers
-    rest = [one for one in classes if not one.tags.intersection(taken)]
+    rest, excluded = [one for one in classes if not one.tags.intersection(taken)], [f"-{tier}" for tier in taken]
     framework = [one for one in rest if one.is_framework and not together]
     across = [one for one in rest if ALL_ADDONS in one.tags and not together]
     others = [one for one in rest if one not in framework and one not in across]
     if framework:
         tags = [*places(framework, pattern), f"-{ALL_ADDONS}"]
-        shards.append(Shard(FRAMEWORK, (*tags, *(f"-{tier}" for tier in taken)), tuple(framework)))
+        shards.append(Shard(FRAMEWORK, (*tags, *excluded), tuple(framework)))
     if others or across:
         tags = [*places(others, pattern), *(f"{ALL_ADDONS}{place}" for place in places(across, pattern))]
-        shards.append(Shard(REST, (*tags, *(f"-{tier}" for tier in taken)), (*others, *across)))
+        shards.append(Shard(REST, (*tags, *excluded), (*others, *across)))
     return shards
 
 

@@ -173,7 +173,7 @@ class TestOnFailure(FailureCase):
         self.assertEqual(self.reported[0][0], self.partner)
 
     def test_requeued_meanwhile(self):
-        """It is not called for a job that somebody has requeued before."""
+        """A job that was requeued in the meantime gets no call."""
         job = self.run_failing(ValueError("broken"))
         self.env.cr.execute(failed_call(job.id))
         self.assertEqual(self.env.cr.rowcount, 1)

@@ -92,7 +92,7 @@ class TestFence(FenceCase):
         self.assertEqual(self.rows("state"), [("done",)])
 
     def test_actions(self):
-        """An action waits for what is being claimed, and for no running job; of those it locks what has not begun."""
+        """An action locks pending jobs, also while they are claimed; of running ones, those that have not begun."""
         _worker, jobs = self.claim(3)
         ids = [job.id for job in jobs]
         self.sql("UPDATE connector_job SET state = 'pending' WHERE id = %s", ids[0])

@@ -87,7 +87,7 @@ class TestHeartbeat(BaseCase):
         self.changed.assert_not_called()
 
     def test_changed(self):
-        """Jobs that are free by that wake whoever claims."""
+        """Jobs that it has put back wake the dispatcher."""
         for duty in (self.worker.reap, self.worker.rescue_abandoned):
             duty.return_value = 1
             self.beat(200.0)

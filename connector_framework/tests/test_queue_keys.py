@@ -180,8 +180,11 @@ class TestAbsorbed(OutcomeCase):
         job.action_requeue()
         self.assertEqual((job.state, job.result), ("cancelled", f"superseded by job {waiting.id}"))
 
-    def test_requeue_beside_running_until_start(self):
-        """A running job whose own key does not count any more keeps none from coming back."""
+    def requeue_beside_running(self, **options):
+        """Requeue a failed job from inside of a running one of its key; return both, and the state that it got.
+
+        :param options: of the running job
+        """
         with self.method(lambda records: 1 / 0), mute_logger(_RUNNER):
             job = self.partner.as_job(identity_key="same", identity_until="done").probe()
             drain_jobs(self)
@@ -192,23 +195,17 @@ class TestAbsorbed(OutcomeCase):
             seen.append(job.with_env(records.env).state)
 
         with self.method(probe):
-            self.partner.as_job(identity_key="same").probe()
+            running = self.partner.as_job(identity_key="same", **options).probe()
             drain_jobs(self, limit=1)
+        return job, running, seen
+
+    def test_requeue_beside_running_until_start(self):
+        """A running job whose own key does not count any more keeps none from coming back."""
+        _job, _running, seen = self.requeue_beside_running()
         self.assertEqual(seen, ["pending"])
 
     def test_requeue_beside_running(self):
         """A job whose key counts until it is done does not come back beside a running one of the key."""
-        with self.method(lambda records: 1 / 0), mute_logger(_RUNNER):
-            job = self.partner.as_job(identity_key="same", identity_until="done").probe()
-            drain_jobs(self)
-        seen = []
-
-        def probe(records):
-            job.with_env(records.env).action_requeue()
-            seen.append(job.with_env(records.env).state)
-
-        with self.method(probe):
-            running = self.partner.as_job(identity_key="same", identity_until="done").probe()
-            drain_jobs(self)
+        job, running, seen = self.requeue_beside_running(identity_until="done")
         self.assertEqual((seen, running.state), (["cancelled"], "done"))
         self.assertEqual(job.result, f"superseded by job {running.id}")

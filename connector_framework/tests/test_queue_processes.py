@@ -89,6 +89,12 @@ class ProcessesCase(ProcessCase):
             wait_until(lambda: set(self.states()) == {"done"}, 90, self.logs)
         self.sql("DELETE FROM queue_probe_run; DELETE FROM connector_job")
 
+    def fill(self, pids: list[int], jobs: int, seconds: float) -> None:
+        """Enqueue jobs, and wait until each of the four threads of each process runs one."""
+        self.load(pids)
+        self.enqueue("effect", [(f"k{i}", seconds) for i in range(jobs)])
+        self.wait_begun(4 * len(pids))
+
     def pid_of(self, key: str) -> int:
         """Return which process has run a job."""
         return self.sql("SELECT pid FROM queue_probe_effect WHERE key = %s", key)[0][0]
@@ -203,9 +209,7 @@ class TestCommand(ProcessesCase):
     def test_killed_child(self):
         """kill -9 of a process: its jobs run again at once, another process takes its place, the others go on."""
         _parent, pids = self.start(lease_s=600)
-        self.load(pids)
-        self.enqueue("effect", [(f"k{i}", 6.0) for i in range(8)])
-        self.wait_begun(8)
+        self.fill(pids, 8, 6.0)
         of = "SELECT array_agg(j.id ORDER BY j.id) FROM connector_job j JOIN connector_worker w ON w.id = j.worker_id"
         lost = self.sql(f"{of} WHERE w.pid = %s", pids[0])[0][0]
         os.kill(pids[0], signal.SIGKILL)
@@ -226,9 +230,7 @@ class TestCommand(ProcessesCase):
     def test_killed_parent(self):
         """kill -9 of the parent: its processes finish what runs, claim no more, and end."""
         process, pids = self.start()
-        self.load(pids)
-        self.enqueue("effect", [(f"k{i}", 4.0) for i in range(24)])
-        self.wait_begun(8)
+        self.fill(pids, 24, 4.0)
         done = self.states().get("done", 0)
         process.signal(signal.SIGKILL)
         self.wait_gone(pids)
@@ -238,9 +240,7 @@ class TestCommand(ProcessesCase):
     def test_stop(self):
         """SIGTERM: all finish what runs, give the rest back, and are gone with the parent, which ends with 0."""
         process, pids = self.start()
-        self.load(pids)
-        self.enqueue("effect", [(f"k{i}", 3.0) for i in range(24)])
-        self.wait_begun(8)
+        self.fill(pids, 24, 3.0)
         done = self.states().get("done", 0)
         process.signal(signal.SIGTERM)
         self.check_stopped(process, pids)
@@ -250,9 +250,7 @@ class TestCommand(ProcessesCase):
     def test_stop_of_the_group(self):
         """A signal to all of them at once, as from a terminal or systemd, stops them in order just so."""
         process, pids = self.start()
-        self.load(pids)
-        self.enqueue("effect", [(f"k{i}", 3.0) for i in range(8)])
-        self.wait_begun(8)
+        self.fill(pids, 8, 3.0)
         os.killpg(process.pid, signal.SIGINT)
         self.check_stopped(process, pids)
         self.assertEqual(self.states(), {"done": 8})
@@ -260,9 +258,7 @@ class TestCommand(ProcessesCase):
     def test_forced(self):
         """A second signal to the parent ends all at once."""
         process, pids = self.start()
-        self.load(pids)
-        self.enqueue("effect", [(f"k{i}", 60.0) for i in range(8)])
-        self.wait_begun(8)
+        self.fill(pids, 8, 60.0)
         process.signal(signal.SIGINT)
         wait_until(lambda: self.sql("SELECT bool_and(stopping) FROM connector_worker") == [(True,)], 10, self.logs)
         process.signal(signal.SIGINT)
@@ -295,9 +291,7 @@ class TestPrefork(ProcessesCase):
     def test_default(self):
         """It has a process for each core, at most 4; one that is killed is replaced, all stop in order."""
         server, pids = self.start()
-        self.load(pids)
-        self.enqueue("effect", [(f"k{i}", 2.0) for i in range(4 * len(pids))])
-        self.wait_begun(4 * len(pids))
+        self.fill(pids, 4 * len(pids), 2.0)
         os.kill(pids[0], signal.SIGKILL)
         self.wait_states(90, done=4 * len(pids))
         pids = self.wait_workers(len(pids), without=pids[0])
@@ -328,9 +322,7 @@ class TestPrefork(ProcessesCase):
     def test_killed_server(self):
         """kill -9 of the server: its processes finish what runs, claim no more, and end."""
         server, pids = self.start(processes=2)
-        self.load(pids)
-        self.enqueue("effect", [(f"k{i}", 8.0) for i in range(24)])
-        self.wait_begun(8)
+        self.fill(pids, 24, 8.0)
         done = self.states().get("done", 0)
         server.signal(signal.SIGKILL)
         self.wait_gone(pids, 30)
@@ -357,9 +349,7 @@ class TestThreaded(ProcessesCase):
         """``processes = 2``: two child processes instead of threads; they stop with the server."""
         server, pids, parent = self.start()
         self.check_hard_limit(pids)
-        self.load(pids)
-        self.enqueue("effect", [(f"k{i}", 3.0) for i in range(8)])
-        self.wait_begun(8)
+        self.fill(pids, 8, 3.0)
         server.signal(signal.SIGTERM)
         self.check_stopped(server, [*pids, parent.pid])
         self.assertEqual(self.states(), {"done": 8})
@@ -379,9 +369,7 @@ class TestThreaded(ProcessesCase):
     def test_killed_server(self):
         """kill -9 of the server ends its processes for jobs."""
         server, pids, parent = self.start()
-        self.load(pids)
-        self.enqueue("effect", [(f"k{i}", 4.0) for i in range(24)])
-        self.wait_begun(8)
+        self.fill(pids, 24, 4.0)
         done = self.states().get("done", 0)
         server.signal(signal.SIGKILL)
         self.wait_gone([*pids, parent.pid])
