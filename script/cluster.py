@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import debian
+import processes
 from console import Failure, run_logged
 
 BINARIES = Path("/usr/lib/postgresql")
@@ -223,7 +224,7 @@ class PrivateCluster(Cluster):
         self._run("initdb", *arguments, failure="the database cluster could not be made")
 
     def start(self) -> None:
-        """Start the server on a socket of its own and wait until it answers."""
+        """Start the server on a socket of its own, if it does not run, and wait until it answers."""
         sockets = self.folder / "s"
         if not sockets.exists():
             sockets.unlink(missing_ok=True)
@@ -234,6 +235,8 @@ class PrivateCluster(Cluster):
         self._own(sockets)
         sockets.chmod(0o700)
         self.host = str(sockets.resolve())
+        if processes.postmaster(self.folder):
+            return
         settings = {
             **SETTINGS,
             **({} if self.durable else VOLATILE),

@@ -41,13 +41,8 @@ def reap(folder: Path) -> None:
     """
     mark = b"ODOO_RC=" + os.fsencode(folder / "odoo.conf")
     doomed = [(pid, signal.SIGKILL) for pid in _pids() if mark in _read(pid, "environ").split(b"\0")]
-    postmaster = folder / "pgdata/postmaster.pid"
-    if postmaster.exists():
-        first_line = postmaster.read_text().partition("\n")[0]
-        pid = int(first_line) if first_line.isdigit() else 0
-        # The file may be older than a restart of the machine: only a server of this very folder is meant.
-        if pid and os.fsencode(folder / "pgdata") in _read(pid, "cmdline").split(b"\0"):
-            doomed.append((pid, signal.SIGQUIT))
+    if server := postmaster(folder):
+        doomed.append((server, signal.SIGQUIT))
     for pid, number in doomed:
         try:
             os.kill(pid, number)
@@ -56,7 +51,16 @@ def reap(folder: Path) -> None:
         deadline = time.monotonic() + 10
         while _lives(pid) and time.monotonic() < deadline:
             time.sleep(0.05)
-    postmaster.unlink(missing_ok=True)
+    (folder / "pgdata/postmaster.pid").unlink(missing_ok=True)
+
+
+def postmaster(folder: Path) -> int:
+    """Return the id of the PostgreSQL server that runs on a folder, 0 if none does."""
+    file = folder / "pgdata/postmaster.pid"
+    first_line = file.read_text().partition("\n")[0] if file.exists() else ""
+    pid = int(first_line) if first_line.isdigit() else 0
+    # The file may be older than a restart of the machine: only a server of this very folder is meant.
+    return pid if pid and os.fsencode(folder / "pgdata") in _read(pid, "cmdline").split(b"\0") else 0
 
 
 def _pids() -> list[int]:
