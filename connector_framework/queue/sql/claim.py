@@ -135,16 +135,17 @@ def claim_limited(worker_id: int, limit: int, channel_ids: Sequence[int] | None 
               FROM (SELECT channel_id, count(*) AS n FROM connector_job WHERE %(running)s GROUP BY channel_id) r
               JOIN connector_job_channel c ON c.id = r.channel_id, unnest(%(ancestors)s) a(id) GROUP BY a.id),
         room AS MATERIALIZED (
-            SELECT c.id, %(ancestors)s AS ancestors, %(in_channels)s AS wanted, least(%(limit)s,
-                CASE WHEN c.paused THEN 0 ELSE %(limit)s END,
-                CASE WHEN c.capacity > 0 THEN greatest(0, c.capacity - coalesce(running.n, 0)) ELSE %(limit)s END,
-                CASE WHEN c.rate_limit > 0 THEN floor(least(greatest(1, c.rate_limit), coalesce(
-                     -- A clock that was set back must not stop the channel for that long.
-                     CASE WHEN b.at <= %(clock)s
-                          THEN b.tokens + c.rate_limit * extract(epoch FROM %(clock)s - b.at) END, 1)))::int
-                     ELSE %(limit)s END) AS room
+            SELECT c.id, %(ancestors)s AS ancestors, %(in_channels)s AS wanted, bucket.tokens, least(%(limit)s,
+                CASE WHEN c.paused THEN 0 END,
+                CASE WHEN c.capacity > 0 THEN greatest(0, c.capacity - coalesce(running.n, 0)) END,
+                floor(bucket.tokens)::int) AS room
               FROM connector_job_channel c
-              LEFT JOIN running USING (id) LEFT JOIN connector_job_bucket b ON b.channel_id = c.id),
+              LEFT JOIN running USING (id) LEFT JOIN connector_job_bucket b ON b.channel_id = c.id
+             CROSS JOIN LATERAL (SELECT CASE WHEN c.rate_limit > 0 THEN least(greatest(1, c.rate_limit), coalesce(
+                -- A clock that was set back must not stop the channel for that long.
+                CASE WHEN b.at <= %(clock)s
+                     THEN b.tokens + c.rate_limit * extract(epoch FROM %(clock)s - b.at) END, 1)) END AS tokens
+                ) bucket),
         leaves AS MATERIALIZED (
             SELECT r.id, r.ancestors, (SELECT min(p.room) FROM room p WHERE p.id = ANY(r.ancestors)) AS room
               FROM room r WHERE r.wanted),
@@ -163,14 +164,11 @@ def claim_limited(worker_id: int, limit: int, channel_ids: Sequence[int] | None 
               JOIN room r ON r.id = o.channel_id GROUP BY o.id HAVING bool_and(o.n <= r.room)),
         pick AS MATERIALIZED (SELECT id FROM fitting ORDER BY priority, id LIMIT %(limit)s),
         spent AS (
-            INSERT INTO connector_job_bucket AS b (channel_id, tokens, at)
-            SELECT a.id, 1 - count(*), %(clock)s
-              FROM pick JOIN candidates USING (id), unnest(candidates.ancestors) a(id)
-              JOIN connector_job_channel c ON c.id = a.id AND c.rate_limit > 0 GROUP BY a.id
-            ON CONFLICT (channel_id) DO UPDATE SET at = excluded.at, tokens = greatest(0, excluded.tokens - 1 + (
-                SELECT least(greatest(1, c.rate_limit),
-                             b.tokens + c.rate_limit * extract(epoch FROM excluded.at - b.at))
-                  FROM connector_job_channel c WHERE c.id = b.channel_id))),
+            INSERT INTO connector_job_bucket (channel_id, tokens, at)
+            SELECT r.id, r.tokens - count(*), %(clock)s
+              FROM pick JOIN candidates USING (id) JOIN room r ON r.id = ANY(candidates.ancestors)
+             WHERE r.tokens IS NOT NULL GROUP BY r.id, r.tokens
+            ON CONFLICT (channel_id) DO UPDATE SET tokens = excluded.tokens, at = excluded.at),
         {_CLAIMED}
         SELECT (SELECT count(*) FROM ranked WHERE NOT busy) > (SELECT count(*) FROM fitting) AS limited,
                (SELECT count(*) FROM ranked WHERE busy) AS passed_by, %(columns)s
