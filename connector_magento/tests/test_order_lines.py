@@ -1,6 +1,6 @@
 from decimal import ROUND_HALF_UP, Decimal
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from odoo.tests import BaseCase, tagged
 
@@ -165,6 +165,7 @@ class TestOrderLines(BaseCase):
         self.assertEqual(self.shipping_rate("15.0000", "2.1300", "20.0000", known={Decimal(19)}), [])
         self.assertEqual(self.shipping_rate("15.0000", "0.0100", None, "0.0000"), [])
 
+    @settings(deadline=None)
     @example(rate="5.5", cents=2300, off=-1)
     @given(
         rate=st.sampled_from(["5.5", "7.7", "8.1", "8.375", "19", "20", "21.5"]),
