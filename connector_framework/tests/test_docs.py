@@ -92,6 +92,13 @@ class TestDocs(BaseCase):
                     seen += len(parser[section])
         self.assertGreater(seen, 10)
 
+    def test_image(self):
+        """An image gets each addon as a folder of its own: COPY of several folders mixes what is in them."""
+        copies = [line.split()[1:] for _page, text in blocks("dockerfile") for line in text.splitlines() if "COPY" in line]
+        self.assertTrue(copies)
+        for copy in copies:
+            self.assertEqual(copy, [copy[0], f"/mnt/extra-addons/{copy[0]}"])
+
     def test_commands(self):
         """The commands of the pages are Odoo's or the framework's, with options that they have."""
         seen = 0
