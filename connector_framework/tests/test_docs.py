@@ -44,8 +44,8 @@ def commands():
     for page, text in blocks("sh", "console", "ini", "yaml", "dockerfile", "text"):
         joined = re.sub(r"args: \[(.*)\]", lambda args: args[1].replace('"', "").replace(",", ""), text)
         for line in joined.splitlines():
-            line = re.sub(r"^\s*(\$ |ExecStart=|command: |(?=odoo ))", "", line).strip()
-            found = ODOO.match(line) or re.match(r"\S*/odoo .*", line)
+            line = re.sub(r"^\s*(\$ |ExecStart=|command: |docker compose run --rm \w+ |(?=odoo ))", "", line).strip()
+            found = ODOO.match(line) or re.match(r"\S*/odoo [^|<>#]*", line)
             if found:
                 yield page, shlex.split(found[0])[1:]
 
