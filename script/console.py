@@ -35,9 +35,12 @@ def run_logged(command: list[str | Path], log: Path, failure: str, **options: An
 def command(main: Callable[[], int]) -> None:
     """Run an executable's main function; a `Failure` becomes one line on stderr and exit code 1.
 
-    SIGTERM is turned into `SystemExit`, so that `finally` and `with` clean up as they do on Ctrl-C.
+    SIGTERM, and SIGHUP of a closed terminal, are turned into `SystemExit`, so that `finally` and `with` clean up as they
+    do on Ctrl-C.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, lambda number, _frame: sys.exit(128 + number))
     try:
         sys.exit(main())
     except Failure as failure:
