@@ -35,8 +35,8 @@ def run_logged(command: list[str | Path], log: Path, failure: str, **options: An
 def command(main: Callable[[], int]) -> None:
     """Run an executable's main function; a `Failure` becomes one line on stderr and exit code 1.
 
-    SIGTERM, and SIGHUP of a closed terminal, are turned into `SystemExit`, so that `finally` and `with` clean up as they
-    do on Ctrl-C.
+    SIGTERM, and a closed terminal's SIGHUP, are turned into `SystemExit`, so that `finally` and `with` clean up as on
+    Ctrl-C.
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup

@@ -94,7 +94,9 @@ class TestDocs(BaseCase):
 
     def test_image(self):
         """An image gets each addon as a folder of its own: COPY of several folders mixes what is in them."""
-        copies = [line.split()[1:] for _page, text in blocks("dockerfile") for line in text.splitlines() if "COPY" in line]
+        copies = [
+            line.split()[1:] for _page, text in blocks("dockerfile") for line in text.splitlines() if "COPY" in line
+        ]
         self.assertTrue(copies)
         for copy in copies:
             self.assertEqual(copy, [copy[0], f"/mnt/extra-addons/{copy[0]}"])

@@ -62,7 +62,7 @@ class TestOdoo(unittest.TestCase):
         self.fail(f"ended with exit code {process.wait(TIMEOUT_S)} and no answer")
 
     def test_two_at_once(self) -> None:
-        """The server is there for the second command after the first has ended, and ends with the last one's terminal."""
+        """The server is there for the second command after the first has ended, and ends with it."""
         first = self.shell(QUERY + STAY)
         self.read_until_answer(first)
         server = processes.postmaster(self.folder)
