@@ -14,6 +14,7 @@ from odoo.exceptions import AccessError, MissingError
 from odoo.tools import split_every
 
 from ..near import did_you_mean
+from ..signatures import refusal
 from ..text import as_key, clean
 from . import wake
 from .arguments import Caller, check_arguments, dumps, encode_call
@@ -56,8 +57,11 @@ class JobProxy:
         return f"<jobs of {self.__enqueuer.records!r}>"
 
     def __del__(self) -> None:
-        enqueuer = getattr(self, "_JobProxy__enqueuer", None)  # There is none where an option was refused.
-        if enqueuer is not None and not enqueuer.is_used:
+        try:
+            enqueuer = self.__enqueuer
+        except AttributeError:  # An option was refused.
+            return
+        if not enqueuer.is_used:
             # The last reference to it goes where as_job() was called, if that is all that the statement does.
             frame = sys._getframe(1)
             _logger.warning(
@@ -69,6 +73,8 @@ class JobProxy:
             )
 
     def __getattr__(self, method_name: str) -> Callable[..., Any]:
+        if method_name == "_JobProxy__enqueuer":  # It is not set: to read it here would not end.
+            raise AttributeError(method_name)
         enqueuer = self.__enqueuer
         enqueuer.is_used = True
         enqueuer.check_method(method_name)
@@ -78,9 +84,11 @@ class JobProxy:
         """Store one job for each tuple of positional arguments; return as many job records, in order.
 
         :raises ValueError: together with ``split``
-        :raises TypeError: when what it is given for a job is no tuple or list
+        :raises TypeError: when the method is not named by a text, or what it is given for a job is no tuple or list
         """
         self.__enqueuer.is_used = True
+        if not isinstance(method_name, str):
+            raise TypeError(f"map() takes the name of a method, not {method_name!r}")
         self.__enqueuer.check_method(method_name)
         return self.__enqueuer.map(method_name, args_list)
 
@@ -126,8 +134,17 @@ class Enqueuer:
         return self.store(method_name, calls)
 
     def options(self, method_name: str) -> JobOptions:
-        """Return the options of the call and of the method."""
-        return merged_options(type(self.records), method_name, self.given)
+        """Return the options of the call and of the method.
+
+        :raises AttributeError: when the model does not have the method that ``on_failure`` names
+        """
+        options = merged_options(type(self.records), method_name, self.given)
+        if options.on_failure and not callable(getattr(type(self.records), options.on_failure, None)):
+            name = f"{self.records._name}.{method_name}"
+            raise AttributeError(
+                f"@job_options of {name} names on_failure={options.on_failure!r}, no method of the model"
+            )
+        return options
 
     def backend(self, calls: Sequence[_Call]) -> Any:
         """Return the backend (1, sudo) that the first call works with; None: none."""
@@ -274,10 +291,19 @@ def _call_option(
 ) -> str | None:
     """Return a text option, worked out from the call where it is a function.
 
-    :raises TypeError: when the function returns something else
+    :raises TypeError: when the function does not take the call, or returns something else
     """
     option = getattr(options, name)
-    value = option(records, *args, **kwargs) if callable(option) else option
+    value = option
+    if callable(option):
+        try:
+            value = option(records, *args, **kwargs)
+        except TypeError as error:
+            if not refusal(option, records, *args, **kwargs):
+                raise
+            raise TypeError(
+                f"job option {name} is a function that is called as the method is, with the records first: {error}"
+            ) from None
     if value is not None and not isinstance(value, str) and value is not False:
         raise TypeError(f"job option {name} is a function that returns {value!r}: it has to return a str or None")
     return value or None
