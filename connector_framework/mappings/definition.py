@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeVar, overload
@@ -10,6 +11,7 @@ from odoo.models import BaseModel
 
 from ..addon import path_of
 from ..exceptions import ConfigurationError
+from ..signatures import refusal
 from .context import Context
 from .modifiers import Apply, Modifier, chained
 from .source import MISSING, Reader, feeds, is_nothing, listed, reader, root
@@ -39,6 +41,8 @@ def _mark_of(method: object) -> Mark | None:
 def _mark(method: Function, **said: Any) -> Function:
     if isinstance(method, str):
         raise TypeError(f"a decorator of a mapping method got {method!r} in place of the method: name the argument")
+    if not callable(method) and not isinstance(method, staticmethod | classmethod):
+        raise TypeError(f"a decorator of a mapping method got {method!r}, which is no method")
     method._connector_mark = replace(_mark_of(method) or Mark(), **said)  # type: ignore[attr-defined]
     return method
 
@@ -235,6 +239,8 @@ class Definition:
         finalize_owner = next(owner for owner in cls.__mro__ if "finalize" in vars(owner))
         self.finalize = self._method("finalize", marks.pop("finalize", (Mark(), finalize_owner))[0], finalize_owner)
         self.methods = [self._method(name, mark, owner) for name, (mark, owner) in marks.items()]
+        for method in self.methods:
+            self._check_function(method)
         if self._mistakes:
             raise ConfigurationError(f"{path_of(cls)}: {'; '.join(self._mistakes)}")
 
@@ -268,13 +274,16 @@ class Definition:
         """Yield the entries that a class itself declares, without its bases."""
         for source, target in self._declared(owner, "direct", 2):
             if not isinstance(source, str | Modifier):
-                self._add_mistake(f"direct: {source!r} is neither a source key nor a modifier", owner)
+                uncalled = f": call it, {source.__name__}(...)" if hasattr(source, "is_modifier") else ""
+                self._add_mistake(f"direct: {source!r} is neither a source key nor a modifier{uncalled}", owner)
                 continue
             key, modifiers = (source.key, source.chain()) if isinstance(source, Modifier) else (source, [])
             if self._is_entry(key, target, owner):
                 yield Direct(owner, key, target, modifiers)
         for key, target, model_name in self._declared(owner, "children", 3):
-            if self._is_entry(key, target, owner):
+            if not isinstance(model_name, str) or not model_name:
+                self._add_mistake(f"children: {model_name!r} is no name of a model", owner)
+            elif self._is_entry(key, target, owner):
                 yield Children(owner, key, target, model_name)
 
     def _declared(self, owner: type, attribute: str, size: int) -> Iterator[tuple[Any, ...]]:
@@ -326,6 +335,20 @@ class Definition:
             prefix = f"{mark.source}."
             keys = tuple(key if key.startswith(prefix) else prefix + key for key in keys)
         return Method(owner, name, keys, mark.only_create, mark.source, mark.target)
+
+    def _check_function(self, method: Method) -> None:
+        """Find out whether a mapping method can be called with a record, and return a dict."""
+        function = vars(method.owner).get(method.name)
+        if not inspect.isfunction(function):
+            return
+        problem = refusal(function, None, None)
+        if problem:
+            self._add_mistake(
+                f"the mapping method {method.name} is called as {method.name}(record): {problem}", method.owner
+            )
+        elif inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+            kind = "generator" if inspect.isgeneratorfunction(function) else "coroutine"
+            self._add_mistake(f"the mapping method {method.name} is a {kind}: it has to return a dict", method.owner)
 
     # -- using -------------------------------------------------------------------------------------------------------
 

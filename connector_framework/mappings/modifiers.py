@@ -50,6 +50,7 @@ class Modifier:
         if not isinstance(source, str | Modifier):
             raise TypeError(f"{function.__name__}() takes a source key or a modifier, not {source!r}")
         self.source = source
+        self.function = function
         self.name = function.__name__
         self.arguments = arguments
         self.prefetch = prefetch
@@ -97,13 +98,17 @@ def chained(modifiers: list[Modifier]) -> Apply:
 def modifier(function: Callable[..., Any]) -> Callable[..., Modifier]: ...
 @overload
 def modifier(
-    *, sees_missing: bool = False, prefetch: Callable[..., None] | None = None
+    *,
+    sees_missing: bool = False,
+    prefetch: Callable[..., None] | None = None,
+    check: Callable[..., None] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Modifier]]: ...
 def modifier(
     function: Callable[..., Any] | None = None,
     *,
     sees_missing: bool = False,
     prefetch: Callable[..., None] | None = None,
+    check: Callable[..., None] | None = None,
 ) -> Any:
     """Make ``function(context, value, *arguments) -> value`` a modifier, used as ``function(source, *arguments)``.
 
@@ -122,16 +127,30 @@ def modifier(
     :param prefetch: ``(context, values, *arguments)``, to look up in one query what the function will look up for each
         of ``values`` (``MISSING`` and nonsense may be among them); called before many sources are mapped, where the
         modifier is the outermost one
+    :param check: ``(*arguments)``, called where the modifier is written; raises for arguments that cannot work
+    :raises TypeError: when the function does not take the context and the value first
     """
     if function is None:
-        return partial(modifier, sees_missing=sees_missing, prefetch=prefetch)
+        return partial(modifier, sees_missing=sees_missing, prefetch=prefetch, check=check)
     signature = inspect.signature(function)
+    name = function.__name__
+    used_as = f"{name}({', '.join(['source', *list(signature.parameters)[2:]])})"
+    try:
+        signature.bind_partial(None, None)
+    except TypeError:
+        raise TypeError(f"the modifier {name}{signature} has to take the context and the value first") from None
 
     def make(source: str | Modifier, *arguments: Any, **named: Any) -> Modifier:
-        bound = signature.bind(None, None, *arguments, **named)
+        try:
+            bound = signature.bind(None, None, *arguments, **named)
+        except TypeError as error:
+            raise TypeError(f"{name}(): {error}; it is used as {used_as}") from None
         bound.apply_defaults()
+        if check is not None:
+            check(*bound.args[2:])
         return Modifier(source, function, bound.args[2:], sees_missing, prefetch)
 
+    make.is_modifier = True  # type: ignore[attr-defined]
     make.__name__, make.__qualname__, make.__module__ = function.__name__, function.__qualname__, function.__module__
     make.__doc__ = function.__doc__
     return make
@@ -146,7 +165,12 @@ def none(context: Context, value: Any, *others: Any) -> Any:
     return None if not value or value in others else value
 
 
-@modifier
+def _check_type(type: Any) -> None:
+    if not callable(type):
+        raise TypeError(f"convert() takes a type or a function, not {type!r}")
+
+
+@modifier(check=_check_type)
 def convert(context: Context, value: Any, type: Callable[[Any], Any]) -> Any:
     """Convert the value with a type or any function of one argument; None stays None."""
     return None if value is None else type(value)
@@ -170,6 +194,11 @@ def follow_m2o(context: Context, value: Any) -> Any:
 ID_TYPES = (str, int, tuple, list)
 
 
+def _check_binding(binding: Any) -> None:
+    if not isinstance(binding, str | None):
+        raise TypeError(f"binding= takes the name of a binding model, not {binding!r}")
+
+
 def _prefetch_ids(context: Context, values: list[Any], binding: str | None) -> None:
     ids = {tuple(value) if type(value) is list else value for value in values if type(value) in ID_TYPES} - {"", ()}
     if len(ids) > 1:
@@ -180,7 +209,7 @@ def _prefetch_lists_of_ids(context: Context, values: list[Any], binding: str | N
     _prefetch_ids(context, [one for value in values if type(value) is list for one in value], binding)
 
 
-@modifier(prefetch=_prefetch_ids)
+@modifier(prefetch=_prefetch_ids, check=_check_binding)
 def external_to_m2o(context: Context, value: Any, binding: str | None = None) -> int | None:
     """Turn an external id into the value of a many2one.
 
@@ -195,7 +224,7 @@ def external_to_m2o(context: Context, value: Any, binding: str | None = None) ->
     return context.mapper.resolver(context.target, binding).to_id(value)
 
 
-@modifier(prefetch=_prefetch_lists_of_ids)
+@modifier(prefetch=_prefetch_lists_of_ids, check=_check_binding)
 def external_to_m2m(context: Context, value: Any, binding: str | None = None) -> list[Any]:
     """Turn a list of external ids into the command that sets a many2many."""
     external_ids = [external_id for external_id in value or () if not is_nothing(external_id)]
@@ -245,7 +274,7 @@ def _external_id(context: Context, record: Any, binding: str | None) -> Any:
     return context.mapper.export_resolver(record._name, binding).to_external(record)
 
 
-@modifier(prefetch=_prefetch_records)
+@modifier(prefetch=_prefetch_records, check=_check_binding)
 def m2o_to_external(context: Context, value: Any, binding: str | None = None) -> Any:
     """Turn a many2one of a record into the external id of its target; empty gives None.
 
@@ -255,7 +284,7 @@ def m2o_to_external(context: Context, value: Any, binding: str | None = None) ->
     return _external_id(context, value, binding) if value else None
 
 
-@modifier(prefetch=_prefetch_records)
+@modifier(prefetch=_prefetch_records, check=_check_binding)
 def m2m_to_external(context: Context, value: Any, binding: str | None = None) -> list[Any]:
     """Turn an x2many of a record into the list of the external ids of its targets."""
     return [_external_id(context, record, binding) for record in value or ()]
