@@ -14,7 +14,7 @@ from ..adapters import Adapter
 from ..exceptions import ConfigurationError, NoUnitError
 from ..synchronizers import BatchImporter, DelayedBatchImporter
 from ..synchronizers.keys import id_token
-from ..synchronizers.pages import PageTrail
+from ..synchronizers.pages import PageTrail, search_page
 from .comparer import Comparer
 from .finding import Finding
 
@@ -119,7 +119,7 @@ class Run:
     def _page(self, position: dict[str, Any]) -> Iterator[None]:
         """Look at the records of a page that were not looked at yet."""
         filters, cursor = self.comparison.filters or None, position.get("cursor")
-        found, next_cursor = self.batch.adapter.search(filters, cursor)
+        found, next_cursor = search_page(self.batch.adapter, filters, cursor)
         found = list({id_token(external_id): external_id for external_id in found}.values())
         composite = position.get("composite") or any(isinstance(one, list | tuple) for one in found)
         trail = PageTrail(self.batch, filters, position.get("trail"))

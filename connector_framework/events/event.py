@@ -9,6 +9,8 @@ from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 from weakref import WeakSet
 
+from odoo.orm.models import MetaModel
+
 from ..addon import addon_of, is_active
 from .subscription import Consumer, Listener, Subscription, Subscriptions, as_names, name_of
 
@@ -119,6 +121,8 @@ class Event:
         """
         if not callable(consumer):
             raise TypeError(f"{consumer!r} cannot consume {self.name}: it is not callable")
+        if isinstance(consumer, MetaModel):
+            raise TypeError(f"{consumer!r} cannot consume {self.name}: name the model by its text, {consumer._name!r}")
         old = None if replacing is None else self._replaceable(replacing, consumer)
         wanted = self._wanted_fields(consumer, fields)
         names: tuple[str | None, ...] = as_names(models, "models") or (None,)
@@ -254,11 +258,13 @@ class RecordEvent(Event):
     "Every model" leaves out transient models and the framework's own bookkeeping (``_connector_bookkeeping``).
 
     :param fields_key: the argument of the payload that holds the names of the fields
+    :ivar payload: the arguments that consumers get by name, after the records
     """
 
-    def __init__(self, name: str, fields_key: str | None = None) -> None:
+    def __init__(self, name: str, fields_key: str | None = None, payload: tuple[str, ...] | None = None) -> None:
         super().__init__(name)
         self._fields_key = fields_key
+        self.payload = payload or ((fields_key,) if fields_key else ())
 
     def _in_every_model(self, env: Any, model_name: str) -> bool:
         model = env.registry.models.get(model_name)
@@ -266,7 +272,7 @@ class RecordEvent(Event):
 
 
 #: ``(records, vals_list)``: when the ORM's own create has returned.
-on_record_create = RecordEvent("on_record_create")
+on_record_create = RecordEvent("on_record_create", payload=("vals_list",))
 #: ``(records, vals)``: when the ORM's own write has returned.
 on_record_write = RecordEvent("on_record_write", fields_key="vals")
 #: ``(records)``: before the records are deleted.

@@ -13,6 +13,7 @@ from odoo.tools import format_datetime, frozendict
 from ..adapters import Adapter, Masker
 from ..exceptions import ConfigurationError, ConnectorError
 from ..groups import MANAGER_GROUP, SYSTEM_GROUP
+from ..near import did_you_mean
 from ..references import WorkSession, get_reference
 from ..settings import read_section
 from ..synchronizers import BatchImporter, DelayedBatchImporter
@@ -112,9 +113,18 @@ class ConnectorBackendMixin(models.AbstractModel):
             return
         if not cls._service:
             raise TypeError(f"{self._name} is a backend of no service: set _service")
+        for attribute in ("_secret_fields", "_url_fields"):
+            if isinstance(getattr(cls, attribute), str):
+                raise TypeError(
+                    f"{self._name}: {attribute} is {getattr(cls, attribute)!r}; it takes a tuple of names of fields, "
+                    f'such as ("{getattr(cls, attribute)}",)'
+                )
         for name in cls._secret_fields:
             if name not in cls._fields:
-                raise TypeError(f"{self._name} has no field {name!r}, which its _secret_fields name")
+                advice = did_you_mean(name, cls._fields)
+                raise TypeError(
+                    f"{self._name} has no field {name!r}, which its _secret_fields name. {advice}".rstrip(". ")
+                )
             cls._fields[name].groups = SYSTEM_GROUP
             cls._fields[name].copy = False
         for name in cls._url_fields:

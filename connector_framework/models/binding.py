@@ -217,11 +217,18 @@ class ConnectorBindingMixin(models.AbstractModel):
             raise TypeError(
                 f"{model}: _external_key is {key!r}; it takes a tuple of names of fields, such as {example}"
             )
+        if len({"backend_id", *key}) <= len(key):
+            raise TypeError(
+                f"{model}: _external_key is {key!r}; it takes each field once, and backend_id is part of the key anyway"
+            )
         for name in ("backend_id", *key):
             field = cls._fields.get(name)
             if field is not None and field.store and not field.inherited:
-                continue
-            if field is not None:
+                if field.column_type and not field.company_dependent and not field.translate:
+                    continue
+                what = f"is a {field.type} field" if not field.column_type else "has several values"
+                advice = f"Name a field in _external_key = {key!r} that has one value, in a column of its own"
+            elif field is not None:
                 what = "is inherited from its record" if field.inherited else "is not stored"
                 advice = f"Declare {name} as a stored field of {self._name} itself"
             elif name == "backend_id":

@@ -138,6 +138,7 @@ class Reference:
                 name = getattr(replacing, "__name__", replacing)
                 raise ValueError(
                     f"{cls.__name__} cannot replace {name} on {self}: it is registered on none of {levels}"
+                    + ("" if isinstance(replacing, type) else "; replacing= takes the class itself")
                 )
             if cls in self.classes():
                 return cls

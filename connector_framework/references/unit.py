@@ -57,6 +57,9 @@ class ConnectorUnit:
             ConnectorUnit._kinds[kind] = cls
 
     def __init__(self, work: WorkSession) -> None:
+        if isinstance(work, type):
+            # What @reference(SomeClass) above another class does.
+            raise TypeError(f"{type(self).__name__} is made for a work session, not for {work!r}: write replacing=")
         self.work = work
         watcher = getattr(work, "watcher", None)
         if watcher is not None:

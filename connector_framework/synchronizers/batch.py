@@ -15,7 +15,7 @@ from ..text import model_label
 from .enqueue import enqueue_chunks, enqueue_imports
 from .importer import Importer
 from .keys import as_text, import_prefixes
-from .pages import PageTrail
+from .pages import PageTrail, search_page
 from .synchronizer import Synchronizer
 
 __all__ = ["BatchImporter", "DelayedBatchImporter", "DirectBatchImporter"]
@@ -95,7 +95,7 @@ class BatchImporter(Synchronizer):
         :param progress: dict of ``count``, the records so far; ``trail``, see :class:`~.pages.PageTrail`; and in a
             stream of ``before`` and ``cursor``, its cursor before and after this run, and ``began``, its start
         """
-        found, next_cursor = self.adapter.search(filters, cursor)
+        found, next_cursor = search_page(self.adapter, filters, cursor)
         found = list(dict.fromkeys(found))
         trail = PageTrail(self, filters, progress.get("trail"))
         ids = [*found, *trail.moved_before(cursor, found)]

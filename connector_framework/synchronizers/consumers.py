@@ -11,6 +11,7 @@ from ..binders import Binder
 from ..events import on_record_change, on_record_unlink, origin_of
 from ..exceptions import NoUnitError
 from ..mappings import ExportMapper
+from ..queue.options import check_options
 from .enqueue import enqueue_exports
 from .exporter import Exporter
 
@@ -42,20 +43,24 @@ def export_on_change(
     :param binding_models: for a model of Odoo, the binding models to export; None: all that the calling addon has
     :param when: given bindings (n), returns those to export
     :param options: of the jobs, as for ``as_job``
+    :raises TypeError: for an option that ``as_job`` does not take
     """
     module = sys._getframe(1).f_globals["__name__"]
-    chosen = None if binding_models is None else tuple(binding_models)
-    wanted = None if fields is None else frozenset(fields)
+    check_options(options)
+    chosen = None if binding_models is None else _as_tuple(binding_models)
+    wanted = None if fields is None else frozenset(_as_tuple(fields))
 
     def export(records: Any, fields: Iterable[str]) -> None:
         changed = frozenset(fields)
         for bindings in _bindings_of(records.sudo(), chosen, export):
             for backend, of_backend in _by_backend(bindings):
                 to_export = when(of_backend) if when else of_backend
+                if isinstance(to_export, bool) and to_export:
+                    raise TypeError(f"{export.__name__}: when= returned True; it has to return the bindings to export")
                 if to_export:
                     _enqueue_exports(backend, to_export, changed, wanted, options)
 
-    _belongs_to(export, module, f"export_on_change of {model_name}")
+    _belongs_to(export, module, f"export_on_change of {model_name}", chosen or ())
     subscribed = None if wanted is None else wanted | CREATION
     return on_record_change.subscribe(export, models=model_name, fields=subscribed)
 
@@ -70,6 +75,7 @@ def delete_on_unlink(model_name: str, **options: Any) -> Callable[..., None]:
     :param options: of the jobs, as for ``as_job``
     """
     module = sys._getframe(1).f_globals["__name__"]
+    check_options(options)
 
     def delete(bindings: Any) -> None:
         for backend, of_backend in _by_backend(bindings.sudo()):
@@ -79,14 +85,22 @@ def delete_on_unlink(model_name: str, **options: Any) -> Callable[..., None]:
                 "export_delete_record", [(backend, external_id) for external_id in external_ids]
             )
 
-    _belongs_to(delete, module, f"delete_on_unlink of {model_name}")
+    _belongs_to(delete, module, f"delete_on_unlink of {model_name}", (model_name,))
     return on_record_unlink.subscribe(delete, models=model_name)
 
 
-def _belongs_to(consumer: Any, module: str, name: str) -> None:
-    """Have a consumer run where the addon of ``module`` is installed, and be found by its name in messages."""
+def _as_tuple(names: str | Iterable[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _belongs_to(consumer: Any, module: str, name: str, binding_models: tuple[str, ...]) -> None:
+    """Have a consumer run where the addon of ``module`` is installed, and be found by its name in messages.
+
+    :param binding_models: what it takes for binding models, to be checked when the models are known
+    """
     consumer.__module__ = module
     consumer.__name__ = consumer.__qualname__ = name
+    consumer.binding_models = binding_models
 
 
 def _bindings_of(records: Any, chosen: Iterable[str] | None, consumer: Any) -> Iterator[Any]:

@@ -138,7 +138,15 @@ class Exporter(Synchronizer):
         return values
 
     def _sent(self, external_id: Any, values: dict[str, Any]) -> None:
-        """Record the values that were sent on the binding."""
+        """Record the values that were sent on the binding.
+
+        :raises ValueError: when the record was created without an external id
+        """
+        if external_id is None or isinstance(external_id, bool | Mapping) or external_id == "":
+            raise ValueError(
+                f"{external_id!r} is no external id of {self.model._name}: {type(self).__name__}._create() and"
+                f" {type(self.adapter).__name__}.create() have to return the id of the record that they created there"
+            )
         self.unit(Agreement).remember(values, self.binding)
         self._bind(external_id)
 

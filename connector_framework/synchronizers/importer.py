@@ -15,6 +15,7 @@ from .agreement import Agreement, check_policy
 from .import_chunk import ChunkImport
 from .keys import as_text, id_token, import_lock
 from .outcomes import Outcomes
+from .refused import refused_values
 from .synchronizer import Synchronizer, digest
 
 __all__ = ["GONE", "QUIET", "Importer"]
@@ -177,11 +178,17 @@ class Importer(Synchronizer):
             return self._settled or "unchanged"
         outcome = "updated" if binding else "created"
         with self.work.origin():
-            if binding:
-                binding = binding.with_env(self.env)
-                self._update(binding, values)
-            else:
-                binding = self._create(values)
+            try:
+                if binding:
+                    binding = binding.with_env(self.env)
+                    self._update(binding, values)
+                else:
+                    binding = self._create(values)
+            except (ValueError, TypeError, KeyError) as error:
+                refused = refused_values(self, record, binding, values, error)
+                if refused is None:
+                    raise
+                raise refused from error
             self._finish(binding)
         self.binding = binding.with_env(self.env)
         return outcome
@@ -228,8 +235,17 @@ class Importer(Synchronizer):
     # -- steps ---------------------------------------------------------------------------------------------------------
 
     def _read(self) -> Any:
-        """Return the external record."""
-        return self.adapter.read(self.external_id)
+        """Return the external record.
+
+        :raises TypeError: when the adapter returns None
+        """
+        record = self.adapter.read(self.external_id)
+        if record is None:
+            raise TypeError(
+                f"{type(self.adapter).__name__}.read() returned None for {self.external_id!r}: it has to return the "
+                "record, or to raise ExternalNotFoundError"
+            )
+        return record
 
     def _read_many(self, external_ids: Sequence[Any]) -> Mapping[Any, Any]:
         """Return external records by id; what is gone is left out."""

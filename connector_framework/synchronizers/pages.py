@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..exceptions import PermanentError
 from .synchronizer import digest
 
-__all__ = ["PageTrail"]
+__all__ = ["PageTrail", "search_page"]
 
 #: Pages behind the present one that are read again when records moved.
 KEPT_PAGES = 10
+
+
+def search_page(adapter: Any, filters: Any, cursor: Any) -> tuple[list[Any], Any]:
+    """Return the ids of a page and the cursor of the next one, as an adapter's ``search`` returns them.
+
+    :raises TypeError: when it returns something else
+    """
+    page = adapter.search(filters, cursor)
+    problem = ""
+    if not isinstance(page, tuple | list) or len(page) != 2:
+        problem = "not a pair"
+    elif isinstance(page[0], str | bytes) or not isinstance(page[0], Iterable):
+        problem = "whose first part is no list of ids"
+    if not problem:
+        ids = list(page[0])
+        wrong = next((one for one in ids if one is None or isinstance(one, Mapping)), ids)
+        if wrong is ids:
+            return ids, page[1]
+        problem = f"with {wrong!r:.60}, which is no id"
+    shown = repr(page)
+    shown = f"{shown[:100]}..." if len(shown) > 100 else shown
+    raise TypeError(
+        f"{type(adapter).__name__}.search() returned {shown}, {problem}: it has to return the ids of a page and the "
+        "cursor of the next page, as in (ids, None) after the last one"
+    )
 
 
 class PageTrail:
@@ -47,7 +73,7 @@ class PageTrail:
             return []
         moved: list[Any] = []
         for page in reversed(self._pages):
-            found = list(dict.fromkeys(self._batch.adapter.search(self._filters, page[0])[0]))
+            found = list(dict.fromkeys(search_page(self._batch.adapter, self._filters, page[0])[0]))
             if digest(found) == page[1]:
                 break
             page[1] = digest(found)
