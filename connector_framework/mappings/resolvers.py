@@ -8,7 +8,7 @@ from typing import Any
 from .. import binders  # noqa: F401 - registers the kind that binder_for() resolves
 from ..exceptions import ConfigurationError, DependencyMissingError
 
-__all__ = ["ExportResolver", "ImportResolver", "Resolver", "Resolvers"]
+__all__ = ["ExportResolver", "ImportResolver", "Resolver", "Resolvers", "binding_models"]
 
 
 class Resolver:
@@ -132,17 +132,22 @@ def _only_binding_model(mapper: Any, model_name: str | None, what: str) -> str:
     """Return the name of the only binding model on a model for backends of this kind."""
     if not model_name:
         raise ConfigurationError(f"{what}: that is no relation of a known model; name the model with binding=")
-    found = sorted(
-        name
-        for name, cls in mapper.env.registry.items()
-        if getattr(cls, "_is_connector_binding", False)
-        and not cls._abstract
-        and model_name in cls._inherits
-        and "backend_id" in cls._fields
-        and cls._fields["backend_id"].comodel_name == mapper.backend._name
-    )
+    found = binding_models(mapper.env.registry, model_name, mapper.backend._name)
     if len(found) == 1:
         return found[0]
     names = ", ".join(found)
     seen = f"several binding models on {model_name} ({names})" if found else f"no binding model on {model_name}"
     raise ConfigurationError(f"{what}: {mapper.backend._name} has {seen}; name the one to use with binding=")
+
+
+def binding_models(registry: Any, model_name: str, backend_model: str) -> list[str]:
+    """Return the names of the binding models on a model for a kind of backend."""
+    return sorted(
+        name
+        for name, cls in registry.items()
+        if getattr(cls, "_is_connector_binding", False)
+        and not cls._abstract
+        and model_name in cls._inherits
+        and "backend_id" in cls._fields
+        and cls._fields["backend_id"].comodel_name == backend_model
+    )

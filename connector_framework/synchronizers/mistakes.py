@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..adapters import Adapter
 from ..addon import addon_of, path_of
 from ..exceptions import SeveralUnitsError
-from ..mappings import ImportMapper, Mapper
-from ..mappings.mistakes import forgotten_mappings, unknown_targets
+from ..mappings import ExportMapper, ImportMapper, Mapper
+from ..mappings.definition import Children
+from ..mappings.mistakes import forgotten_mappings, mapper_mistakes
+from ..mistake import Mistake
 from ..near import did_you_mean
 from ..references import ConnectorUnit, Reference, all_references
+from ..references.overrides import override_mistakes
 from ..references.resolution import Entry
+from ..syntax import forget
+from .addon_mistakes import addon_mistakes
 from .batch import BatchImporter
+from .deleter import Deleter
+from .event_mistakes import event_mistakes
 from .exporter import Exporter
 from .importer import Importer
 
@@ -21,16 +28,6 @@ __all__ = ["Mistake", "mistakes"]
 
 #: The kinds that the framework itself resolves for a model; "mapper" stands for both directions.
 _NOT_RESOLVED = {"mapper"}
-
-
-class Mistake(NamedTuple):
-    """What is wrong with a class, and what to do.
-
-    :param is_certain: it fails as soon as it is used; else it may be meant
-    """
-
-    text: str
-    is_certain: bool = True
 
 
 def mistakes(env: Any) -> list[Mistake]:
@@ -42,12 +39,24 @@ def mistakes(env: Any) -> list[Mistake]:
     references = all_references()
     # A class that only some versions complete is no mistake of the reference that they fall back on.
     parents = {reference.parent for reference in references}
-    for reference in references:
-        entries = [one for one in reference.entries(env) if one.exists and not _is_test(one.cls)]
-        for entry in entries:
-            found.update(dict.fromkeys(_of_class(entry, entries, env)))
-        if reference not in parents and entries:
-            found.update(dict.fromkeys(_of_reference(reference, entries, env)))
+    entries = {
+        reference: [one for one in reference.entries(env) if one.exists and not _is_test(one.cls)]
+        for reference in references
+    }
+    seen: set[tuple[type, str]] = set()
+    try:
+        for reference in references:
+            of_service = [e for other in references if other.service == reference.service for e in entries[other]]
+            for entry in entries[reference]:
+                if entry.level is reference:
+                    found.update(dict.fromkeys(_of_class(entry, of_service, env)))
+                    found.update(dict.fromkeys(override_mistakes(entry.cls, seen)))
+            if reference not in parents and entries[reference]:
+                found.update(dict.fromkeys(_of_reference(reference, entries[reference], env)))
+        found.update(dict.fromkeys(event_mistakes(env)))
+        found.update(dict.fromkeys(addon_mistakes(env)))
+    finally:
+        forget()
     return list(found)
 
 
@@ -66,23 +75,73 @@ def _lacks(adapter: type, method: str) -> bool:
 
 def _of_class(entry: Entry, entries: list[Entry], env: Any) -> Iterator[Mistake]:
     cls, registry = entry.cls, env.registry
+    children = _children(entries)
+    if cls._apply_on is not None and not cls.applied_models():
+        yield Mistake(f"{path_of(cls)} is for no model: its _apply_on is {cls._apply_on!r}", is_certain=False)
     for name in cls.applied_models():
         if name not in registry:
             advice = did_you_mean(name, registry) or "Correct it, or add the addon that has it to the dependencies"
             yield Mistake(f"{path_of(cls)} is for the model {name!r} (_apply_on), which there is not. {advice}")
-        elif issubclass(cls, ImportMapper):
-            users = [one.cls for one in entries if one.names(name)]
-            yield from map(Mistake, unknown_targets(cls, name, registry, users))
+            continue
+        if name not in children and issubclass(cls, Mapper | Importer | BatchImporter | Exporter | Deleter):
+            yield from _of_model(cls, name, registry)
+        if issubclass(cls, Mapper) and (issubclass(cls, ImportMapper) or _maps_records(cls, name, entries, env)):
+            users = [one.cls for one in entries if one.names(name) or one.is_for_any_model or name in _children([one])]
+            yield from mapper_mistakes(cls, name, registry, users, entry.level.service)  # type: ignore[attr-defined]
     if issubclass(cls, Mapper):
+        for child in cls.child_models():
+            if child not in registry:
+                advice = did_you_mean(child, registry) or "Correct it"
+                yield Mistake(f"{path_of(cls)}.children names the model {child!r}, which there is not. {advice}")
         for text in forgotten_mappings(cls):
             yield Mistake(text, is_certain=False)
 
 
+def _children(entries: list[Entry]) -> set[str]:
+    """Return the models that come with the record of another one."""
+    return {name for one in entries if issubclass(one.cls, Mapper) for name in one.cls.child_models()}
+
+
+def _maps_records(cls: type, name: str, entries: list[Entry], env: Any) -> bool:
+    """Tell whether an export mapper gets the bindings of a model, and nothing that a connector makes of them."""
+    exporters = [
+        one.cls for one in entries if issubclass(one.cls, Exporter) and (one.names(name) or one.is_for_any_model)
+    ]
+    return (
+        issubclass(cls, ExportMapper)
+        and name not in _children([one for one in entries if one.cls is not cls])
+        and getattr(env.registry[name], "_is_connector_binding", False)
+        and all(_is_ours(one, "_map", "run") for one in exporters)
+    )
+
+
+def _of_model(cls: type, name: str, registry: Any) -> Iterator[Mistake]:
+    """Yield that a class is for a model that it does not get: Odoo's, in place of the bindings of it."""
+    model = registry[name]
+    if getattr(model, "_is_connector_binding", False) or hasattr(model, "_secret_fields"):
+        return
+    bindings = [one for one, other in registry.items() if getattr(other, "_is_connector_binding", False)]
+    own = [one for one in bindings if name in registry[one]._inherits and not registry[one]._abstract]
+    if own:
+        yield Mistake(
+            f"{path_of(cls)} is for the model {name!r} (_apply_on), which is no binding model. "
+            f"Did you mean {' or '.join(map(repr, sorted(own)))}?",
+            is_certain=False,
+        )
+
+
 def _of_reference(reference: Reference, entries: list[Entry], env: Any) -> Iterator[Mistake]:
-    children = {name for one in entries if issubclass(one.cls, Mapper) for name in one.cls.child_models()}
+    children = _children(entries)
+    services = [one for one in all_references() if one.service == reference.service and not one.version]
+    if reference.version and not reference.parent and any(one.classes() for one in services):
+        yield Mistake(
+            f"the reference {reference} has no parent, so it sees none of the classes of {reference.service}: "
+            f"give it parent=, the Reference of {reference.service}",
+            is_certain=False,
+        )
     for name in sorted({name for one in entries for name in one.cls.applied_models() if name in env.registry}):
         units: dict[str, Any] = {}
-        for kind, base_class in ConnectorUnit._kinds.items():
+        for kind, base_class in [*ConnectorUnit._kinds.items(), ("batch_importer", BatchImporter)]:
             if kind in _NOT_RESOLVED:
                 continue
             try:
@@ -91,6 +150,54 @@ def _of_reference(reference: Reference, entries: list[Entry], env: Any) -> Itera
                 yield Mistake(str(error))
         if name not in children:
             yield from _of_adapter(reference, name, units, [one.cls for one in entries if one.names(name)])
+        yield from _of_units(reference, name, units, env)
+
+
+def _of_units(reference: Reference, name: str, units: dict[str, Any], env: Any) -> Iterator[Mistake]:
+    """Yield what the classes of a model need of each other and of themselves."""
+    for kind in ("import_mapper", "export_mapper"):
+        mapper = units.get(kind)
+        base_class = ConnectorUnit._kinds[kind]
+        if mapper is None:
+            continue
+        for child in sorted(_children_with_place(mapper, name, env)):
+            if child in env.registry and _finds_none(reference, base_class, child, env):
+                yield Mistake(
+                    f"{path_of(mapper)}.children: there is no {base_class.__name__} for {child} on {reference}. Add one"
+                )
+    importer, batch = units.get("importer"), units.get("batch_importer")
+    policy = getattr(importer, "conflict_policy", None)
+    if importer and isinstance(policy, str) and "export_mapper" in units and units["export_mapper"] is None:
+        yield Mistake(
+            f"{path_of(importer)} has the conflict_policy {policy!r}, which compares with what an export would send: "
+            f"add an ExportMapper for {name} on {reference}"
+        )
+    if batch is None or _is_test(batch):
+        return
+    if _is_ours(batch, "run", "run_page", "_import_page") and batch._import_page is BatchImporter._import_page:
+        yield Mistake(f"{path_of(batch)} does not say how to import a page: derive it from DelayedBatchImporter")
+    streams = isinstance(batch.stream, str | bool) and batch.stream
+    if streams and _is_ours(batch, "run", "_stream_filters", "_since_filters"):
+        yield Mistake(
+            f"{path_of(batch)} has a stream and no _since_filters(self, since): the second import fails. Return "
+            "from it the filters of your API for what changed since then"
+        )
+
+
+def _children_with_place(mapper: Any, name: str, env: Any) -> set[str]:
+    """Return the models of the children of a mapper whose target is there: one mistake is told at a time."""
+    fields, definition = env.registry[name]._fields, mapper._definition
+    is_known = issubclass(mapper, ExportMapper) or definition.targets
+    return {
+        one.model_name for one in definition.entries if isinstance(one, Children) and (is_known or one.target in fields)
+    }
+
+
+def _finds_none(reference: Reference, base_class: Any, name: str, env: Any) -> bool:
+    try:
+        return reference.find_class(base_class, name, env) is None
+    except SeveralUnitsError:  # It is told of for its own model.
+        return False
 
 
 def _of_adapter(reference: Reference, name: str, units: dict[str, Any], classes: list[type]) -> Iterator[Mistake]:
