@@ -13,15 +13,17 @@ from typing import Any
 
 from odoo.tools import config
 
-from .near import did_you_mean
+from .near import close_to, did_you_mean
 
 _logger = logging.getLogger(__name__)
 
 __all__ = [
+    "SECRETS_SECTION",
     "SETTING_NAMES",
     "STORABLE",
     "Settings",
     "load_settings",
+    "misspelt_sections",
     "metrics_token",
     "read_section",
     "unknown_settings",
@@ -65,12 +67,16 @@ def read_section(section: str) -> dict[str, str]:
 
     Odoo itself reads ``[options]`` alone.
     """
+    return _sections().get(section, {})
+
+
+def _sections() -> dict[str, dict[str, str]]:
     path = config["config"] or ""
     try:
         modified = os.stat(path).st_mtime_ns
     except OSError:
         return {}
-    return _parse(path, modified).get(section, {})
+    return _parse(path, modified)
 
 
 @functools.lru_cache(maxsize=2)
@@ -112,9 +118,22 @@ def unknown_settings() -> list[str]:
     return sorted(set(read_section("connector_framework")) - SETTING_NAMES)
 
 
+def misspelt_sections() -> dict[str, str]:
+    """Return the sections with nearly the name of one of the framework's, and that name."""
+    near = {name: close_to(name, SECTIONS) for name in _sections() if name not in SECTIONS}
+    return {name: close for name, close in near.items() if close}
+
+
 @functools.cache
 def warn_of_unknown_settings() -> None:
-    """Log a warning for each key that is no setting, once in a process: it has no effect."""
+    """Log a warning for each key that is no setting, and each misspelt section, once in a process: without effect."""
+    for name, close in misspelt_sections().items():
+        _logger.warning(
+            "The section [%s] in %s is not one of the framework's and has no effect. Did you mean [%s]?",
+            name,
+            config["config"],
+            close,
+        )
     for name in unknown_settings():
         _logger.warning(
             "[connector_framework] %s in %s is no setting of the framework and has no effect. %s",
@@ -148,6 +167,9 @@ def _number(field: Field[Any], text: str) -> float | None:
 
 
 _NUMBERS = [field for field in fields(Settings) if field.name != "fixed"]
+#: The sections of the configuration file that are read.
+SECRETS_SECTION = "connector_framework.secrets"
+SECTIONS = ("connector_framework", SECRETS_SECTION)
 #: Settings that a database may have, too: parameter ``connector_framework.<name>``.
 STORABLE = {"threads", "lease_s", "max_due_age_s"}
 #: The names that section ``[connector_framework]`` may have.

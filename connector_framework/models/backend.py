@@ -15,11 +15,10 @@ from ..exceptions import ConfigurationError, ConnectorError
 from ..groups import MANAGER_GROUP, SYSTEM_GROUP
 from ..near import did_you_mean
 from ..references import WorkSession, get_reference
-from ..settings import read_section
+from ..settings import SECRETS_SECTION, read_section
 from ..synchronizers import BatchImporter, DelayedBatchImporter
 from ..text import model_label
 
-SECRETS_SECTION = "connector_framework.secrets"
 #: Characters of a backend's code in the path of its channel.
 MAX_CHANNEL_WORD = 60
 

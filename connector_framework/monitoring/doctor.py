@@ -10,7 +10,7 @@ from odoo.tools import config
 
 from ..queue.options import method_options
 from ..queue.sql import diagnosis, metrics
-from ..settings import SETTING_NAMES, load_settings, unknown_settings, usable_cores
+from ..settings import SETTING_NAMES, load_settings, misspelt_sections, unknown_settings, usable_cores
 from ..synchronizers.mistakes import mistakes
 from .backends import settings_of
 from .health import Trouble, troubles
@@ -37,6 +37,7 @@ def findings(env: Any) -> list[Trouble]:
         *configured,
         *troubles(env),
         *_server(env),
+        *_sections(env),
         *_classes(env),
         *_scheduler(env),
         *_jobs(env),
@@ -57,6 +58,16 @@ def _configuration(env: Any) -> Iterator[Trouble]:
             name,
             env._("[connector_framework] %(name)s in %(file)s is no setting of the framework.", name=name, file=file),
             env._("Correct its name, or remove it. The settings are: %s.", ", ".join(sorted(SETTING_NAMES))),
+        )
+
+
+def _sections(env: Any) -> Iterator[Trouble]:
+    for name, close in misspelt_sections().items():
+        yield Trouble(
+            "unknown_setting",
+            name,
+            env._("[%(name)s] in %(file)s is no section of the framework.", name=name, file=config["config"]),
+            env._("Write [%s].", close),
         )
 
 

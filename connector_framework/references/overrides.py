@@ -24,6 +24,8 @@ _HELPERS = {"_request", "_fetch", "_call", "unit", "enqueue", "import_dependency
 _WITHOUT_OPTIONS = {"read", "read_many", "search_read", "count"}
 #: What these return is used by nobody, or shown only.
 _UNUSED_RESULTS = {"write", "delete", "run", "run_page", "ping", "_ping"}
+#: What the framework always calls with the same arguments, beside what begins with an underscore.
+_PUBLIC_HOOKS = {"finalize", "finalize_child", "skip_item"}
 #: Methods that call the others: where they are overridden, the others may be, too.
 _ENTRIES = ("run", "run_many", "run_page")
 _NEEDED_RESULTS = ("dict", "tuple", "list", "Mapping", "datetime")
@@ -52,8 +54,8 @@ def override_mistakes(cls: type, known: set[tuple[type, str]]) -> Iterator[Mista
             elif inspect.isfunction(vars(base)[name]):
                 yield from _method(owner, name, value, base, cls)
             elif inspect.isfunction(value):
-                is_property = hasattr(vars(base)[name], "__get__")
-                takes = "a property: put @property above it, or rename it" if is_property else "a value"
+                kind = type(vars(base)[name]).__name__ if hasattr(vars(base)[name], "__get__") else ""
+                takes = f"a {kind}: put @{kind} above it, or rename it" if kind else "a value"
                 yield Mistake(f"{path_of(owner)}.{name} is a method, and takes the place of {takes}")
             elif not hasattr(value, "__get__"):
                 yield from _value(owner, name, value, base)
@@ -79,8 +81,9 @@ def _method(owner: type, name: str, value: Any, base: type, cls: type) -> Iterat
     if problem:
         shown = inspect.signature(original).replace(return_annotation=inspect.Signature.empty)
         takes = ", ".join(list(shown.parameters)[1:])
+        is_hook = name.startswith("_") or name in _PUBLIC_HOOKS
         is_free = hasattr(base, "ping") or any(not _is_ours_of(cls, entry) for entry in _ENTRIES)
-        yield Mistake(f"{where} is called as {name}({takes}): {problem}", is_certain=not is_free)
+        yield Mistake(f"{where} is called as {name}({takes}): {problem}", is_certain=is_hook and not is_free)
     annotation = str(original.__annotations__.get("return", "None"))
     if annotation != "None" and name not in _UNUSED_RESULTS and returns_nothing(value):
         yield Mistake(

@@ -57,7 +57,7 @@ class ConnectorUnit:
             ConnectorUnit._kinds[kind] = cls
 
     def __init__(self, work: WorkSession) -> None:
-        if isinstance(work, type):
+        if isinstance(work, type) and issubclass(work, ConnectorUnit):
             # What @reference(SomeClass) above another class does.
             raise TypeError(f"{type(self).__name__} is made for a work session, not for {work!r}: write replacing=")
         self.work = work

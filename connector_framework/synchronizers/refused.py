@@ -26,6 +26,8 @@ def refused_values(
     for name, value in values.items():
         field = model._fields.get(name)
         if field is None:
+            if repr(name) not in str(error):  # A connector's own key, which its ``_create`` takes out.
+                continue
             refused[name] = f"{error}. {did_you_mean(name, model._fields)}".rstrip(". ")
         elif field.type not in ("one2many", "many2many"):
             while field.related and field.related_field is not None:  # It knows the values of a selection.

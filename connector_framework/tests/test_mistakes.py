@@ -426,6 +426,19 @@ class TestSettings(BaseCase):
         self.assertEqual(len(logged.output), 1)
         self.assertRegex(logged.output[0], "thread in .* is no setting .* Did you mean 'threads'")
 
+    def test_misspelt_section(self):
+        """So is a section of nearly the name of one of the framework's; others are somebody else's."""
+        self.addCleanup(settings.warn_of_unknown_settings.cache_clear)
+        settings.warn_of_unknown_settings.cache_clear()
+        sections = {"options": {}, "connector_framwork": {"threads": "3"}, "queue_job": {}, "connector_framework": {}}
+        with (
+            patch.object(settings, "_sections", return_value=sections),
+            self.assertLogs("odoo.addons.connector_framework.settings", "WARNING") as logged,
+        ):
+            settings.warn_of_unknown_settings()
+        self.assertEqual(len(logged.output), 1)
+        self.assertRegex(logged.output[0], r"section \[connector_framwork\] .* Did you mean \[connector_framework\]\?")
+
 
 @tagged("post_install", "-at_install", "plain")
 class TestNear(BaseCase):
