@@ -85,7 +85,8 @@ def _method(owner: type, name: str, value: Any, base: type, cls: type) -> Iterat
         is_free = hasattr(base, "ping") or any(not _is_ours_of(cls, entry) for entry in _ENTRIES)
         yield Mistake(f"{where} is called as {name}({takes}): {problem}", is_certain=is_hook and not is_free)
     annotation = str(original.__annotations__.get("return", "None"))
-    if annotation != "None" and name not in _UNUSED_RESULTS and returns_nothing(value):
+    # Nothing is as good as False.
+    if annotation not in ("None", "bool") and name not in _UNUSED_RESULTS and returns_nothing(value):
         yield Mistake(
             f"{where} returns nothing: it has to return what {path_of(base)}.{name} does",
             is_certain=annotation.startswith(_NEEDED_RESULTS),

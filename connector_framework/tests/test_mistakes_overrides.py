@@ -120,6 +120,7 @@ class TestOverrides(MistakeCase):
             ("Importer", "def _after_import(self, binding):\n        binding.active = True"),
             ("Adapter", "def write(self, external_id, data):\n        self.x = data"),
             ("Adapter", "def _ping(self):\n        self.x = 1"),
+            ("ImportMapper", "def skip_item(self, map_record):\n        map_record.update(a=1)"),
         ):
             self.assert_none(unit(base, body))
 
