@@ -134,15 +134,15 @@ class Enqueuer:
         return self.store(method_name, calls)
 
     def options(self, method_name: str) -> JobOptions:
-        """Return the options of the call and of the method.
-
-        :raises AttributeError: when the model does not have the method that ``on_failure`` names
-        """
+        """Return the options of the call and of the method."""
         options = merged_options(type(self.records), method_name, self.given)
         if options.on_failure and not callable(getattr(type(self.records), options.on_failure, None)):
-            name = f"{self.records._name}.{method_name}"
-            raise AttributeError(
-                f"@job_options of {name} names on_failure={options.on_failure!r}, no method of the model"
+            # The work of the job does not depend on it.
+            _logger.warning(
+                "@job_options of %s.%s names on_failure=%r, which is no method of the model: nothing will be called",
+                self.records._name,
+                method_name,
+                options.on_failure,
             )
         return options
 

@@ -178,10 +178,11 @@ class TestJobs(SynchronizerCase):
             self.partner.as_job(identity_key=lambda records, vals: 1 + "a").write({})
 
     def test_on_failure(self):
-        """``on_failure`` of ``@job_options`` names a method of the model."""
+        """``on_failure`` of ``@job_options`` names a method of the model; else a warning says so, and the job is stored."""
         method = job_options(on_failure="no_such")(lambda self: None)
         with (
             patch.object(type(self.partner), "probe", method, create=True),
-            self.assertRaisesRegex(AttributeError, "@job_options of res.partner.probe names on_failure='no_such'"),
+            self.assertLogs("odoo.addons.connector_framework.queue.enqueue", "WARNING") as logged,
         ):
-            self.partner.as_job().probe()
+            self.assertEqual(self.partner.as_job().probe().state, "pending")
+        self.assertRegex(logged.output[0], "@job_options of res.partner.probe names on_failure='no_such', which is no")
