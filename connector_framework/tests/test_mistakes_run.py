@@ -178,7 +178,7 @@ class TestJobs(SynchronizerCase):
             self.partner.as_job(identity_key=lambda records, vals: 1 + "a").write({})
 
     def test_on_failure(self):
-        """``on_failure`` of ``@job_options`` names a method of the model; else a warning says so, and the job is stored."""
+        """``on_failure`` of ``@job_options`` names a method of the model; else a warning says so."""
         method = job_options(on_failure="no_such")(lambda self: None)
         with (
             patch.object(type(self.partner), "probe", method, create=True),
