@@ -93,7 +93,7 @@ class _Look:
             close = close_to(name, self.registry) if name and name not in self.registry else None
             if close:
                 yield Mistake(
-                    f"{path_of(self.cls)}.targets: {part!r} is for the model {name!r}, which there is not. "
+                    f"{path_of(self.cls)}.targets: {part!r} is for the model {name!r}, which does not exist. "
                     f"Did you mean {close!r}?"
                 )
 

@@ -86,7 +86,7 @@ def _problem(one: Modifier, field: Any, registry: Any, service: str | None) -> s
         return f"{field.name!r} is a {field.type}: use {other}()"
     if argument is not None:
         known = {name for name, model in registry.items() if getattr(model, "_is_connector_binding", False)}
-        what = "is no binding model" if argument in registry else "which there is not"
+        what = "is no binding model" if argument in registry else "which does not exist"
         return "" if argument in known else f"binding={argument!r}, {what}. {did_you_mean(argument, known)}".rstrip()
     if field is None:
         return ""

@@ -45,7 +45,9 @@ def _of_names(event: Event, subscription: Subscription, registry: Any) -> Iterat
             advice = (
                 did_you_mean(model_name, registry) or "Correct it, or add the addon that has it to the dependencies"
             )
-            yield Mistake(f"{where} waits for the model {model_name!r}, which there is not. {advice}", is_certain=False)
+            yield Mistake(
+                f"{where} waits for the model {model_name!r}, which does not exist. {advice}", is_certain=False
+            )
             continue
         known = registry[model_name]._fields
         for name in sorted(fields or ()):

@@ -81,7 +81,7 @@ def _of_class(entry: Entry, entries: list[Entry], env: Any) -> Iterator[Mistake]
     for name in cls.applied_models():
         if name not in registry:
             advice = did_you_mean(name, registry) or "Correct it, or add the addon that has it to the dependencies"
-            yield Mistake(f"{path_of(cls)} is for the model {name!r} (_apply_on), which there is not. {advice}")
+            yield Mistake(f"{path_of(cls)} is for the model {name!r} (_apply_on), which does not exist. {advice}")
             continue
         if name not in children and issubclass(cls, Mapper | Importer | BatchImporter | Exporter | Deleter):
             yield from _of_model(cls, name, registry)
@@ -92,7 +92,7 @@ def _of_class(entry: Entry, entries: list[Entry], env: Any) -> Iterator[Mistake]
         for child in cls.child_models():
             if child not in registry:
                 advice = did_you_mean(child, registry) or "Correct it"
-                yield Mistake(f"{path_of(cls)}.children names the model {child!r}, which there is not. {advice}")
+                yield Mistake(f"{path_of(cls)}.children names the model {child!r}, which does not exist. {advice}")
         for text in forgotten_mappings(cls):
             yield Mistake(text, is_certain=False)
 

@@ -110,7 +110,7 @@ class TestClasses(TransactionCase):
         self.assertIn('give test.uninherited _inherits = {"res.partner": "odoo_id"}', text)
 
     def test_unknown_model(self):
-        """``_apply_on`` of a model that there is not."""
+        """``_apply_on`` of a model that does not exist."""
 
         class Mapper(ImportMapper):
             _apply_on = "test.partnr"

@@ -23,7 +23,7 @@ from .model_factory import add_models, example_models
 @tagged("post_install", "-at_install", "transaction")
 class TestConsumers(MistakeCase):
     def test_names(self):
-        """A model or a field that there is not: the consumer would never be called."""
+        """A model or a field that does not exist: the consumer would never be called."""
         for decorator, payload, pattern in (
             (
                 "@on_record_write('res.partnr')",
@@ -40,7 +40,7 @@ class TestConsumers(MistakeCase):
             self.assert_found(
                 f"{decorator}\ndef consumer(records, {payload}): pass", f"^web:consumer on .*{pattern}", False
             )
-        self.assert_found("export_on_change('test.partnr')", "'test.partnr', which there is not. Did you mean", False)
+        self.assert_found("export_on_change('test.partnr')", "'test.partnr', which does not exist. Did you mean", False)
         self.assert_found("export_on_change('test.partner', fields='emial')", "the field 'emial'", False)
 
     def test_signature(self):

@@ -176,7 +176,11 @@ class TestRelations(MistakeCase):
             ("(external_to_m2o('a'), 'city')", "'city' is a char, no relation", True),
             ("(external_to_m2o('a'), 'country_id')", "test.backend has no binding model on res.country", True),
             ("(external_to_m2o('a'), 'parent_id')", "test.backend has several binding models on res.partner", True),
-            ("(external_to_m2o('a', 'test.partnr'), 'parent_id')", "'test.partnr', which there is not. Did you", True),
+            (
+                "(external_to_m2o('a', 'test.partnr'), 'parent_id')",
+                "'test.partnr', which does not exist. Did you",
+                True,
+            ),
             ("(external_to_m2o('a', 'res.partner'), 'parent_id')", "'res.partner', is no binding model", True),
             ("(external_to_m2m('a'), 'parent_id')", r"is a many2one: use external_to_m2o\(\)", True),
             ("(external_to_m2o('a'), 'category_id')", r"is a many2many: use external_to_m2m\(\)", True),
