@@ -58,8 +58,9 @@ class JobProxy:
 
     def __del__(self) -> None:
         try:
-            enqueuer = self.__enqueuer
-        except AttributeError:  # An option was refused.
+            # Not self.__enqueuer: __getattr__ would look for it without end where an option was refused.
+            enqueuer = object.__getattribute__(self, "_JobProxy__enqueuer")
+        except AttributeError:
             return
         if not enqueuer.is_used:
             # The last reference to it goes where as_job() was called, if that is all that the statement does.
@@ -73,8 +74,6 @@ class JobProxy:
             )
 
     def __getattr__(self, method_name: str) -> Callable[..., Any]:
-        if method_name == "_JobProxy__enqueuer":  # It is not set: to read it here would not end.
-            raise AttributeError(method_name)
         enqueuer = self.__enqueuer
         enqueuer.is_used = True
         enqueuer.check_method(method_name)
@@ -198,7 +197,7 @@ class Enqueuer:
             priority=DEFAULT_PRIORITY if options.priority is None else options.priority,
             user_id=env.uid,
             company_id=env.company.id,
-            identity_until_done=options.identity_until == "done" and bool(options.identity_key),
+            identity_until_done=options.identity_until == "done",
             state="waiting" if waiting else "pending",
             channel=self.channel(options, backend),
             eta=eta if isinstance(eta, datetime) else None,

@@ -18,6 +18,7 @@ from ..references import Reference
 from ..references.reference import _references
 from ..synchronizers import DelayedBatchImporter, Exporter, Importer
 from ..synchronizers.mistakes import mistakes
+from .common import drain_jobs
 from .mappings_common import MappingCase
 from .model_factory import add_models, example_models
 
@@ -351,13 +352,15 @@ class TestJobs(TransactionCase):
 
     def test_option_of_the_method(self):
         """An option that only a method can have says where it goes."""
-        with self.assertRaisesRegex(TypeError, "'group_commit' is no option of as_job.*@job_options"):
+        with self.assertRaisesRegex(TypeError, "'group_commit' is no option of as_job.*@job_options") as refused:
             self.partner.as_job(group_commit=3)
+        self.assertNotIn("retry_pattern", str(refused.exception), "the options that as_job() takes are listed")
 
     def test_unknown_method(self):
         """A misspelt method is refused with the closest one."""
-        with self.assertRaisesRegex(AttributeError, "res.partner has no method 'wriet'.* Did you mean .*'write'"):
-            self.partner.as_job().wriet({})
+        for misspelt in (lambda jobs: jobs.wriet({}), lambda jobs: jobs.map("wriet", [({},)])):
+            with self.assertRaisesRegex(AttributeError, "res.partner has no method 'wriet'.* Did you mean .*'write'"):
+                misspelt(self.partner.as_job())
 
     def test_missing_argument(self):
         """An argument that is missing is named with the method, not with a function of the framework."""
@@ -376,8 +379,29 @@ class TestJobs(TransactionCase):
         """A misspelt argument is refused, one too many as well, in ``map`` too."""
         with self.assertRaisesRegex(TypeError, "unexpected keyword argument 'valls'|missing .*'vals'"):
             self.partner.as_job().write(valls={})
+        with self.assertRaisesRegex(TypeError, "unexpected keyword argument 'valls'.* Did you mean 'vals'"):
+            self.partner.as_job().write({}, valls={})
         with self.assertRaisesRegex(TypeError, "too many positional arguments"):
             self.partner.as_job().map("write", [({},), ({}, 1)])
+
+    def test_missing_argument_by_name(self):
+        """So is one that goes by its name alone."""
+        with (
+            patch.object(self.registry["res.partner"], "by_name", lambda records, *, city: None, create=True),
+            self.assertRaisesRegex(TypeError, "missing .*'city'"),
+        ):
+            self.partner.as_job().by_name()
+
+    def test_method_of_the_class(self):
+        """A static method and one of the class have no records before their arguments."""
+        for kind in (lambda function: staticmethod(lambda one: function(one)), classmethod):
+            name = f"probe_{kind.__name__.strip('<>')}"
+            taken = []
+            probe = kind(lambda *args, taken=taken: taken.append(args[-1]))
+            with self.subTest(kind=kind), patch.object(self.registry["res.partner"], name, probe, create=True):
+                getattr(self.partner.as_job(), name)(1)
+                drain_jobs(self)
+            self.assertEqual(taken, [1])
 
     def test_without_a_call(self):
         """``as_job()`` alone stores nothing: a warning names the line."""
@@ -385,10 +409,17 @@ class TestJobs(TransactionCase):
             self.partner.as_job(priority=1)
         self.assertRegex(logged.output[0], r"as_job\(\) of res.partner was followed by no call .*test_mistakes.py, l")
 
+    def test_refused_leaves_nothing(self):
+        """What is refused is refused by its error alone: Python reports no other one when the object is gone."""
+        with patch("sys.unraisablehook") as unraisable, self.assertRaises(TypeError):
+            self.partner.as_job(priorty=1)
+        unraisable.assert_not_called()
+
     def test_with_a_call(self):
-        """A call is no reason to warn."""
+        """A call, or calls by ``map``, are no reason to warn."""
         with self.assertNoLogs("odoo.addons.connector_framework.queue.enqueue", "WARNING"):
             self.partner.as_job().write({"name": "Eva"})
+            self.partner.as_job().map("write", [({"name": "Eva"},)])
 
     def test_channel_is_below_root(self):
         """A channel is below ``root``, whoever makes it: none is outside of all limits."""

@@ -16,7 +16,7 @@ from lxml import etree, html, objectify
 from odoo import Command
 from odoo.tests import BaseCase, TransactionCase, new_test_user, tagged
 
-from ..queue.arguments import Caller, decode, dumps, encode, environment, masked
+from ..queue.arguments import Caller, arguments_by_name, decode, dumps, encode, environment, masked, parameter_name
 
 _scalars = st.one_of(
     st.none(),
@@ -87,9 +87,13 @@ class TestArguments(BaseCase):
             back = _round_trip(value)
             self.assertEqual(repr(back), repr(value))
             self.assertEqual((back.tzinfo, back.fold), (value.tzinfo, value.fold))
-        for zone in (timezone(timedelta(hours=1), "CET"), paris, tz.tzlocal(), pytz.FixedOffset(60)):
+        with pytz.open_resource("Europe/Paris") as file:
+            nameless = ZoneInfo.from_file(file)
+        for zone in (timezone(timedelta(hours=1), "CET"), paris, tz.tzlocal(), pytz.FixedOffset(60), nameless):
             with self.assertRaisesRegex(TypeError, "when"):
                 encode(when.replace(tzinfo=zone), "when")
+        with self.assertRaisesRegex(TypeError, "when"):
+            encode(paris.localize(when).replace(fold=1), "when")
 
     def test_decimals(self):
         """A Decimal keeps its digits, exponent and sign, NaN included."""
@@ -123,6 +127,12 @@ class TestArguments(BaseCase):
         self.assertEqual(etree.tostring(back), etree.tostring(element))
         self.assertEqual((back.nsmap, back.tail), (element.nsmap, "u"))
 
+    def test_xml_large(self):
+        """An element may be as large and as deep as what a job is given."""
+        element = etree.fromstring(f"<a>{'<b>' * 200}{'</b>' * 200}</a>")
+        element[0].text = "x" * 10_000_001
+        self.assertEqual(len(_round_trip(element)[0].text), len(element[0].text))
+
     def test_xml_refused(self):
         """Of lxml elements those are refused that would come back as another kind, or not at all."""
         entity = etree.fromstring("<!DOCTYPE a [<!ENTITY e 'x'>]><a>&e;</a>", etree.XMLParser(resolve_entities=False))
@@ -154,13 +164,30 @@ class TestArguments(BaseCase):
 
     def test_masked(self):
         """A call that is shown has its secrets replaced, at any depth."""
-        args = [{"api_key": "K1", "name": "n"}, "K2", encode({"$": 1, "token": ("K3",)}, "x"), "shown"]
+        tagged_dict = encode({"$": 1, "token": ("K3",), "city": "Bern"}, "x")
+        args = [{"api_key": "K1", "name": "n"}, "K2", tagged_dict, "shown", [[{"token": "K4", "api_key": ""}]]]
         call = {"args": args, "kwargs": {"password": "P1"}, "ids": [1]}
-        text = masked(json.dumps(call), ["one", "secret", "three", "four"].__getitem__)
-        for secret in ("K1", "K2", "K3", "P1"):
+        text = masked(json.dumps(call), ["one", "secret", "three", "four", "five"].__getitem__)
+        for secret in ("K1", "K2", "K3", "K4", "P1"):
             self.assertNotIn(secret, text)
-        self.assertIn('"name": "n"', text)
-        self.assertIn("shown", text)
+        for shown in ('"name": "n"', "Bern", "shown", '"api_key": ""'):
+            self.assertIn(shown, text)
+
+    def test_masked_odd(self):
+        """What is no stored call can be shown, too."""
+        for text in ("[1]", "{}", '{"args": 1}', "not JSON", ""):
+            self.assertTrue(masked(text, "number {}".format))
+
+    def test_by_name(self):
+        """Arguments are named as the method's parameters; more than it takes have no name."""
+
+        def method(self, one, *, two=2):
+            """Take one positional argument and one by name."""
+
+        self.assertEqual(arguments_by_name(method, (1,), {"two": 3}), {"one": 1, "two": 3})
+        self.assertEqual(arguments_by_name(method, (1, 2), {"two": 3}), {"two": 3})
+        self.assertEqual([parameter_name(method, n) for n in range(2)], ["one", "number 2"])
+        self.assertEqual(parameter_name(None, 0), "number 1")
 
 
 @tagged("post_install", "-at_install", "transaction")
@@ -194,8 +221,9 @@ class TestArgumentsRecords(TransactionCase):
         with self.assertRaisesRegex(TypeError, r"field_names\[1\]"):
             partner.as_job().fetch(["name", {1}])
         probe = patch.object(self.registry["res.partner"], "probe", lambda self, *lines: None, create=True)
-        with probe, self.assertRaisesRegex(TypeError, r"lines\[1\]"):
-            partner.as_job().probe(1, {2})
+        for args, refused in (((1, {2}), 1), (({1}, 2), 0)):
+            with probe, self.assertRaisesRegex(TypeError, rf"lines\[{refused}\]"):
+                partner.as_job().probe(*args)
 
     def test_environment_of_records(self):
         """Records that are arguments keep an environment of their own: user, su, company, language; kept keys."""

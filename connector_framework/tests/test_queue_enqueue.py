@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from datetime import timedelta
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import TransactionCase, new_test_user, tagged
 
 from ..queue import job_options
+from ..queue.options import MAX_WAIT_S
 from .common import drain_jobs, trap_jobs
 
 
@@ -53,6 +55,11 @@ class TestEnqueue(TransactionCase):
         jobs = self.env["res.partner"].as_job(description=lambda records, name: f"Make {name}")
         jobs = jobs.map("name_create", [("a",), ("b",)])
         self.assertEqual(jobs.sorted("id").mapped("name"), ["Make a", "Make b"])
+
+    def test_description_without_docstring(self):
+        """A job of a method without a docstring is called by the method's name."""
+        with patch.object(self.registry["res.partner"], "bare", lambda records: None, create=True):
+            self.assertEqual(self.env["res.partner"].as_job().bare().name, "bare")
 
     def test_description_names_records(self):
         """A job without a description is called by its method's docstring and the names of its records."""
@@ -143,8 +150,8 @@ class TestEnqueue(TransactionCase):
         absurd = {
             "priority": (2**31, -(2**31), 10**30),
             "max_attempts": (2**31, -1),
-            "eta": (10**12, -(10**12), float("nan"), float("inf"), timedelta.max, 1e300),
-            "timeout_s": (10**12, float("nan"), float("inf"), -1),
+            "eta": (10**12, -(10**12), 10**400, float("nan"), float("inf"), timedelta.max, 1e300),
+            "timeout_s": (10**12, 10**400, float("nan"), float("inf"), -1),
             "split": (0, -1),
         }
         for name, values in absurd.items():
@@ -154,6 +161,29 @@ class TestEnqueue(TransactionCase):
         for pattern in ({0: 1}, {1: -1}, {1: float("nan")}, {1: float("inf")}, {"1": 1}, {1: "soon"}):
             with self.subTest(pattern=pattern), self.assertRaisesRegex(ValueError, "retry_pattern"):
                 job_options(retry_pattern=pattern)
+
+    def test_extreme_options(self):
+        """The least and the greatest number of an option are taken."""
+        extremes = {
+            "priority": (2**31 - 1, 1 - 2**31),
+            "max_attempts": (0, 2**31 - 1),
+            "eta": (MAX_WAIT_S, -MAX_WAIT_S),
+            "timeout_s": (0, MAX_WAIT_S),
+            "split": (1, 2**31 - 1),
+        }
+        for name, values in extremes.items():
+            for value in values:
+                with self.subTest(option=name, value=value):
+                    self.assertEqual(len(self.partner.as_job(**{name: value}).write({})), 1)
+        job_options(retry_pattern={1: 0, 2: MAX_WAIT_S})
+
+    def test_none(self):
+        """An option that is None counts as not given: the method's is taken, or the default."""
+        names = ("priority", "eta", "channel", "max_attempts", "identity_key", "timeout_s", "description", "split")
+        declared = job_options(priority=3)(lambda records: None)
+        with patch.object(self.registry["res.partner"], "declared", declared, create=True):
+            job = self.partner.as_job(**dict.fromkeys(names)).declared()
+        self.assertEqual((job.state, job.priority, job.channel, job.max_attempts), ("pending", 3, "root", 5))
 
     @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
     @given(
@@ -191,8 +221,11 @@ class TestEnqueue(TransactionCase):
         """An unknown option and a wrong type are TypeErrors that name the option."""
         with self.assertRaisesRegex(TypeError, "prio"):
             self.partner.as_job(prio=1)
-        with self.assertRaisesRegex(TypeError, "priority"):
-            self.partner.as_job(priority="1")
+        for priority in ("1", True):
+            with self.assertRaisesRegex(TypeError, "priority"):
+                self.partner.as_job(priority=priority)
+        with self.assertRaisesRegex(TypeError, "keep_context"):
+            self.partner.as_job(keep_context="lang")
         for after in ([1], self.partner):
             with self.assertRaisesRegex(TypeError, "connector.job"):
                 self.partner.as_job(after=after)
@@ -219,6 +252,11 @@ class TestEnqueue(TransactionCase):
         """What map is given for a job is a tuple or a list: a text is not taken for its letters."""
         with self.assertRaisesRegex(TypeError, "ab"):
             self.env["res.partner"].as_job().map("name_create", ["ab"])
+
+    def test_map_or_split(self):
+        """map and split do not go together."""
+        with self.assertRaisesRegex(ValueError, "split"):
+            self.partner.as_job(split=1).map("write", [({},)])
 
     def test_map_inserts(self):
         """A thousand jobs are stored by one statement."""

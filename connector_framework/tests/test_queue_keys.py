@@ -125,6 +125,19 @@ class TestAbsorbed(OutcomeCase):
             drain_jobs(self)
         self.assertNotEqual(seen, job.ids)
 
+    def test_call_until_start(self):
+        """Nor does a running job whose key counts until it is done absorb a call whose own key does not."""
+        seen = []
+
+        def probe(records):
+            if not seen:
+                seen.append(records.as_job(identity_key="same").probe().id)
+
+        with self.method(probe):
+            job = self.partner.as_job(identity_key="same", identity_until="done").probe()
+            drain_jobs(self)
+        self.assertNotEqual(seen, job.ids)
+
     def test_keeps_the_pause_after_a_failure(self):
         """A job that waits for its next attempt keeps that time: calls in an outage do not use up its attempts."""
 
