@@ -394,14 +394,13 @@ class TestJobs(TransactionCase):
 
     def test_method_of_the_class(self):
         """A static method and one of the class have no records before their arguments."""
-        for kind in (lambda function: staticmethod(lambda one: function(one)), classmethod):
-            name = f"probe_{kind.__name__.strip('<>')}"
-            taken = []
-            probe = kind(lambda *args, taken=taken: taken.append(args[-1]))
-            with self.subTest(kind=kind), patch.object(self.registry["res.partner"], name, probe, create=True):
-                getattr(self.partner.as_job(), name)(1)
-                drain_jobs(self)
-            self.assertEqual(taken, [1])
+        taken = []
+        probes = {"static": staticmethod(taken.append), "of_class": classmethod(lambda cls, one: taken.append(one))}
+        with patch.multiple(self.registry["res.partner"], create=True, **probes):
+            self.partner.as_job().static(1)
+            self.partner.as_job().of_class(2)
+            drain_jobs(self)
+        self.assertEqual(taken, [1, 2])
 
     def test_without_a_call(self):
         """``as_job()`` alone stores nothing: a warning names the line."""
