@@ -7,6 +7,7 @@ from unittest.mock import patch
 
 from odoo.tests import BaseCase, tagged
 
+from ..exceptions import JobLostError
 from ..queue import pool as pool_module
 from ..queue.claimed import Claimed
 from ..queue.pool import AHEAD_MAX, Pool
@@ -248,12 +249,16 @@ class TestPool(BaseCase):
 
     def test_retired(self):
         """A thread whose job was taken from it counts no more, another one takes its place; it ends with its call."""
+        thread_error = self.startPatcher(patch.object(pool_module, "ctypes"))
         self.submit(2)
         self.assertFalse(self.pool.idle)
         slot = self.pool.slots()[0]
         for _ in range(2):
             self.pool.retire(slot)
             self.assertEqual((len(self.pool.slots()), self.woken), (1, 1))
+        thread_error.pythonapi.PyThreadState_SetAsyncExc.assert_called_once()
+        thread_error.c_ulong.assert_called_once_with(slot.thread.ident)
+        thread_error.py_object.assert_called_once_with(JobLostError)
         self.submit(1)
         self.assertNotIn(slot.thread, [one.thread for one in self.pool.slots()])
         self.runner.gate.release(3)
