@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from odoo.tests import tagged
+from unittest.mock import patch
 
+from odoo.tests import TransactionCase, tagged
+
+from ..queue.news import send
 from .process_case import ProcessCase, wait_until
 
 NEWS = "SELECT count(*) FROM bus_bus WHERE message LIKE '%connector.queue%'"
@@ -21,3 +24,17 @@ class TestNews(ProcessCase):
         [(channel,)] = self.sql("SELECT DISTINCT channel FROM bus_bus WHERE message LIKE '%connector.queue%'")
         [(group_id,)] = self.sql("SELECT res_id FROM ir_model_data WHERE name = 'group_connector_user'")
         self.assertIn(f'"res.groups",{group_id}', channel)
+
+
+@tagged("post_install", "-at_install", "transaction")
+class TestSend(TransactionCase):
+    def test_without_the_group(self):
+        """Where somebody has deleted the group there is nobody to tell, which is no error."""
+        with patch.object(self.registry["bus.bus"], "_sendone") as sendone:
+            send(self.env)
+            sendone.assert_called_once_with(
+                self.env.ref("connector_framework.group_connector_user"), "connector.queue", {}
+            )
+            self.env["ir.model.data"].search([("name", "=", "group_connector_user")]).unlink()
+            send(self.env)
+            sendone.assert_called_once()
