@@ -21,10 +21,7 @@ def current_job(cr: Any) -> Any:
 
 def set_current_job(cr: Any, job: Any) -> None:
     """Make a job the one that runs on a cursor; None: none does."""
-    if job is None:
-        cr.__dict__.pop(_ATTRIBUTE, None)
-    else:
-        cr.__dict__[_ATTRIBUTE] = job
+    cr.__dict__[_ATTRIBUTE] = job
 
 
 @contextmanager

@@ -34,11 +34,13 @@ def prepare_process() -> None:
 def uses_too_much(pid: int) -> bool:
     """Tell whether a process uses more than the soft limit of memory."""
     limit = config["limit_memory_soft"]
+    if not limit:
+        return False
     try:
-        used = memory_info(psutil.Process(pid)) if limit else 0
+        used = memory_info(psutil.Process(pid))
     except psutil.Error:
         return False
-    if limit and used > limit:
+    if used > limit:
         _logger.info("process %s uses %s bytes, limit_memory_soft is %s", pid, used, limit)
         return True
     return False

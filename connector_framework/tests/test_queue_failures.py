@@ -128,6 +128,13 @@ class TestOnFailure(FailureCase):
         self.assertFalse(self.partner.ref)
         self.assertEqual(job.state, "failed")
 
+    def test_outside_of_the_job(self):
+        """The job has ended when it is called: none is the current one."""
+        current = []
+        self.hook("look", lambda records, job: current.append(records.env["connector.job"].current()))
+        self.run_failing(ValueError("broken"), hook="look")
+        self.assertEqual(current, [self.env["connector.job"]])
+
     def test_as_the_user_of_the_job(self):
         """It runs as the job's user."""
         user = new_test_user(self.env, "seller", "base.group_user,base.group_partner_manager")

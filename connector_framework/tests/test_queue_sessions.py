@@ -100,13 +100,39 @@ class TestLeftBehind(ProcessCase):
         """The settings of the work's session are those that it was set up with, whatever ran on it."""
         with self.environment() as env:
             registry = env.registry
-        question = "SELECT current_setting('plan_cache_mode'), current_setting('idle_in_transaction_session_timeout')"
+        settings = {"plan_cache_mode": "force_generic_plan", "idle_in_transaction_session_timeout": "0"}
+        if self._connection.server_version >= 140_000:
+            settings |= {"idle_session_timeout": "0", "client_connection_check_interval": "500ms"}
+        question = f"SELECT {', '.join(f'current_setting({name!r})' for name in settings)}"
         cr = work_cursor(self.dbname)
-        cr.execute(question)
-        expected = cr.fetchone()
+        for _ in range(2):
+            cr.execute(question)
+            expected = cr.fetchone()
+            self.assertEqual(expected, tuple(settings.values()))
+            cr.rollback()
         cr.close()
-        self.assertEqual(expected, ("force_generic_plan", "0"))
         self.assertEqual(self.ask(registry, "RESET ALL", question, fails=False), [expected])
+
+    def test_snapshot(self):
+        """A job sees all that was committed before it began, after one that was done and after one that has failed."""
+        worker, runner, seen = Worker(DatabaseSession(self.dbname)), Runner(self.dbname), []
+        self.addCleanup(runner.close)
+        self.addCleanup(worker.close)
+        with self.environment() as env:
+            model = env.registry["queue.probe"]
+            self.startPatcher(patch.object(model, "fail", lambda records: 1 / 0, create=True))
+            self.startPatcher(patch.object(model, "look", lambda records: seen.append(self.seen(records)), create=True))
+            for name in ("fail", "look", "look"):
+                getattr(env["queue.probe"].as_job(), name)()
+        for n, job in enumerate(worker.claim(3)):
+            self.sql("INSERT INTO ir_config_parameter (key, value) VALUES (%s, 'x')", f"connector.snapshot.{n}")
+            with mute_logger(_RUNNER):
+                runner.run(worker, [job])
+        self.assertEqual(seen, [2, 3])
+
+    def seen(self, records):
+        records.env.cr.execute("SELECT count(*) FROM ir_config_parameter WHERE key LIKE 'connector.snapshot.%'")
+        return records.env.cr.fetchone()[0]
 
 
 @tagged("post_install", "-at_install", "concurrency")
@@ -172,6 +198,18 @@ class TestHooks(ProcessCase):
 
         self.run_with(probe)
         self.assertEqual(self.effects(), 3)
+
+    def test_not_written_yet(self):
+        """What a job has changed, and Odoo has not written yet, is written before the end of the job is."""
+
+        def probe(records):
+            partner = records.env.company.partner_id
+            partner.ref = "cached"
+            records.env.cr.precommit.add(lambda: partner.write({"city": "Hooked"}))
+
+        self.run_with(probe)
+        query = "SELECT p.ref, p.city FROM res_partner p JOIN res_company c ON c.partner_id = p.id"
+        self.assertEqual((self.states(), self.sql(query)), ({"done": 3}, [("cached", "Hooked")]))
 
     def test_before_the_commit(self):
         """A hook that fails before the commit fails the job; nothing of it is committed."""

@@ -37,6 +37,12 @@ class TestNotes(BaseCase):
             poll = Poll(False, False, 3, claimable, next_eta_s)
             self.assertIs(poll.has_work, expected, poll)
 
+    def test_exhausted(self):
+        """The last attempt is the one that makes up the number of them; where that is 0 there is no last one."""
+        for attempt, max_attempts, expected in ((1, 0, False), (1, 1, True), (2, 3, False), (3, 3, True), (4, 3, True)):
+            job = Claimed(1, attempt=attempt, max_attempts=max_attempts)
+            self.assertIs(job.exhausted, expected, job)
+
     def test_news(self):
         """That jobs have ended is told once, and again after 2 seconds at the earliest."""
         self.assertFalse(self.worker.take_ended_jobs())
