@@ -72,7 +72,6 @@ class RunningJob:
             raise TypeError(f"the state of a checkpoint must be a JSON value: {error}") from error
         if self._grouped:
             raise _NotInAGroup
-        self._cr.flush()
         self._cr.execute(statements.save_checkpoint(self.id, text))
         self._cr.commit()  # pylint: disable=invalid-commit  # a checkpoint outlives the job's failure
         # The row's lock ended with the transaction: take it again, or learn that the job was taken over.
@@ -439,7 +438,6 @@ def _report_failure(cr: Any, job_id: int) -> Any:
     if not hook:
         return None
     getattr(env[model_name].browse(call["ids"]).exists(), hook)(env["connector.job"].browse(job_id))
-    cr.flush()
     return env
 
 

@@ -7,6 +7,7 @@ from unittest.mock import patch
 from odoo.tests import new_test_user, tagged
 
 from ..exceptions import RateLimitedError, RetryableError, SkipError
+from ..queue.runner import _report_failure
 from ..queue.sql.attempt import failed_call
 from .common import drain_jobs, make_due
 from .test_queue_outcomes import OutcomeCase
@@ -187,3 +188,11 @@ class TestOnFailure(FailureCase):
         job.action_requeue()
         self.env.cr.execute(failed_call(job.id))
         self.assertEqual(self.env.cr.rowcount, 0)
+        self.assertIsNone(_report_failure(self.env.cr, job.id))
+        self.assertEqual(len(self.reported), 1)
+
+    def test_without_one(self):
+        """A job without such a method fails with nothing but its own line in the log."""
+        with self.assertLogs(_RUNNER, "WARNING") as logs:
+            self.run_failing(ValueError("broken"), hook=None)
+        self.assertEqual(len(logs.output), 1)

@@ -454,6 +454,22 @@ class TestRun(TransactionCase):
         self.assertEqual(self.partner.name, "Job")
         self.assertNotEqual(job.state, "done")
 
+    def test_lost_at_a_checkpoint(self):
+        """An attempt that is not the owner any more ends with its checkpoint: what comes then is not begun."""
+        begun = []
+
+        def probe(self):
+            job = self.env["connector.job"]
+            self.env.cr.execute("UPDATE connector_job SET attempt = attempt + 1 WHERE id = %s", [job.current().id])
+            begun.append("first")
+            job.checkpoint({})
+            begun.append("second")
+
+        with mute_logger(_RUNNER), self.method(probe):
+            self.partner.as_job().probe()
+            drain_jobs(self, limit=1)
+        self.assertEqual(begun, ["first"])
+
     def test_job_lost_is_not_an_exception(self):
         """A job's own ``except Exception`` does not swallow the loss of the job."""
         self.assertFalse(issubclass(JobLostError, Exception))

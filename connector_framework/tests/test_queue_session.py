@@ -55,6 +55,13 @@ class TestSession(ProcessCase):
         session.execute(SQL("SELECT 1"))
         self.assertEqual(heard, ["first", "second"])
 
+    def test_behind_a_pooler(self):
+        """Where a statement is not prepared any more, as on another session of a pooler, it runs all the same."""
+        session, query = self.session(), SQL("SELECT %s::int", 1)
+        for _ in range(2):
+            self.assertEqual(session.execute(query, prepared=True), [(1,)])
+            session.execute(SQL("DEALLOCATE ALL"))
+
     def test_closed(self):
         """Its connection ends with it."""
         session = self.session()

@@ -153,6 +153,20 @@ class TestIdle(WorkerCase):
         runner.disconnect()
         wait_until(lambda: not self.sql("SELECT 1 FROM pg_stat_activity WHERE pid = ANY(%s)", backends), 10)
 
+    def test_behind_a_pooler(self):
+        """Where the session has lost what was prepared, a job runs again at once, which is no attempt."""
+        worker, runner = self.worker(), Runner(self.dbname)
+        self.addCleanup(runner.close)
+        self.enqueue("effect", [("a",), ("b",), ("c",)])
+        for job in worker.claim(3):
+            with mute_logger(_RUNNER):
+                runner.run(worker, [job])
+            with runner._cr.connection.cursor() as cursor:
+                cursor.execute("DEALLOCATE ALL")
+            runner.rest()
+        self.assertEqual(self.sql("SELECT state, attempt FROM connector_job"), [("done", 1)] * 3)
+        self.assertEqual(self.effects(), 3)
+
 
 @tagged("post_install", "-at_install", "concurrency")
 class TestHooks(ProcessCase):
@@ -198,6 +212,14 @@ class TestHooks(ProcessCase):
 
         self.run_with(probe)
         self.assertEqual(self.effects(), 3)
+
+    def test_signals(self):
+        """Other processes are told what a job has changed of the registry and its caches."""
+        with self.environment() as env:
+            registry = env.registry
+        with patch.object(type(registry), "signal_changes", autospec=True) as signal:
+            self.run_with(lambda records: None)
+            self.assertGreaterEqual(signal.call_count, 3)
 
     def test_not_written_yet(self):
         """What a job has changed, and Odoo has not written yet, is written before the end of the job is."""
