@@ -14,9 +14,15 @@ from psycopg2.errors import DeadlockDetected, SerializationFailure
 
 from ..exceptions import JobLostError, NetworkError, RetryableError, SkipError
 from ..queue import job_options
+from ..queue.runner import _UNEXPECTED
 from .common import drain_jobs
 
 _RUNNER = "odoo.addons.connector_framework.queue.runner"
+
+
+def setting_of(cr) -> str:
+    cr.execute("SHOW synchronous_commit")
+    return cr.fetchone()[0]
 
 
 @tagged("post_install", "-at_install", "transaction")
@@ -152,6 +158,24 @@ class TestRun(TransactionCase):
 
         self.assertEqual(self.run_one(probe).user_message, "Fill in the name.")
         self.assertIn("developer", self.run_one(lambda self: 1 / 0).user_message)
+
+    def test_language(self):
+        """What its user is told is in the language of the caller, else of the user."""
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.env["res.lang"]._activate_lang("de_DE")
+        user = new_test_user(self.env, "runner", "base.group_user", lang="de_DE")
+        for lang, language in (("fr_FR", "fr_FR"), (None, "de_DE")):
+            records = self.partner.with_user(user).with_context(lang=lang)
+            self.assertEqual(
+                self.run_one(lambda self: 1 / 0, records=records).user_message, _UNEXPECTED._translate(language)
+            )
+
+    def test_async_commit(self):
+        """A method may leave it to the disk when its work is safe; it is asked for by the method alone."""
+        for async_commit, setting in ((False, "on"), (True, "off")):
+            self.env.cr.execute("SET LOCAL synchronous_commit = on")
+            job = self.run_one(lambda self: setting_of(self.env.cr), async_commit=async_commit)
+            self.assertEqual(job.result, setting)
 
     def test_retry(self):
         """A retryable error puts the job back with the eta that it names, until no attempt is left."""
@@ -403,7 +427,7 @@ class TestRun(TransactionCase):
             drain_jobs(self)
         self.assertEqual(set(jobs.mapped("state")), {"failed"})
         self.assertIn("probe", jobs[0].exc_message)
-        self.assertIn("no.model", jobs[1].exc_message)
+        self.assertIn("model no.model does not exist any more", jobs[1].exc_message)
         self.assertTrue(jobs.read())
         jobs.action_cancel()
         jobs.unlink()

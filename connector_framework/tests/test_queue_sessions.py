@@ -113,6 +113,23 @@ class TestLeftBehind(ProcessCase):
         cr.close()
         self.assertEqual(self.ask(registry, "RESET ALL", question, fails=False), [expected])
 
+    def test_cache_of_the_cursor(self):
+        """What Odoo's code keeps on a cursor ends with the job, too."""
+        seen = []
+
+        def look(records):
+            seen.append(records.env.cr.cache.get("left_behind"))
+            records.env.cr.cache["left_behind"] = True
+
+        with self.environment() as env:
+            registry = env.registry
+        with patch.object(registry["queue.probe"], "look", look, create=True):
+            with self.environment() as env:
+                env["queue.probe"].as_job().map("look", [(), ()])
+            with self.environment() as env:
+                env["connector.job"].run_pending()
+        self.assertEqual(seen, [None, None])
+
     def test_snapshot(self):
         """A job sees all that was committed before it began, after one that was done and after one that has failed."""
         worker, runner, seen = Worker(DatabaseSession(self.dbname)), Runner(self.dbname), []
