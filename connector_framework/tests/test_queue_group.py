@@ -48,6 +48,18 @@ class TestGroup(ClaimCase):
         self.run_group(lambda records, number: number)
         self.assertEqual(self.outcome(), ([("done", 1)] * 4, "0123", 1))
 
+    def test_written(self):
+        """What one has changed is written before the next one begins, in its own name."""
+        seen = []
+
+        def change(records, number):
+            records.env.cr.execute("SELECT city FROM res_partner WHERE id = %s", records.env.company.partner_id.ids)
+            seen.append(records.env.cr.fetchone()[0])
+            records.env.company.partner_id.city = f"City {number}"
+
+        self.run_group(change)
+        self.assertEqual(seen[1:], ["City 0", "City 1", "City 2"])
+
     def test_one_fails(self):
         """One that fails, or is tried again later, changes nothing for the others, and leaves nothing."""
 
