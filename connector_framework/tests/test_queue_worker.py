@@ -11,6 +11,7 @@ from psycopg2.errors import UniqueViolation
 from ..queue import worker as worker_module
 from ..queue.claimed import Claimed, Failure
 from ..queue.news import NEWS_S
+from ..queue.sql import incidents
 from ..queue.worker import Poll, Worker
 
 
@@ -63,6 +64,35 @@ class TestNotes(BaseCase):
         self.session.execute.return_value = [(False,)]
         self.worker.release()
         self.assertFalse(self.worker.has_releases)
+
+    def test_keys_of_any_end(self):
+        """So it has whatever the end was, a retry included."""
+        job, failure = Claimed(2, exclusive_key="one"), Failure("X", "x")
+        for end in (
+            lambda: self.worker.retry(job, failure, delay_s=1),
+            lambda: self.worker.fail(job, failure),
+            lambda: self.worker.skip(job, "nothing to do"),
+        ):
+            self.session.execute.return_value = [(2, "pending", None)]
+            self.assertTrue(end())
+            self.assertTrue(self.worker.has_releases)
+            self.session.execute.return_value = [(False,)]
+            self.worker.release()
+            self.assertFalse(self.worker.has_releases)
+
+    def test_due_reports(self):
+        """Its maintenance finds that messages about incidents are due, though none of its own jobs has failed."""
+        asks = incidents.due_reports().code
+        for due in (False, True):
+            self.session.execute.side_effect = lambda query, due=due, **how: [(due,)] if query.code == asks else []
+            self.worker.maintain()
+            self.assertIs(self.worker.has_news, due)
+
+    def test_drained(self):
+        """It is drained when no job is left that is due or runs."""
+        for unfinished in (True, False):
+            self.session.execute.return_value = [(unfinished,)]
+            self.assertIs(self.worker.is_drained(), not unfinished)
 
     def test_failed(self):
         """Failed jobs are handed out once, for their methods; messages about incidents may be due then."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from odoo.tests import tagged
-from odoo.tools import SQL
+from odoo.tools import SQL, mute_logger
 
 from ..queue.session import DatabaseSession
 from ..queue.sql import attempt, workers
@@ -115,6 +115,15 @@ class TestCutSessions(LivenessCase):
             self.assertTrue(self.held(job_id))
             self.assertEqual(self.ask(workers.end_silent_sessions([_ID], 30)), [(True,)])
             wait_until(lambda: not self.held(job_id))
+
+    def test_reaped(self):
+        """Who takes over from a dead worker cuts its sessions, puts its jobs back as they get free, and forgets it."""
+        self.register(_ID, 60)
+        job_id, worker = self.run_by(_ID), self.worker()
+        with self.at_work(job_id), mute_logger("odoo.addons.connector_framework.queue.worker"):
+            wait_until(lambda: worker.reap(30))
+        self.assertEqual(self.sql("SELECT state, worker_id FROM connector_job"), [("pending", None)])
+        wait_until(lambda: not worker.reap(30) and not self.seen())
 
     def test_one_job(self):
         """The session of a job is cut, and no other one; that of a job which has not begun is none."""
