@@ -191,6 +191,13 @@ class TestClaimLimits(ClaimCase):
                  FROM connector_job_bucket b JOIN connector_job_channel c ON c.id = b.channel_id"""
         )
 
+    def test_full_channel_ahead(self):
+        """Jobs of a channel that is full do not keep those behind them from one claim."""
+        first = self.store(1, 2, 3, 4, 5, channel="root.a")[0]
+        others = self.store(6, 7, 8, channel="root.b")
+        self.limit("root.a", capacity=1)
+        self.assertEqual(self.claimed(self.worker(), limit=3), [first, *others[:2]])
+
     def test_capacity(self):
         """What any worker runs in a channel, or below it, counts."""
         ids = self.store(1, channel="root.a.x") + self.store(2, 3, channel="root.a.y")
@@ -212,6 +219,7 @@ class TestClaimLimits(ClaimCase):
         ids = self.store(2, channel="root.a.x")
         self.limit("root", capacity=5)
         self.assertEqual(self.claimed(self.worker(channels=["root.a"])), ids)
+        self.assertEqual(self.claimed(self.worker(channels=["root.nowhere"])), [])
 
     def test_first_of_a_rate(self):
         """A channel with a rate and without a bucket starts with one job; the next one comes when its time has come."""
