@@ -99,10 +99,19 @@ class TestNotes(BaseCase):
         self.session.execute.return_value = [(7, "failed", None)]
         self.assertTrue(self.worker.fail(Claimed(7), Failure("X", "x")))
         self.assertTrue(self.worker.has_failed)
+        self.assertTrue(self.worker.has_news)
         self.assertEqual((self.worker.take_failed(), self.worker.take_failed()), ([7], []))
         self.assertTrue(self.worker.has_news)
         self.session.execute.return_value = [(True,)]
         self.assertEqual((self.worker.take_reports(), self.worker.take_reports()), (True, False))
+
+    def test_reports_of_others(self):
+        """Where another process has written the messages meanwhile none is due."""
+        self.session.execute.return_value = [(7, "failed", None)]
+        self.worker.fail(Claimed(7), Failure("X", "x"))
+        self.worker.take_failed()
+        self.session.execute.return_value = [(False,)]
+        self.assertFalse(self.worker.take_reports())
 
     def test_two_that_meet(self):
         """A statement that meets another one in a unique index is run again, ten times at most."""
