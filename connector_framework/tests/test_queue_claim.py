@@ -198,6 +198,13 @@ class TestClaimLimits(ClaimCase):
         self.limit("root.a", capacity=1)
         self.assertEqual(self.claimed(self.worker(), limit=3), [first, *others[:2]])
 
+    def test_no_place_below(self):
+        """A job that finds no place in its channel does not take that of another one in the channel above both."""
+        ids = [self.store(n, channel=f"root.{name}")[0] for n, name in enumerate(("a.x", "a.y", "b", "b"))]
+        self.limit("root", capacity=2)
+        self.limit("root.a", capacity=1)
+        self.assertEqual(self.claimed(self.worker()), [ids[0], ids[2]])
+
     def test_capacity(self):
         """What any worker runs in a channel, or below it, counts."""
         ids = self.store(1, channel="root.a.x") + self.store(2, 3, channel="root.a.y")
