@@ -58,9 +58,8 @@ class JobProxy:
 
     def __del__(self) -> None:
         try:
-            # Not self.__enqueuer: __getattr__ would look for it without end where an option was refused.
-            enqueuer = object.__getattribute__(self, "_JobProxy__enqueuer")
-        except AttributeError:
+            enqueuer = self.__enqueuer
+        except AttributeError:  # An option was refused.
             return
         if not enqueuer.is_used:
             # The last reference to it goes where as_job() was called, if that is all that the statement does.
@@ -74,6 +73,8 @@ class JobProxy:
             )
 
     def __getattr__(self, method_name: str) -> Callable[..., Any]:
+        if method_name == "_JobProxy__enqueuer":  # It is not set: to read it here would not end.
+            raise AttributeError(method_name)
         enqueuer = self.__enqueuer
         enqueuer.is_used = True
         enqueuer.check_method(method_name)
