@@ -42,7 +42,8 @@ class TestOdoo(unittest.TestCase):
     def shell(self, script: str) -> subprocess.Popen:
         """Start a shell without a database that runs a script."""
         process = subprocess.Popen(
-            [self.root / "script/odoo", "shell", "--no-http"],
+            # As from a terminal, also where the tests run under nohup.
+            ["env", "--default-signal=HUP", self.root / "script/odoo", "shell", "--no-http"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
