@@ -48,7 +48,10 @@ class Pool:
         self._changed = changed
         self._group_size = group_size
         self._largest_group = 1
-        self._condition = threading.Condition()
+        #: Taken by itself, not by the condition: an error that :meth:`retire` raises in the condition's ``__enter__``,
+        #: which is Python, would leave the lock behind for good.
+        self._lock = threading.RLock()
+        self._condition = threading.Condition(self._lock)
         self._queue: deque[tuple[float, Worker, Claimed]] = deque()
         self._slots: set[Slot] = set()
         self._threads: set[threading.Thread] = set()
@@ -61,7 +64,7 @@ class Pool:
     @property
     def room(self) -> tuple[int, int]:
         """How many jobs to start at once, and how many more to prefetch, 0 while enough are prefetched."""
-        with self._condition:
+        with self._lock:
             if not self._busy() and time.monotonic() - self._ended_at > FORGET_S:
                 self._average_s = AHEAD_S
             free = max(0, self.size - self._busy() - len(self._queue))
@@ -88,15 +91,15 @@ class Pool:
     @property
     def idle(self) -> bool:
         """Whether nothing runs and nothing waits for a thread."""
-        with self._condition:
+        with self._lock:
             return not self._busy() and not self._queue
 
     def slots(self) -> list[Slot]:
-        with self._condition:
+        with self._lock:
             return [slot for slot in self._slots if not slot.retired]
 
     def known_ids(self) -> list[int]:
-        with self._condition:
+        with self._lock:
             running = [job.id for slot in self._slots for job in slot.jobs]
             return running + [job.id for _claimed, _worker, job in self._queue]
 
@@ -106,7 +109,7 @@ class Pool:
     def submit(self, worker: Worker, jobs: Iterable[Claimed]) -> None:
         """Run jobs in this order as threads become free."""
         now = time.monotonic()
-        with self._condition:
+        with self._lock:
             self._queue.extend((now, worker, job) for job in jobs)
             wanted = min(self.size, self._busy() + len(self._queue))
             while len(self._threads) < wanted:
@@ -117,7 +120,7 @@ class Pool:
 
     def withdraw(self, older_than_s: float = 0.0) -> list[Claimed]:
         """Take back jobs that no thread has begun: all, or all if the first has waited for so long."""
-        with self._condition:
+        with self._lock:
             if not self._queue or time.monotonic() - self._queue[0][0] < older_than_s:
                 return []
             jobs = [job for _claimed, _worker, job in self._queue]
@@ -126,7 +129,7 @@ class Pool:
 
     def retire(self, slot: Slot) -> None:
         """Give up on a thread whose job was taken from it; another one takes its place."""
-        with self._condition:
+        with self._lock:
             if slot not in self._slots or slot.retired:
                 return
             slot.retired = True
@@ -156,14 +159,14 @@ class Pool:
 
     def close(self) -> None:
         """Start nothing more; threads end with the job that they run."""
-        with self._condition:
+        with self._lock:
             self._closed = True
             self._condition.notify_all()
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the running jobs; True: all have ended."""
         deadline = time.monotonic() + timeout_s
-        with self._condition:
+        with self._lock:
             while self._busy():
                 left = deadline - time.monotonic()
                 if left <= 0:
@@ -184,12 +187,14 @@ class Pool:
         except JobLostError:
             _logger.info("the thread of %s has ended, its job was taken from it", slot and slot.jobs[0])
         finally:
-            runner.close()
-            with self._condition:
-                self._threads.discard(threading.current_thread())
-                if slot is not None:
-                    self._slots.discard(slot)
-                self._condition.notify_all()
+            try:
+                runner.close()
+            finally:
+                with self._lock:
+                    self._threads.discard(threading.current_thread())
+                    if slot is not None:
+                        self._slots.discard(slot)
+                    self._condition.notify_all()
 
     def _run_slot(self, runner: Runner, slot: Slot) -> None:
         """Run a slot's jobs; after an error of the runner itself the heartbeat puts them back."""
@@ -208,7 +213,7 @@ class Pool:
 
     def _next(self, timeout_s: float) -> Slot | None:
         """Return the next job or group; None: none came in time. A thread that then ends is not counted any more."""
-        with self._condition:
+        with self._lock:
             deadline = time.monotonic() + timeout_s
             while not self._queue:
                 left = deadline - time.monotonic()
@@ -230,7 +235,7 @@ class Pool:
 
     def _ended(self, slot: Slot) -> bool:
         """Note that a job has ended; True: the thread is to end too."""
-        with self._condition:
+        with self._lock:
             self._slots.discard(slot)
             self._ended_at = time.monotonic()
             self._average_s += ((time.monotonic() - slot.began) / len(slot.jobs) - self._average_s) * 0.1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from unittest.mock import patch
 
@@ -12,6 +13,7 @@ from ..queue import pool as pool_module
 from ..queue.claimed import Claimed
 from ..queue.pool import AHEAD_MAX, Pool
 from .common import wait_until
+from .measured import unmeasured_by_python_311
 
 
 class _Runner:
@@ -266,6 +268,30 @@ class TestPool(BaseCase):
         self.assertFalse(slot.thread.is_alive())
         wait_until(lambda: self.pool.idle)
         self.assertEqual(self.pool.known_ids(), [])
+
+    @unmeasured_by_python_311
+    def test_retired_at_the_end_unmeasured_by_python_311(self):
+        """A thread that is given up just when its job has ended leaves no lock behind."""
+        self.submit(1)
+        (slot,) = self.pool.slots()
+        with self.pool._lock:
+            self.runner.gate.release()
+            wait_until(lambda: self.is_in("_ended", slot.thread))
+            self.pool.retire(slot)
+        slot.thread.join(10)
+        free = threading.Event()
+        threading.Thread(target=lambda: (self.pool.idle, free.set()), daemon=True).start()
+        self.assertTrue(free.wait(10), "the lock of the pool belongs to a thread that has ended")
+        self.submit(1)
+        self.runner.gate.release()
+        wait_until(lambda: self.pool.idle)
+
+    def is_in(self, name, thread):
+        """Tell whether a thread is in a function of that name."""
+        frame = sys._current_frames().get(thread.ident)
+        while frame is not None and frame.f_code.co_name != name:
+            frame = frame.f_back
+        return frame is not None
 
     def test_reports(self):
         """Failures are reported outside of the threads of jobs; all else only where the registry is loaded already."""

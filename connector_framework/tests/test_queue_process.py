@@ -10,6 +10,7 @@ import time
 from odoo.tests import tagged
 
 from .common import wait_until
+from .measured import unmeasured_by_python_311
 from .process_case import PROBE, PROBE_PATH, ProcessCase, odoo_command
 
 
@@ -266,7 +267,8 @@ class TestWorkers(ProcessCase):
         transactions = self.sql("SELECT count(DISTINCT xid) FROM queue_probe_effect")[0][0]
         self.assertLess(transactions, 90)
 
-    def test_timeout(self):
+    @unmeasured_by_python_311
+    def test_timeout_unmeasured_by_python_311(self):
         """An attempt past its timeout fails in a sleep, in a query and in a loop; the threads are not lost."""
         self.enqueue("query", [("query", 60)], timeout_s=1, max_attempts=1)
         self.enqueue("spin", [()], timeout_s=1, max_attempts=1)
