@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,8 @@ from .event_mistakes import event_mistakes
 from .exporter import Exporter
 from .importer import Importer
 
+_logger = logging.getLogger(__name__)
+
 __all__ = ["Mistake", "mistakes"]
 
 #: The kinds that the framework itself resolves for a model; "mapper" stands for both directions.
@@ -36,6 +39,17 @@ def mistakes(env: Any) -> list[Mistake]:
     Classes of ``tests`` packages are left out: they are registered for models that only a test has.
     """
     found: dict[Mistake, None] = {}
+    try:
+        for one in _all(env):
+            found[one] = None
+    except Exception:  # A database must load, whatever its connectors look like.
+        _logger.exception("The classes of connectors were looked at for mistakes in part only")
+    finally:
+        forget()
+    return list(found)
+
+
+def _all(env: Any) -> Iterator[Mistake]:
     references = all_references()
     # A class that only some versions complete is no mistake of the reference that they fall back on.
     parents = {reference.parent for reference in references}
@@ -44,20 +58,16 @@ def mistakes(env: Any) -> list[Mistake]:
         for reference in references
     }
     seen: set[tuple[type, str]] = set()
-    try:
-        for reference in references:
-            of_service = [e for other in references if other.service == reference.service for e in entries[other]]
-            for entry in entries[reference]:
-                if entry.level is reference:
-                    found.update(dict.fromkeys(_of_class(entry, of_service, env)))
-                    found.update(dict.fromkeys(override_mistakes(entry.cls, seen)))
-            if reference not in parents and entries[reference]:
-                found.update(dict.fromkeys(_of_reference(reference, entries[reference], env)))
-        found.update(dict.fromkeys(event_mistakes(env)))
-        found.update(dict.fromkeys(addon_mistakes(env)))
-    finally:
-        forget()
-    return list(found)
+    for reference in references:
+        of_service = [e for other in references if other.service == reference.service for e in entries[other]]
+        for entry in entries[reference]:
+            if entry.level is reference:
+                yield from _of_class(entry, of_service, env)
+                yield from override_mistakes(entry.cls, seen)
+        if reference not in parents and entries[reference]:
+            yield from _of_reference(reference, entries[reference], env)
+    yield from event_mistakes(env)
+    yield from addon_mistakes(env)
 
 
 def _is_test(cls: type) -> bool:

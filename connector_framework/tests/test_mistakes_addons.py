@@ -84,6 +84,17 @@ class TestConsumers(MistakeCase):
             with self.assertRaisesRegex(TypeError, "'priorty'. Did you mean 'priority'"):
                 self.load(call)
 
+    def test_a_look_that_fails(self):
+        """A look at the classes that fails is logged, and keeps no database from being loaded."""
+        self.load("@on_record_write('res.partnr')\ndef consumer(records, vals): pass")
+        broken = patch(
+            "odoo.addons.connector_framework.synchronizers.mistakes.addon_mistakes", side_effect=KeyError("x")
+        )
+        with broken, self.assertLogs("odoo.addons.connector_framework", "WARNING") as logs:
+            self.env["connector.reference.class"]._register_hook()
+        self.assertIn("looked at for mistakes in part only", logs.output[0])
+        self.assertTrue([line for line in logs.output if "'res.partnr'" in line])
+
     def test_model_class(self):
         """A model's class in place of its name."""
         event = Event("own")
