@@ -1,4 +1,4 @@
-"""The full name of a class, the addon that it or a function belongs to, and whether that is installed."""
+"""The full name of a class, the addon that it or a function belongs to, whether that is installed or a test's."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import inspect
 from typing import Any
 
-__all__ = ["addon_of", "is_active", "path_of"]
+__all__ = ["addon_of", "is_active", "is_of_tests", "path_of"]
 
 
 def path_of(cls: type) -> str:
@@ -19,13 +19,22 @@ def addon_of(obj: object) -> str | None:
 
     Partials and methods are followed to their function; an addon's ``tests`` package belongs to the addon.
     """
+    parts = _module_parts(obj)
+    return parts[2] if parts[:2] == ["odoo", "addons"] and len(parts) > 2 else None
+
+
+def is_of_tests(obj: object) -> bool:
+    """Tell whether a ``tests`` package defines ``obj``."""
+    return "tests" in _module_parts(obj)
+
+
+def _module_parts(obj: object) -> list[str]:
     while isinstance(obj, functools.partial | functools.partialmethod):
         obj = obj.func
     if inspect.ismethod(obj):
         obj = obj.__func__
     module = getattr(obj, "__module__", None) or type(obj).__module__
-    parts = module.split(".")
-    return parts[2] if parts[:2] == ["odoo", "addons"] and len(parts) > 2 else None
+    return module.split(".")
 
 
 def is_active(obj: object, env: Any) -> bool:

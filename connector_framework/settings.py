@@ -119,7 +119,7 @@ def unknown_settings() -> list[str]:
 
 
 def misspelt_sections() -> dict[str, str]:
-    """Return the sections with nearly the name of one of the framework's, and that name."""
+    """Return the misspelt sections of the configuration file, and the framework's section that each resembles."""
     near = {name: close_to(name, SECTIONS) for name in _sections() if name not in SECTIONS}
     return {name: close for name, close in near.items() if close}
 

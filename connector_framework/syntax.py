@@ -6,7 +6,7 @@ import ast
 import functools
 import inspect
 import linecache
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 __all__ = [
@@ -57,7 +57,7 @@ def node_of(function: Any) -> Function | None:
     return _functions(code.co_filename).get((code.co_name, code.co_firstlineno))
 
 
-def texts_of(function: Any, without: set[int]) -> set[str] | None:
+def texts_of(function: Any, without: Collection[int]) -> set[str] | None:
     """Return the texts in the code of a function, without its decorators; None when its source is not there.
 
     :param without: ``id`` of nodes to leave out
@@ -69,7 +69,7 @@ def texts_of(function: Any, without: set[int]) -> set[str] | None:
     return {text for one in code for text in texts(one, without)}
 
 
-def texts(node: ast.AST, without: set[int] = frozenset()) -> set[str]:  # type: ignore[assignment]
+def texts(node: ast.AST, without: Collection[int] = ()) -> set[str]:
     """Return the texts in a tree.
 
     :param without: ``id`` of nodes to leave out

@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +22,14 @@ def lock(path: Path) -> IO[str] | None:
         file.close()
         return None
     return file
+
+
+@contextmanager
+def waited_for(path: Path) -> Iterator[IO[str]]:
+    """Hold the lock on a file, waiting for the process that has it."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file
 
 
 def stop(process: subprocess.Popen, timeout_s: float = 30) -> None:

@@ -294,8 +294,7 @@ def run_folder(cache: Path, name: str) -> Iterator[Path]:
     runs = cache / "run"
     runs.mkdir(mode=0o755, exist_ok=True)
     folder, lock_file = runs / f"{name}-{os.getpid()}", runs / f"{name}-{os.getpid()}.lock"
-    with (runs / ".guard").open("w") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)
+    with processes.waited_for(runs / ".guard"):
         for stale in runs.glob("*.lock"):
             if processes.lock(stale):
                 _remove_run(stale.with_suffix(""))

@@ -199,11 +199,19 @@ class Mapper(ConnectorUnit):
 
     def target_field(self, target: str) -> Any:
         """Return the field that a target names, None if the mapper does not know its model."""
-        if not self.targets:
-            return self.model._fields.get(target)
-        part, _, name = target.partition(".")
-        model_name = self.targets.get(part) if isinstance(self.targets, Mapping) else None
+        model_name, name = self._target_place(target, self.model._name)
         return self.env[model_name]._fields.get(name) if model_name else None
+
+    @classmethod
+    def _target_place(cls, target: str, model_name: str) -> tuple[str | None, str]:
+        """Return the model and the field that a target names; the model is None for a part without one.
+
+        :param model_name: of a target that names no part
+        """
+        if not cls.targets:
+            return model_name, target
+        part, _, name = target.partition(".")
+        return (cls.targets.get(part) if isinstance(cls.targets, Mapping) else None), name
 
     # -- hooks -------------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from .import_mapper import ImportMapper
 from .mapper import Mapper
 from .relation_mistakes import relation_mistakes
 
-__all__ = ["forgotten_mappings", "mapper_mistakes"]
+__all__ = ["followed", "forgotten_mappings", "mapper_mistakes"]
 
 
 def mapper_mistakes(
@@ -98,7 +98,7 @@ class _Look:
                 )
 
     def _target(self, target: str, where: str, entry: Entry | None = None) -> Iterator[Mistake]:
-        model_name, name = self._place(target)
+        model_name, name = self.cls._target_place(target, self.model_name)
         if model_name is None or model_name not in self.registry:
             return
         field = self.registry[model_name]._fields.get(name)
@@ -115,13 +115,6 @@ class _Look:
                 )
         elif field is not None and _is_lost(field) and self._is_unused(name, model_name):
             yield Mistake(f"{where} is computed by Odoo: what is written to it is lost", is_certain=False)
-
-    def _place(self, target: str) -> tuple[str | None, str]:
-        """Return the model and the field that a target names; the model is None for a part without one."""
-        if not self.definition.targets:
-            return self.model_name, target
-        part, _, name = target.partition(".")
-        return (self.cls.targets.get(part) if isinstance(self.cls.targets, Mapping) else None), name
 
     # -- export: the sources -------------------------------------------------------------------------------------------
 
@@ -195,10 +188,16 @@ def _named_in(classes: Iterable[type], without: set[int]) -> set[str] | None:
     return found
 
 
-def _is_lost(field: Any) -> bool:
-    """Tell whether a field is computed each time, and nothing takes what is written to it."""
+def followed(field: Any) -> Any:
+    """Return the field that a related field leads to in the end, the field itself if it is not related."""
     while field.related and field.related_field is not None:
         field = field.related_field
+    return field
+
+
+def _is_lost(field: Any) -> bool:
+    """Tell whether a field is computed each time, and nothing takes what is written to it."""
+    field = followed(field)
     return field.name == "id" or (bool(field.compute) and not field.store and not field.inverse)
 
 

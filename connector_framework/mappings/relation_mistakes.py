@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from ..addon import addon_of, path_of
@@ -12,7 +12,7 @@ from .definition import Direct
 from .export_mapper import ExportMapper
 from .mapper import Mapper
 from .modifiers import Modifier
-from .resolvers import binding_models
+from .resolvers import all_binding_models, binding_models
 
 __all__ = ["relation_mistakes"]
 
@@ -38,23 +38,16 @@ def relation_mistakes(cls: type[Mapper], model_name: str, registry: Any, service
                 kind = "an import" if is_export else "an export"
                 yield Mistake(f"{where}: {one.name}() is for {kind}; use {other}()", is_certain=False)
             elif one.name in (EXPORTING if is_export else IMPORTING):
-                field = (
-                    _exported(cls, entry, registry, model_name)
-                    if is_export
-                    else _imported(cls, entry, registry, model_name)
-                )
-                problem = _problem(one, field, registry, service)
+                field_of = _exported if is_export else _imported
+                problem = _problem(one, field_of(cls, entry, registry, model_name), registry, service)
                 if problem:
                     yield Mistake(f"{where}: {problem}")
 
 
 def _imported(cls: type[Mapper], entry: Direct, registry: Any, model_name: str) -> Any:
     """Return the field that a target names; None: not known."""
-    name = entry.target
-    if cls._definition.targets:
-        part, _, name = entry.target.partition(".")
-        model_name = cls.targets.get(part) if isinstance(cls.targets, Mapping) else None  # type: ignore[assignment]
-    return registry[model_name]._fields.get(name) if model_name in registry else None
+    target_model, name = cls._target_place(entry.target, model_name)
+    return registry[target_model]._fields.get(name) if target_model in registry else None
 
 
 def _exported(cls: type[Mapper], entry: Direct, registry: Any, model_name: str) -> Any:
@@ -85,7 +78,7 @@ def _problem(one: Modifier, field: Any, registry: Any, service: str | None) -> s
         other = one.name.replace("m2m", "m2o") if "m2m" in one.name else one.name.replace("m2o", "m2m")
         return f"{field.name!r} is a {field.type}: use {other}()"
     if argument is not None:
-        known = {name for name, model in registry.items() if getattr(model, "_is_connector_binding", False)}
+        known = all_binding_models(registry)
         what = "is no binding model" if argument in registry else "which does not exist"
         return "" if argument in known else f"binding={argument!r}, {what}. {did_you_mean(argument, known)}".rstrip()
     if field is None:

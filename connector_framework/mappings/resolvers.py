@@ -8,7 +8,7 @@ from typing import Any
 from .. import binders  # noqa: F401 - registers the kind that binder_for() resolves
 from ..exceptions import ConfigurationError, DependencyMissingError
 
-__all__ = ["ExportResolver", "ImportResolver", "Resolver", "Resolvers", "binding_models"]
+__all__ = ["ExportResolver", "ImportResolver", "Resolver", "Resolvers", "all_binding_models", "binding_models"]
 
 
 class Resolver:
@@ -140,13 +140,17 @@ def _only_binding_model(mapper: Any, model_name: str | None, what: str) -> str:
     raise ConfigurationError(f"{what}: {mapper.backend._name} has {seen}; name the one to use with binding=")
 
 
+def all_binding_models(registry: Any) -> list[str]:
+    """Return the names of the binding models of a registry, abstract ones included."""
+    return [name for name, cls in registry.items() if getattr(cls, "_is_connector_binding", False)]
+
+
 def binding_models(registry: Any, model_name: str, backend_model: str) -> list[str]:
     """Return the names of the binding models on a model for a kind of backend."""
     return sorted(
         name
-        for name, cls in registry.items()
-        if getattr(cls, "_is_connector_binding", False)
-        and not cls._abstract
+        for name, cls in ((one, registry[one]) for one in all_binding_models(registry))
+        if not cls._abstract
         and model_name in cls._inherits
         and "backend_id" in cls._fields
         and cls._fields["backend_id"].comodel_name == backend_model

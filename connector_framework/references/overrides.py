@@ -10,7 +10,7 @@ from numbers import Number
 from types import UnionType
 from typing import Any, ClassVar
 
-from ..addon import addon_of, path_of
+from ..addon import addon_of, is_of_tests, path_of
 from ..mistake import Mistake
 from ..near import close_to
 from ..signatures import refusal
@@ -22,7 +22,7 @@ __all__ = ["override_mistakes"]
 _HELPERS = {"_request", "_fetch", "_call", "unit", "enqueue", "import_dependency", "export_dependency"}
 #: What the framework calls without the optional arguments.
 _WITHOUT_OPTIONS = {"read", "read_many", "search_read", "count"}
-#: What these return is used by nobody, or shown only.
+#: Their result is unused, or shown only.
 _UNUSED_RESULTS = {"write", "delete", "run", "run_page", "ping", "_ping"}
 #: What the framework always calls with the same arguments, beside what begins with an underscore.
 _PUBLIC_HOOKS = {"finalize", "finalize_child", "skip_item"}
@@ -62,7 +62,7 @@ def override_mistakes(cls: type, known: set[tuple[type, str]]) -> Iterator[Mista
 
 
 def _is_ours(cls: type) -> bool:
-    return addon_of(cls) == "connector_framework" and "tests" not in cls.__module__.split(".")
+    return addon_of(cls) == "connector_framework" and not is_of_tests(cls)
 
 
 def _method(owner: type, name: str, value: Any, base: type, cls: type) -> Iterator[Mistake]:

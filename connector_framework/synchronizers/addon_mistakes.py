@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..addon import addon_of, path_of
+from ..addon import addon_of, is_of_tests, path_of
 from ..events import on_record_change, on_record_unlink
+from ..mappings.resolvers import all_binding_models
 from ..masking import is_secret_name
 from ..mistake import Mistake
 from ..near import close_to, did_you_mean
@@ -26,7 +27,7 @@ _DECLARES = re.compile(
     r"|^(export_on_change|delete_on_unlink|@on_record_\w+)\(",
     re.MULTILINE,
 )
-#: Folders of an addon whose files nobody imports.
+#: Folders of an addon that its package does not import.
 _NOT_IMPORTED = {"tests", "migrations", "static", "data", "scripts"}
 
 
@@ -42,12 +43,12 @@ def addon_mistakes(env: Any) -> Iterator[Mistake]:
         owners = [one for one in model.__mro__ if getattr(one, "_name", "") == name and addon_of(one)]
         owners = [one for one in owners if addon_of(one) != "connector_framework"]
         services |= {model._service} if not is_binding else set()
-        if owners and not any("tests" in one.__module__.split(".") for one in owners):
+        if owners and not any(map(is_of_tests, owners)):
             addons.add(model._original_module)
             yield from _of_attributes(owners, BINDING_ATTRIBUTES if is_binding else BACKEND_ATTRIBUTES)
             yield from _of_binding(name, registry) if is_binding else _of_backend(name, registry)
     for reference in all_references():
-        entries = [one for one in reference.entries(env) if one.exists and "tests" not in one.cls.__module__.split(".")]
+        entries = [one for one in reference.entries(env) if one.exists and not is_of_tests(one.cls)]
         addons.update(one.addon for one in entries if one.addon)
         close = close_to(reference.service, services) if reference.service not in services else None
         if entries and close:
@@ -126,11 +127,11 @@ def _of_consumers(env: Any) -> Iterator[Mistake]:
     for event in (on_record_change, on_record_unlink):
         for subscription in event.active_subscriptions(env):
             consumer = subscription.consumer
-            if "tests" in (getattr(consumer, "__module__", None) or "").split("."):
+            if is_of_tests(consumer):
                 continue
             for name in getattr(consumer, "binding_models", ()):
                 if not getattr(registry.get(name), "_is_connector_binding", False):
-                    known = [one for one, model in registry.items() if getattr(model, "_is_connector_binding", False)]
+                    known = all_binding_models(registry)
                     yield Mistake(
                         f"{addon_of(consumer)}: {consumer.__name__} takes {name!r} for a binding model, which it is "
                         f"not. {did_you_mean(name, known) or 'Name a binding model'}"

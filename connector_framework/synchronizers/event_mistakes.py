@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Iterator
 from typing import Any
 
-from ..addon import addon_of
+from ..addon import addon_of, is_of_tests
 from ..events import Event
 from ..events.event import RecordEvent
 from ..events.subscription import Subscription, name_of
@@ -23,17 +22,11 @@ def event_mistakes(env: Any) -> Iterator[Mistake]:
     for event in sorted(Event.instances, key=lambda event: event.name):
         for subscription in event.active_subscriptions(env):
             consumer = subscription.consumer
-            if addon_of(consumer) is None or "tests" in _module_of(consumer).split("."):
+            if addon_of(consumer) is None or is_of_tests(consumer):
                 continue
             yield from _of_names(event, subscription, env.registry)
             if isinstance(event, RecordEvent):
                 yield from _of_consumer(event, consumer)
-
-
-def _module_of(consumer: Any) -> str:
-    while isinstance(consumer, functools.partial):
-        consumer = consumer.func
-    return getattr(consumer, "__module__", None) or ""
 
 
 def _of_names(event: Event, subscription: Subscription, registry: Any) -> Iterator[Mistake]:

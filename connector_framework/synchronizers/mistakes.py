@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..adapters import Adapter
-from ..addon import addon_of, path_of
+from ..addon import addon_of, is_of_tests, path_of
 from ..exceptions import SeveralUnitsError
 from ..mappings import ExportMapper, ImportMapper, Mapper
 from ..mappings.definition import Children
 from ..mappings.mistakes import forgotten_mappings, mapper_mistakes
+from ..mappings.resolvers import all_binding_models
 from ..mistake import Mistake
 from ..near import did_you_mean
 from ..references import ConnectorUnit, Reference, all_references
@@ -54,7 +55,7 @@ def _all(env: Any) -> Iterator[Mistake]:
     # A class that only some versions complete is no mistake of the reference that they fall back on.
     parents = {reference.parent for reference in references}
     entries = {
-        reference: [one for one in reference.entries(env) if one.exists and not _is_test(one.cls)]
+        reference: [one for one in reference.entries(env) if one.exists and not is_of_tests(one.cls)]
         for reference in references
     }
     seen: set[tuple[type, str]] = set()
@@ -68,10 +69,6 @@ def _all(env: Any) -> Iterator[Mistake]:
             yield from _of_reference(reference, entries[reference], env)
     yield from event_mistakes(env)
     yield from addon_mistakes(env)
-
-
-def _is_test(cls: type) -> bool:
-    return "tests" in cls.__module__.split(".")
 
 
 def _is_ours(cls: type, *methods: str) -> bool:
@@ -130,8 +127,9 @@ def _of_model(cls: type, name: str, registry: Any) -> Iterator[Mistake]:
     model = registry[name]
     if getattr(model, "_is_connector_binding", False) or hasattr(model, "_secret_fields"):
         return
-    bindings = [one for one, other in registry.items() if getattr(other, "_is_connector_binding", False)]
-    own = [one for one in bindings if name in registry[one]._inherits and not registry[one]._abstract]
+    own = [
+        one for one in all_binding_models(registry) if name in registry[one]._inherits and not registry[one]._abstract
+    ]
     if own:
         yield Mistake(
             f"{path_of(cls)} is for the model {name!r} (_apply_on), which is no binding model. "
@@ -182,7 +180,7 @@ def _of_units(reference: Reference, name: str, units: dict[str, Any], env: Any) 
             f"{path_of(importer)} has the conflict_policy {policy!r}, which compares with what an export would send: "
             f"add an ExportMapper for {name} on {reference}"
         )
-    if batch is None or _is_test(batch):
+    if batch is None or is_of_tests(batch):
         return
     if _is_ours(batch, "run", "run_page", "_import_page") and batch._import_page is BatchImporter._import_page:
         yield Mistake(f"{path_of(batch)} does not say how to import a page: derive it from DelayedBatchImporter")

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from ..exceptions import MappingError
+from ..mappings.mistakes import followed
 from ..near import did_you_mean
 
 __all__ = ["refused_values"]
@@ -30,8 +31,7 @@ def refused_values(
                 continue
             refused[name] = f"{error}. {did_you_mean(name, model._fields)}".rstrip(". ")
         elif field.type not in ("one2many", "many2many"):
-            while field.related and field.related_field is not None:  # It knows the values of a selection.
-                field = field.related_field
+            field = followed(field)  # It knows the values of a selection.
             try:
                 field.convert_to_cache(value, model.env[field.model_name].new())
             except (ValueError, TypeError, KeyError) as reason:

@@ -457,7 +457,7 @@ class TestSettings(BaseCase):
         self.assertRegex(logged.output[0], "thread in .* is no setting .* Did you mean 'threads'")
 
     def test_misspelt_section(self):
-        """So is a section of nearly the name of one of the framework's; others are somebody else's."""
+        """A misspelt section of the framework is told of, too; the sections of others are not."""
         self.addCleanup(settings.warn_of_unknown_settings.cache_clear)
         settings.warn_of_unknown_settings.cache_clear()
         sections = {"options": {}, "connector_framwork": {"threads": "3"}, "queue_job": {}, "connector_framework": {}}

@@ -170,7 +170,7 @@ class TestModels(TransactionCase):
             self.assertEqual(one.is_certain, is_certain)
 
     def test_service_of_a_reference(self):
-        """A class on a reference that no backend uses, with nearly the name of one that has."""
+        """A class on a reference that no backend uses, whose service is a misspelt one of a backend."""
         reference = Reference("exampl")
         self.addCleanup(_references.pop, ("exampl", None))
         cls = type("Mine", (ConnectorUnit,), {"__module__": CONNECTOR})
@@ -205,7 +205,7 @@ class TestModels(TransactionCase):
 @tagged("post_install", "-at_install", "transaction")
 class TestFiles(TransactionCase):
     def test_imported_nowhere(self):
-        """A file with classes that nobody imports is named with the ``__init__.py`` that lacks a line."""
+        """A file with classes that is not imported is named, with the ``__init__.py`` that lacks a line."""
         addon = Path(self.enterContext(tempfile.TemporaryDirectory()))
         text = (
             "from odoo.addons.connector_framework.mappings import ImportMapper\n\n@shop\nclass A(ImportMapper): ...\n"

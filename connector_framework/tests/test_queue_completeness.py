@@ -36,7 +36,7 @@ class TestCompleteness(BaseCase):
             self.without_code.add(name)
 
     def check(self, after_s=0.0, registry=None):
-        """Return the answer, how often the database was asked for it, and what was logged as an error."""
+        """Return the answer, the number of queries, and the errors in the log."""
         self.clock.monotonic.return_value += after_s
         self.worker.installed_addons.reset_mock()
         installed = len(self.worker.installed_addons.return_value)

@@ -47,7 +47,7 @@ class TestMemory(BaseCase):
         return found
 
     def test_arenas(self):
-        """Each process sets the hard limit, and keeps its threads to two arenas unless somebody has decided that."""
+        """Each process sets the hard limit, and limits its threads to two arenas, unless the environment says so."""
         self.prepare().return_value.mallopt.assert_called_once_with(-8, 2)
         self.prepare(environ={"MALLOC_ARENA_MAX": "4"}).assert_not_called()
         self.prepare(platform="darwin").assert_not_called()

@@ -29,7 +29,7 @@ class TestNews(ProcessCase):
 @tagged("post_install", "-at_install", "transaction")
 class TestSend(TransactionCase):
     def test_without_the_group(self):
-        """Where somebody has deleted the group there is nobody to tell, which is no error."""
+        """A deleted group is no error: the notification has no recipient."""
         with patch.object(self.registry["bus.bus"], "_sendone") as sendone:
             send(self.env)
             sendone.assert_called_once_with(

@@ -41,7 +41,7 @@ class TestHandledRaces(TransactionCase):
             self.refuse(RACES[0])
 
     def test_at_debug(self):
-        """Who asks for it sees it at DEBUG."""
+        """A handled race is logged at DEBUG."""
         with handled_races(), self.assertLogs("odoo.sql_db", logging.DEBUG) as logs:
             self.refuse(RACES[0])
         levels = [record.levelname for record in logs.records if record.getMessage().startswith("bad query")]

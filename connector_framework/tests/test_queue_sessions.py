@@ -171,7 +171,7 @@ class TestIdle(WorkerCase):
         wait_until(lambda: not self.sql("SELECT 1 FROM pg_stat_activity WHERE pid = ANY(%s)", backends), 10)
 
     def test_behind_a_pooler(self):
-        """Where the session has lost what was prepared, a job runs again at once, which is no attempt."""
+        """A session that lost its prepared statements: the job runs again at once, without a further attempt."""
         worker, runner = self.worker(), Runner(self.dbname)
         self.addCleanup(runner.close)
         self.enqueue("effect", [("a",), ("b",), ("c",)])
