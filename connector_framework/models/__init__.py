@@ -14,6 +14,7 @@ from . import (
     failure_mixin,
     form_injection,
     incident,
+    ir_attachment,
     ir_module,
     job,
     job_attempt,

@@ -29,6 +29,7 @@ from . import (
     test_events_orm,
     test_events_registry,
     test_events_situations,
+    test_filestore,
     test_house,
     test_incidents,
     test_incidents_process,

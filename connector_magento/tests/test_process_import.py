@@ -59,9 +59,9 @@ class ImportCase(ProcessCase):
 
     def check_all_is_there(self, summary):
         """Wait for the end of the import, and check that each record is there once."""
-        wait_until(
-            lambda: set(self.states()) <= {"done"}, 300, lambda: f"{self.states()}; {self.failed()}; {self.logs()}"
-        )
+        unfinished = {"waiting", "pending", "running"}
+        wait_until(lambda: not unfinished & set(self.states()), 300, lambda: f"{self.states()}; {self.logs()}")
+        self.assertEqual(set(self.states()), {"done"}, self.failed())
         counts = self.counts()
         counts["magento_product_product"] += self.sql("SELECT count(*) FROM magento_product_template")[0][0]
         self.assertEqual(counts, {table: summary[name] for table, name in TABLES.items()})
