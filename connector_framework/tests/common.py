@@ -1,5 +1,6 @@
 """The test kit for those who build on the framework; ``docs/testing.md`` is the guide.
 
+- :class:`BrowserCase` runs JavaScript on a page in a real browser, with what it needs to wait for the web client.
 - :func:`trap_jobs` collects the jobs that code enqueues instead of storing them.
 - :func:`drain_jobs` runs all that is due inside a test's transaction, by the worker's own code; :func:`make_due` has
   what waits for its time run now.
@@ -12,6 +13,7 @@
 """
 
 from .kit.acceptance import ConnectorAcceptanceCase
+from .kit.browser import BrowserCase
 from .kit.cassettes import cassette
 from .kit.fake_adapter import FakeAdapter, FakePeer
 from .kit.jobs import JobTrap, TrappedJob, drain_jobs, make_due, trap_jobs, wait_until
@@ -20,6 +22,7 @@ from .kit.wire import Failure, FakeWire, HttpWire, Wire
 from .misbehaving_server import MisbehavingServer, answer
 
 __all__ = [
+    "BrowserCase",
     "ConnectorAcceptanceCase",
     "Failure",
     "FakeAdapter",

@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tests import new_test_user, tagged
 
+from .common import BrowserCase
 from .comparison_common import ComparisonCase
-from .test_queue_browser import _WAIT
-
-_WAIT_JOB = """
-    const waitJob = async (name) => {
-        const args = [[["method_name", "=", name]]];
-        const body = JSON.stringify({ params: { model: "connector.job", method: "search_count", args, kwargs: {} } });
-        const call = { method: "POST", headers: { "Content-Type": "application/json" }, body };
-        for (let i = 0; i < 200; i++) {
-            const answer = await (await fetch("/web/dataset/call_kw", call)).json();
-            if (answer.result) { return; }
-            await new Promise((resolve) => setTimeout(resolve, 50));
-        }
-        throw new Error(`no job ${name}`);
-    };
-"""
 
 
 @tagged("post_install", "-at_install", "browser")
-class TestComparisonViews(ComparisonCase, HttpCase):
+class TestComparisonViews(ComparisonCase, BrowserCase):
     def setUp(self):
         super().setUp()
         new_test_user(self.env, "comparer", "connector_framework.group_connector_manager", password="comparer")
         self.outside(3)["email"] = "changed@there"
         self.world.put("test.partner", 101, name="New there", email="new@example.com")
-
-    def run_js(self, path, code):
-        """Run ``code`` on a page; any error in the console fails the test."""
-        self.browser_js(
-            path,
-            f"(async () => {{ {_WAIT} {_WAIT_JOB} {code}; console.log('test successful'); }})()",
-            login="comparer",
-        )
 
     def test_compare_look_repair_compare(self):
         """From the list to a difference, its import, and the comparison after that."""
@@ -44,20 +22,20 @@ class TestComparisonViews(ComparisonCase, HttpCase):
         self.run_js(
             "/odoo/connector-comparisons",
             """
-            (await wait(".o_list_view .o_data_row td.o_data_cell")).click();
-            (await wait("button[name=action_open_lines]")).click();
+            await click(".o_list_view .o_data_row td.o_data_cell");
+            await click("button[name=action_open_lines]");
             await waitText(".o_group_name", "Different");
-            for (const group of document.querySelectorAll(".o_group_header")) { group.click(); }
+            for (const group of all(".o_group_header")) { group.click(); }
             await waitText(".o_data_row", "p3@example.com here, changed@there there");
             await waitText(".o_data_row", "101");
-            const cell = [...document.querySelectorAll(".o_data_row td")].find((td) => td.innerText.trim() === "3");
-            cell.click();
+            all(".o_data_row td").find((td) => td.innerText.trim() === "3").click();
             await waitText(".o_form_view", "PartnerImportMapper");
-            (await wait("button[name=action_review_import]")).click();
+            await click("button[name=action_review_import]");
             await waitText(".modal .o_connector_preview", "changed@there");
-            (await wait(".modal-footer button[name=action_repair]:not(.o_invisible_modifier)")).click();
-            await waitJob("_import");
+            await click(".modal-footer button[name=action_repair]:not(.o_invisible_modifier)");
+            await until("the dialog is closed", () => !one(".modal"));
             """,
+            "comparer",
         )
         self.run_jobs()
         self.assertEqual(self.binding(3).email, "changed@there")
@@ -65,13 +43,14 @@ class TestComparisonViews(ComparisonCase, HttpCase):
         self.run_js(
             f"/odoo/connector-comparisons/{comparison.id}",
             """
-            (await wait("button[name=action_review_all]")).click();
+            await click("button[name=action_review_all]");
             await waitText(".modal .o_connector_preview", "new@example.com");
-            (await wait(".modal-footer button[name=action_repair]:not(.o_invisible_modifier)")).click();
-            await waitJob("_repair_slice");
-            (await wait("button[name=action_compare_again]")).click();
+            await click(".modal-footer button[name=action_repair]:not(.o_invisible_modifier)");
+            await until("the dialog is closed", () => !one(".modal"));
+            await click("button[name=action_compare_again]");
             await waitText(".o_statusbar_status .o_arrow_button_current", "Pending");
             """,
+            "comparer",
         )
         self.run_jobs()
         again = self.env["connector.comparison"].search([], limit=1)
@@ -80,11 +59,12 @@ class TestComparisonViews(ComparisonCase, HttpCase):
 
     def test_nothing_yet(self):
         """An empty list says what it is for."""
-        self.run_js("/odoo/connector-comparisons", "await waitText('.o_view_nocontent', 'Are both sides the same?')")
+        code = "await waitText('.o_view_nocontent', 'Are both sides the same?')"
+        self.run_js("/odoo/connector-comparisons", code, "comparer")
 
 
 @tagged("post_install", "-at_install", "browser")
-class TestSmallScreen(ComparisonCase, HttpCase):
+class TestSmallScreen(ComparisonCase, BrowserCase):
     browser_size = "400x800"
     touch_enabled = True
 
@@ -93,13 +73,12 @@ class TestSmallScreen(ComparisonCase, HttpCase):
         new_test_user(self.env, "comparer", "connector_framework.group_connector_manager", password="comparer")
         self.outside(3)["email"] = "changed@there"
         line = self.compare().line_ids
-        code = """
+        self.run_js(
+            f"/odoo/connector-differences/{line.id}",
+            """
             await waitText(".o_form_view", "changed@there");
             const sheet = await wait(".o_form_sheet");
             if (sheet.scrollWidth > window.innerWidth) { throw new Error(`${sheet.scrollWidth} pixels wide`); }
-        """
-        self.browser_js(
-            f"/odoo/connector-differences/{line.id}",
-            f"(async () => {{ {_WAIT} {code}; console.log('test successful'); }})()",
-            login="comparer",
+            """,
+            "comparer",
         )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from odoo.exceptions import AccessError
-from odoo.tests import HttpCase, TransactionCase, new_test_user, tagged
+from odoo.tests import TransactionCase, new_test_user, tagged
 
 from ..queue.sql import metrics
+from .common import BrowserCase
 from .test_monitoring import MonitoringCase
-from .test_queue_browser import _WAIT
 
 
 @tagged("post_install", "-at_install", "transaction")
@@ -130,7 +130,7 @@ class TestDashboard(MonitoringCase, TransactionCase):
 
 
 @tagged("post_install", "-at_install", "browser")
-class TestDashboardBrowser(MonitoringCase, HttpCase):
+class TestDashboardBrowser(MonitoringCase, BrowserCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -140,17 +140,13 @@ class TestDashboardBrowser(MonitoringCase, HttpCase):
                 cls.env, f"dash_{name}", f"connector_framework.group_connector_{name}", password=f"dash_{name}"
             )
 
-    def run_js(self, code, login):
-        self.browser_js(
-            "/odoo/connectors", f"(async () => {{ {_WAIT} {code}; console.log('test successful'); }})()", login=login
-        )
-
     def test_no_backend(self):
         """Without a backend the screen says what to do, where it can be read."""
         backends = self.env["connector.backend.mixin"]._all_active()
         for backend in backends:
             backend.sudo().active = False
         self.run_js(
+            "/odoo/connectors",
             """
             const text = await wait(".o_connector_no_backend p");
             const box = text.getBoundingClientRect();
@@ -170,18 +166,19 @@ class TestDashboardBrowser(MonitoringCase, HttpCase):
         for login, more in (
             (
                 "dash_user",
-                f"if (document.querySelector('{card} footer')) {{ throw new Error('he may pause'); }}",
+                f"if (one('{card} footer')) {{ throw new Error('he may pause'); }}",
             ),
             (
                 "dash_manager",
                 f"""
-                [...document.querySelectorAll('{card} footer button')].find((b) => b.innerText === "Resume").click();
+                await click('{card} footer button', "Resume");
                 await waitText('{card} .o_connector_level', 'All Is Well');
                 """,
             ),
         ):
             with self.subTest(login=login):
                 self.run_js(
+                    "/odoo/connectors",
                     f"""
                     await waitText('{card} .o_connector_level', 'Needs Attention');
                     await waitText('{card} [data-code=paused_channel]', 'Resume it');

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from lxml import etree, html
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tests import new_test_user, tagged
 
 from ..mappings import ExportMapper
 from ..models.preview import SHOWN_RECORDS
+from .common import BrowserCase
 from .preview_common import PreviewCase
 
 
@@ -142,7 +143,7 @@ class TestButtons(PreviewCase):
 
 
 @tagged("post_install", "-at_install", "browser")
-class TestDialog(HttpCase, PreviewCase):
+class TestDialog(PreviewCase, BrowserCase):
     browser_size = "400x800"
     touch_enabled = True
 
@@ -154,30 +155,20 @@ class TestDialog(HttpCase, PreviewCase):
         email = "a.very.long.address.that.goes.on.and.on.and.on.and.on.and.on@example.com"
         self.world.put("test.partner", 1, name="Anna", email=email)
         job = self.partners.as_job().import_record(self.backend, "1", force=True)
-        self.browser_js(
+        self.run_js(
             f"/odoo/connector-jobs/{job.id}",
-            """(async () => {
-                const wait = async (find) => {
-                    for (let i = 0; i < 200; i++) {
-                        const found = find();
-                        if (found) { return found; }
-                        await new Promise((resolve) => setTimeout(resolve, 50));
-                    }
-                    throw new Error(`not there: ${find}`);
-                };
-                const button = () => document.querySelector("button[name=action_preview]");
-                const toggle = () => document.querySelector(".o_statusbar_buttons .dropdown-toggle");
-                const menu = await wait(() => button() || toggle());
-                if (!button()) { menu.click(); }
-                (await wait(button)).click();
-                const shown = await wait(() => document.querySelector(".modal .o_connector_preview"));
-                for (const text of ["updated", "Ann → Anna", "What is sent", "Nothing."]) {
-                    if (!shown.innerText.includes(text)) { throw new Error(`no ${text} in ${shown.innerText}`); }
-                }
-                const body = document.querySelector(".modal .modal-body");
-                if (body.scrollWidth > body.clientWidth) { throw new Error(`too wide: ${body.scrollWidth}`); }
-                console.log("test successful");
-            })()""",
-            login="repairs",
+            """
+            const button = "button[name=action_preview]", menu = ".o_statusbar_buttons .dropdown-toggle";
+            await wait(`${button}, ${menu}`);
+            if (!one(button)) { await click(menu); }
+            await click(button);
+            const shown = await wait(".modal .o_connector_preview");
+            for (const text of ["updated", "Ann → Anna", "What is sent", "Nothing."]) {
+                if (!shown.innerText.includes(text)) { throw new Error(`no ${text} in ${shown.innerText}`); }
+            }
+            const body = one(".modal .modal-body");
+            if (body.scrollWidth > body.clientWidth) { throw new Error(`too wide: ${body.scrollWidth}`); }
+            """,
+            "repairs",
         )
         self.assertEqual(self.binding(1).name, "Ann")

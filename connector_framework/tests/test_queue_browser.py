@@ -2,55 +2,30 @@
 
 from __future__ import annotations
 
-from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
-from .common import drain_jobs
+from .common import BrowserCase, drain_jobs
 
-_WAIT = """
-    const wait = async (selector) => {
-        for (let i = 0; i < 200; i++) {
-            const found = document.querySelector(selector);
-            if (found) { return found; }
-            await new Promise((resolve) => setTimeout(resolve, 50));
-        }
-        throw new Error(`no ${selector}`);
-    };
-    const waitText = async (selector, text) => {
-        for (let i = 0; i < 200; i++) {
-            if ([...document.querySelectorAll(selector)].some((found) => found.innerText.includes(text))) { return; }
-            await new Promise((resolve) => setTimeout(resolve, 50));
-        }
-        throw new Error(`no ${selector} with ${text}`);
-    };
-    const type = async (selector, text) => {
-        const input = await wait(selector);
-        input.focus();
-        input.value = text;
-        input.dispatchEvent(new Event("input", { bubbles: true }));
-        input.dispatchEvent(new Event("change", { bubbles: true }));
-    };
+_LIST = """
     const showAll = async () => {
-        (await wait(".o_facet_remove")).click();
+        await click(".o_facet_remove");
         await wait(".o_searchview:not(:has(.o_searchview_facet))");
     };
-    const selectAll = async () => (await wait(".o_list_view thead .o_list_record_selector input")).click();
+    const selectAll = () => click(".o_list_view thead .o_list_record_selector input");
 """
 
 
 @tagged("post_install", "-at_install", "browser")
-class TestJobViews(HttpCase):
+class TestJobViews(BrowserCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         new_test_user(cls.env, "job_manager", "connector_framework.group_connector_manager", password="job_manager")
         cls.partner = cls.env["res.partner"].create({"name": "Job"})
 
-    def run_js(self, path, code):
-        """Run ``code`` on a page; any error in the console fails the test."""
-        self.browser_js(
-            path, f"(async () => {{ {_WAIT} {code}; console.log('test successful'); }})()", login="job_manager"
-        )
+    def run_list(self, path, code):
+        self.run_js(path, _LIST + code, "job_manager")
 
     def test_list_and_form(self):
         """The list shows jobs, a row opens the form with its error, no worker alive shows the banner."""
@@ -60,7 +35,7 @@ class TestJobViews(HttpCase):
             drain_jobs(self)
         self.partner.as_job(description="A due job").write({"ref": "y"})
         self.env.cr.execute("DELETE FROM connector_worker")
-        self.run_js(
+        self.run_list(
             "/odoo/connector-jobs",
             """
             await waitText(".o_list_view .o_data_row", "A bad job");
@@ -74,7 +49,7 @@ class TestJobViews(HttpCase):
                 if (!text.includes(name)) { throw new Error(`${name} is not in the list`); }
             }
             await wait(".o_connector_no_worker");
-            [...document.querySelectorAll(".o_data_row td")].find((td) => td.innerText === "A bad job").click();
+            await click(".o_data_row td", "A bad job");
             await wait(".o_form_view button[name=action_requeue]");
             const form = document.querySelector(".o_form_view").innerText;
             if (!form.includes("KeyError")) { throw new Error(`the form does not show the error: ${form}`); }
@@ -86,12 +61,14 @@ class TestJobViews(HttpCase):
         job = self.partner.as_job(description="Again", max_attempts=1).write({"no_such_field": 1})
         with mute_logger("odoo.addons.connector_framework.queue.runner"):
             drain_jobs(self)
-        self.run_js(
+        self.run_list(
             f"/odoo/connector-jobs/{job.id}",
             """
-            (await wait("button[name=action_requeue]")).click();
-            await wait("button[name=action_done]:not(.d-none)");
-            await waitText(".o_notification", "Jobs requeued: 1");
+            await click("button[name=action_requeue]");
+            await Promise.all([
+                wait("button[name=action_done]:not(.d-none)"),
+                waitText(".o_notification", "Jobs requeued: 1"),
+            ]);
             """,
         )
         job.invalidate_recordset()
@@ -106,17 +83,17 @@ class TestJobViews(HttpCase):
             ("action_done", True, "Done", "done", "Jobs set to done: 3"),
         ):
             with self.subTest(action=action):
-                self.run_js(
+                self.run_list(
                     "/odoo/connector-jobs",
                     f"""
-                    await wait(".o_list_view");
                     await showAll();
-                    await wait(".o_data_row");
                     await selectAll();
-                    (await wait("button[name={action}]")).click();
-                    if ({str(confirmed).lower()}) {{ (await wait(".modal-footer .btn-primary")).click(); }}
-                    await waitText(".o_data_row td[name=state]", "{label}");
-                    await waitText(".o_notification", "{told}");
+                    await click("button[name={action}]");
+                    if ({str(confirmed).lower()}) {{ await click(".modal-footer .btn-primary"); }}
+                    await Promise.all([
+                        waitText(".o_data_row td[name=state]", "{label}"),
+                        waitText(".o_notification", "{told}"),
+                    ]);
                     """,
                 )
                 jobs.invalidate_recordset()
@@ -127,16 +104,16 @@ class TestJobViews(HttpCase):
         channels = self.env["connector.job.channel"]
         channels.create({"name": "root.shop"})
         row = ".o_data_row:has(td[data-tooltip='root.shop'])"
-        self.run_js(
+        self.run_list(
             "/odoo/connector-channels",
             f"""
-            (await wait("{row} td[name=capacity]")).click();
+            await click("{row} td[name=capacity]");
             await type(".o_selected_row [name=capacity] input", "3");
-            (await wait(".o_list_button_save")).click();
+            await click(".o_list_button_save");
             await waitText("{row} td[name=capacity]", "3");
-            (await wait(".o_list_button_add")).click();
+            await click(".o_list_button_add");
             await type(".o_selected_row [name=name] input", "root.shop.import");
-            (await wait(".o_list_button_save")).click();
+            await click(".o_list_button_save");
             await waitText(".o_data_row td[name=name]", "root.shop.import");
             """,
         )
@@ -144,11 +121,11 @@ class TestJobViews(HttpCase):
         made = channels.search([("name", "=", "root.shop.import")])
         self.assertEqual((made.parent_id.name, made.parent_id.capacity), ("root.shop", 3))
         for action, paused, shown in (("action_pause", True, ":checked"), ("action_resume", False, ":not(:checked)")):
-            self.run_js(
+            self.run_list(
                 "/odoo/connector-channels",
                 f"""
                 await selectAll();
-                (await wait(".o_control_panel button[name={action}]")).click();
+                await click(".o_control_panel button[name={action}]");
                 await wait(".o_data_row td[name=paused] input{shown}");
                 """,
             )
@@ -166,4 +143,4 @@ class TestJobViews(HttpCase):
             ("/odoo/connector-workers", ".o_list_view"),
         ):
             with self.subTest(path=path):
-                self.run_js(path, f"await wait('{selector}')")
+                self.run_list(path, f"await wait('{selector}')")

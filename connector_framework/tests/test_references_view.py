@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from odoo.exceptions import AccessError
-from odoo.tests import HttpCase, TransactionCase, new_test_user, tagged
+from odoo.tests import TransactionCase, new_test_user, tagged
 
 from ..mappings import ImportMapper
 from ..references import Reference
 from ..references.reference import _references
+from .common import BrowserCase
 
 
 class ViewCase:
@@ -128,32 +129,17 @@ class TestReferenceView(ViewCase, TransactionCase):
 
 
 @tagged("post_install", "-at_install", "browser")
-class TestReferenceBrowser(ViewCase, HttpCase):
+class TestReferenceBrowser(ViewCase, BrowserCase):
     def test_list(self):
         """The list opens grouped by reference; a group shows its classes."""
-        self.browser_js(
+        self.run_js(
             "/odoo/connector-references?debug=1",
-            """(async () => {
-                const wait = async (find) => {
-                    for (let i = 0; i < 200; i++) {
-                        const found = find();
-                        if (found) { return found; }
-                        await new Promise((resolve) => setTimeout(resolve, 50));
-                    }
-                    throw new Error(`not found: ${find}`);
-                };
-                const rows = (selector) => [...document.querySelectorAll(`.o_list_view ${selector}`)];
-                const group = await wait(
-                    () => rows(".o_group_header").find((row) => row.innerText.includes("viewed / viewed 2"))
-                );
-                group.querySelector(".o_group_name").click();
-                const row = await wait(
-                    () => rows(".o_data_row").find((row) => row.innerText.includes("PartnerMapper2"))
-                );
-                for (const text of ["ImportMapper", "viewed.partner", "connector_framework", "Own"]) {
-                    if (!row.innerText.includes(text)) { throw new Error(`${text} is not in ${row.innerText}`); }
-                }
-                console.log("test successful");
-            })()""",
-            login="developer",
+            """
+            await click(".o_list_view .o_group_header .o_group_name", "viewed / viewed 2");
+            const row = await waitText(".o_list_view .o_data_row", "PartnerMapper2");
+            for (const text of ["ImportMapper", "viewed.partner", "connector_framework", "Own"]) {
+                if (!row.innerText.includes(text)) { throw new Error(`${text} is not in ${row.innerText}`); }
+            }
+            """,
+            "developer",
         )

@@ -6,7 +6,7 @@ import importlib.util
 import json
 from pathlib import Path
 
-from odoo.tests import HttpCase
+from .browser import BrowserCase
 
 #: Parts of Odoo's own web client that break rules on any screen of Odoo.
 WEB_CLIENT = (
@@ -26,27 +26,6 @@ WEB_CLIENT = (
 )
 
 _CHECK = """
-    const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-    const until = async (what, condition) => {
-        for (let i = 0; i < 300; i++) {
-            const found = condition();
-            if (found) { return found; }
-            await sleep(50);
-        }
-        throw new Error(`${what}: not there after 15 s`);
-    };
-    const one = (selector) => document.querySelector(selector);
-    // Nothing has changed for 200 ms.
-    const settled = async (what) => {
-        let last = Date.now();
-        const observer = new MutationObserver(() => { last = Date.now(); });
-        observer.observe(document.body, { childList: true, subtree: true, attributes: true, characterData: true });
-        try {
-            await until(`${what}: at rest`, () => Date.now() - last > 200 && !one(".o_blockUI"));
-        } finally {
-            observer.disconnect();
-        }
-    };
     const found = [];
     const check = async (what) => {
         await settled(what);
@@ -75,11 +54,10 @@ _CHECK = """
         }
     }
     if (found.length) { throw new Error(`barriers:\\n${found.join("\\n")}`); }
-    console.log("test successful");
 """
 
 
-class ScreensCase(HttpCase):
+class ScreensCase(BrowserCase):
     """Opens the menus of an addon as a user: each list, and its first record.
 
     A test fails for an error in the browser's console, an error dialog, and what axe-core finds against WCAG 2 A, AA.
@@ -104,12 +82,7 @@ class ScreensCase(HttpCase):
         )
         constants = {"MENUS": seen, "WEB_CLIENT": WEB_CLIENT, "AXE": f"/web/content/{axe.id}"}
         code = "".join(f"const {name} = {json.dumps(value)};" for name, value in constants.items()) + _CHECK
-        self.browser_js(
-            f"/odoo/action-{seen[0][1]}",
-            f"(async () => {{ {code} }})().catch((error) => console.error(error.message));",
-            login=login,
-            timeout=timeout_s,
-        )
+        self.run_js(f"/odoo/action-{seen[0][1]}", code, login, timeout_s)
 
 
 def _below(menus, menu_id):
