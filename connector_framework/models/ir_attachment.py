@@ -1,4 +1,4 @@
-"""Files of the filestore are stored whole or not at all, whenever a process is killed and whoever stores the same."""
+"""Writes of the filestore that a killed process, or a second writer of the same content, cannot tear."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from odoo import api, models
 class IrAttachment(models.Model):
     """Attachments, also the binary fields of records, such as imported images.
 
-    Odoo opens a file under its final name and then fills it. A process killed in between leaves a torn file there, and
-    another one that stores the same content meanwhile reads it half written. Both are told that the attachment collides
-    with an existing file: a job fails for good.
+    Odoo opens a file under its final name and then fills it. A process killed in between leaves a torn file; a second
+    writer of the same content reads a half written one. Odoo then raises a UserError, *The attachment collides with an
+    existing file*, and the job fails for good.
     """
 
     _inherit = "ir.attachment"
 
     @api.model
     def _get_path(self, bin_data, sha):
-        """Replace a file that is torn, as its content has not the checksum that is its name."""
+        """Replace a torn file: one whose content does not have the checksum that is its name."""
         fname = f"{sha[:2]}/{sha}"
         path = Path(self._full_path(fname))
         if path.is_file() and self._compute_checksum(path.read_bytes()) != sha:
@@ -36,7 +36,7 @@ class IrAttachment(models.Model):
         return super()._file_write(bin_value, checksum)
 
     def _connector_put_file(self, fname, content):
-        """Write a file beside its place, then move it there, which takes no time in which a process can die."""
+        """Write a file beside its place, then move it there in one step."""
         self._mark_for_gc(fname)
         path = Path(self._full_path(fname))
         part = path.with_name(f"{path.name}-{uuid4().hex}")
