@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..addon import addon_of, path_of
+from ..binders.models import binding_classes
 from ..mistake import Mistake
 from ..near import did_you_mean
 from .definition import Direct
 from .export_mapper import ExportMapper
 from .mapper import Mapper
 from .modifiers import Modifier
-from .resolvers import all_binding_models, binding_models
+from .resolvers import binding_models_on
 
 __all__ = ["relation_mistakes"]
 
@@ -78,7 +79,7 @@ def _problem(one: Modifier, field: Any, registry: Any, service: str | None) -> s
         other = one.name.replace("m2m", "m2o") if "m2m" in one.name else one.name.replace("m2o", "m2m")
         return f"{field.name!r} is a {field.type}: use {other}()"
     if argument is not None:
-        known = all_binding_models(registry)
+        known = [name for name, _cls in binding_classes(registry)]
         what = "is no binding model" if argument in registry else "which does not exist"
         return "" if argument in known else f"binding={argument!r}, {what}. {did_you_mean(argument, known)}".rstrip()
     if field is None:
@@ -88,7 +89,7 @@ def _problem(one: Modifier, field: Any, registry: Any, service: str | None) -> s
     if comodel not in registry or getattr(registry[comodel], "_is_connector_binding", False):
         return ""
     for backend in [name for name, model in registry.items() if _is_backend_of(model, service)]:
-        found = binding_models(registry, comodel, backend)
+        found = binding_models_on(registry, comodel, backend)
         if len(found) != 1:
             seen = (
                 f"has several binding models on {comodel} ({', '.join(found)})"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import Any
 
-from .. import binders  # noqa: F401 - registers the kind that binder_for() resolves
+from ..binders.models import binding_models  # the package registers the kind that binder_for() resolves
 from ..exceptions import ConfigurationError, DependencyMissingError
 
-__all__ = ["ExportResolver", "ImportResolver", "Resolver", "Resolvers", "all_binding_models", "binding_models"]
+__all__ = ["ExportResolver", "ImportResolver", "Resolver", "Resolvers", "binding_models_on"]
 
 
 class Resolver:
@@ -132,7 +132,7 @@ def _only_binding_model(mapper: Any, model_name: str | None, what: str) -> str:
     """Return the name of the only binding model on a model for backends of this kind."""
     if not model_name:
         raise ConfigurationError(f"{what}: that is no relation of a known model; name the model with binding=")
-    found = binding_models(mapper.env.registry, model_name, mapper.backend._name)
+    found = binding_models_on(mapper.env.registry, model_name, mapper.backend._name)
     if len(found) == 1:
         return found[0]
     names = ", ".join(found)
@@ -140,18 +140,6 @@ def _only_binding_model(mapper: Any, model_name: str | None, what: str) -> str:
     raise ConfigurationError(f"{what}: {mapper.backend._name} has {seen}; name the one to use with binding=")
 
 
-def all_binding_models(registry: Any) -> list[str]:
-    """Return the names of the binding models of a registry, abstract ones included."""
-    return [name for name, cls in registry.items() if getattr(cls, "_is_connector_binding", False)]
-
-
-def binding_models(registry: Any, model_name: str, backend_model: str) -> list[str]:
+def binding_models_on(registry: Any, model_name: str, backend_model: str) -> list[str]:
     """Return the names of the binding models on a model for a kind of backend."""
-    return sorted(
-        name
-        for name, cls in ((one, registry[one]) for one in all_binding_models(registry))
-        if not cls._abstract
-        and model_name in cls._inherits
-        and "backend_id" in cls._fields
-        and cls._fields["backend_id"].comodel_name == backend_model
-    )
+    return sorted(name for name in binding_models(registry, backend_model) if model_name in registry[name]._inherits)

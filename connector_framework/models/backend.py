@@ -11,6 +11,7 @@ from odoo.exceptions import AccessError, ValidationError
 from odoo.tools import format_datetime, frozendict
 
 from ..adapters import Adapter, Masker
+from ..binders.models import binding_models
 from ..exceptions import ConfigurationError, ConnectorError
 from ..groups import MANAGER_GROUP, SYSTEM_GROUP
 from ..near import did_you_mean
@@ -370,16 +371,11 @@ class ConnectorBackendMixin(models.AbstractModel):
     def _models_with_stream(self):
         """Return the binding models (empty recordsets) of this backend (1) whose import has a stream."""
         found = []
-        for name, cls in self.env.registry.items():
-            if getattr(cls, "_is_connector_binding", False) and not cls._abstract:
-                if cls._fields["backend_id"].comodel_name == self._name:
-                    kinds = (
-                        self.reference.find_class(kind, name, self.env)
-                        for kind in (BatchImporter, DelayedBatchImporter)
-                    )
-                    importer = next(filter(None, kinds), None)
-                    if importer is not None and importer.stream:
-                        found.append(self.env[name])
+        for name in binding_models(self.env.registry, self._name):
+            kinds = (self.reference.find_class(kind, name, self.env) for kind in (BatchImporter, DelayedBatchImporter))
+            importer = next(filter(None, kinds), None)
+            if importer is not None and importer.stream:
+                found.append(self.env[name])
         return found
 
     def _open(self, action):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from odoo import api, models
 from odoo.tools import frozendict, ormcache
 
+from ..binders.models import binding_classes
+
 
 class Base(models.AbstractModel):
     _inherit = "base"
@@ -41,8 +43,8 @@ class Base(models.AbstractModel):
         that has neither is not there.
         """
         cascades, todo = {}, []
-        for name, cls in self.env.registry.items():
-            if getattr(cls, "_is_connector_binding", False) and cls._auto and "odoo_id" in cls._fields:
+        for name, cls in binding_classes(self.env.registry):
+            if cls._auto and "odoo_id" in cls._fields:
                 comodel = cls._fields["odoo_id"].comodel_name
                 if comodel not in cascades:
                     todo.append(comodel)

@@ -9,6 +9,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from ..binders.models import binding_models
 from ..comparison import KINDS, PRIORITY, Run, highest_share
 from ..exceptions import ConfigurationError
 from ..groups import MANAGER_GROUP
@@ -130,7 +131,7 @@ class ConnectorComparison(models.Model):
         :raises ValueError: when the model is no binding model of this kind of backend
         """
         backend.ensure_one()
-        if model_name not in self._binding_models(backend):
+        if model_name not in binding_models(self.env.registry, backend._name):
             raise ValueError(f"{model_name} is no binding model of {backend._name}")
         comparison = self.sudo().create(
             {
@@ -144,18 +145,6 @@ class ConnectorComparison(models.Model):
         )
         comparison._enqueue()
         return comparison.with_env(self.env)
-
-    @api.model
-    def _binding_models(self, backend):
-        """Return the names of the binding models of a kind of backend."""
-        return [
-            name
-            for name, cls in self.env.registry.items()
-            if getattr(cls, "_is_connector_binding", False)
-            and not cls._abstract
-            and "backend_id" in cls._fields
-            and cls._fields["backend_id"].comodel_name == backend._name
-        ]
 
     def _enqueue(self):
         """Store the job that goes on with the comparison (1, sudo)."""

@@ -9,6 +9,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..adapters import Adapter
+from ..binders.models import binding_models
 from ..mappings import ImportMapper
 
 _logger = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ class ConnectorComparison(models.Model):
     @api.model
     def _comparable_models(self, backend):
         """Return the names of the binding models that are imported by themselves and can be searched there."""
-        names = sorted(self._binding_models(backend))
+        names = sorted(binding_models(self.env.registry, backend._name))
         mappers = {name: backend.reference.find_class(ImportMapper, name, self.env) for name in names}
         adapters = {name: backend.reference.find_class(Adapter, name, self.env) for name in names}
         children = set().union(*(mapper.child_models() for mapper in mappers.values() if mapper))

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..addon import addon_of, is_of_tests, path_of
+from ..binders.models import binding_classes
 from ..events import on_record_change, on_record_unlink
-from ..mappings.resolvers import all_binding_models
 from ..masking import is_secret_name
 from ..mistake import Mistake
 from ..near import close_to, did_you_mean
@@ -131,7 +131,7 @@ def _of_consumers(env: Any) -> Iterator[Mistake]:
                 continue
             for name in getattr(consumer, "binding_models", ()):
                 if not getattr(registry.get(name), "_is_connector_binding", False):
-                    known = all_binding_models(registry)
+                    known = [one for one, _cls in binding_classes(registry)]
                     yield Mistake(
                         f"{addon_of(consumer)}: {consumer.__name__} takes {name!r} for a binding model, which it is "
                         f"not. {did_you_mean(name, known) or 'Name a binding model'}"

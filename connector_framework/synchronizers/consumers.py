@@ -8,6 +8,7 @@ from typing import Any
 
 from ..addon import addon_of
 from ..binders import Binder
+from ..binders.models import binding_classes
 from ..events import on_record_change, on_record_unlink, origin_of
 from ..exceptions import NoUnitError
 from ..mappings import ExportMapper
@@ -108,8 +109,8 @@ def _bindings_of(records: Any, chosen: Iterable[str] | None, consumer: Any) -> I
     if getattr(records, "_is_connector_binding", False):
         yield records
         return
-    for name, cls in records.env.registry.items():
-        if not getattr(cls, "_is_connector_binding", False) or cls._abstract:
+    for name, cls in binding_classes(records.env.registry):
+        if cls._abstract:
             continue
         if name not in chosen if chosen is not None else cls._original_module != addon_of(consumer):
             continue

@@ -8,11 +8,11 @@ from typing import Any
 
 from ..adapters import Adapter
 from ..addon import addon_of, is_of_tests, path_of
+from ..binders.models import binding_classes
 from ..exceptions import SeveralUnitsError
 from ..mappings import ExportMapper, ImportMapper, Mapper
 from ..mappings.definition import Children
 from ..mappings.mistakes import forgotten_mappings, mapper_mistakes
-from ..mappings.resolvers import all_binding_models
 from ..mistake import Mistake
 from ..near import did_you_mean
 from ..references import ConnectorUnit, Reference, all_references
@@ -26,9 +26,9 @@ from .event_mistakes import event_mistakes
 from .exporter import Exporter
 from .importer import Importer
 
-_logger = logging.getLogger(__name__)
-
 __all__ = ["Mistake", "mistakes"]
+
+_logger = logging.getLogger(__name__)
 
 #: The kinds that the framework itself resolves for a model; "mapper" stands for both directions.
 _NOT_RESOLVED = {"mapper"}
@@ -127,9 +127,7 @@ def _of_model(cls: type, name: str, registry: Any) -> Iterator[Mistake]:
     model = registry[name]
     if getattr(model, "_is_connector_binding", False) or hasattr(model, "_secret_fields"):
         return
-    own = [
-        one for one in all_binding_models(registry) if name in registry[one]._inherits and not registry[one]._abstract
-    ]
+    own = [one for one, other in binding_classes(registry) if name in other._inherits and not other._abstract]
     if own:
         yield Mistake(
             f"{path_of(cls)} is for the model {name!r} (_apply_on), which is no binding model. "
