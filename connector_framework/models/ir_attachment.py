@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from odoo import api, models
+from odoo.exceptions import UserError
 
 
 class IrAttachment(models.Model):
@@ -21,24 +22,31 @@ class IrAttachment(models.Model):
     @api.model
     def _get_path(self, bin_data, sha):
         """Replace a torn file: one whose content does not have the checksum that is its name."""
-        fname = f"{sha[:2]}/{sha}"
-        path = Path(self._full_path(fname))
-        if path.is_file() and self._compute_checksum(path.read_bytes()) != sha:
-            self._connector_put_file(fname, bin_data)
-        return super()._get_path(bin_data, sha)
+        try:
+            return super()._get_path(bin_data, sha)
+        except UserError:
+            fname, path = self._connector_place(sha)
+            if self._compute_checksum(path.read_bytes()) != sha:
+                self._connector_put_file(fname, path, bin_data)
+            return super()._get_path(bin_data, sha)
 
     @api.model
     def _file_write(self, bin_value, checksum):
         if self._storage() == "file":
-            fname, path = self._get_path(bin_value, checksum)
-            if not Path(path).exists():
-                self._connector_put_file(fname, bin_value)
+            fname, path = self._connector_place(checksum)
+            if not path.exists():
+                self._connector_put_file(fname, path, bin_value)
         return super()._file_write(bin_value, checksum)
 
-    def _connector_put_file(self, fname, content):
+    def _connector_place(self, checksum):
+        """Return the name of a content's file as Odoo stores it, and its path."""
+        fname = f"{checksum[:2]}/{checksum}"
+        return fname, Path(self._full_path(fname))
+
+    def _connector_put_file(self, fname, path, content):
         """Write a file beside its place, then move it there in one step."""
         self._mark_for_gc(fname)
-        path = Path(self._full_path(fname))
+        path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{path.name}-{uuid4().hex}")
         try:
             part.write_bytes(content)
