@@ -25,11 +25,11 @@ def lock(path: Path) -> IO[str] | None:
 
 
 @contextmanager
-def waited_for(path: Path) -> Iterator[IO[str]]:
+def waited_for(path: Path) -> Iterator[None]:
     """Hold the lock on a file, waiting for the process that has it."""
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield file
+        yield
 
 
 def stop(process: subprocess.Popen, timeout_s: float = 30) -> None:

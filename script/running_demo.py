@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import signal
 import time
@@ -198,11 +197,10 @@ def kept_workspace(ready: Environment, reset: bool) -> Iterator[tuple[Workspace,
     It lies in the cache and not in the checkout, which the database's unprivileged owner often cannot enter.
     """
     folder = ready.cache / f"demo-{key_of(ROOT)}"
-    with Path(f"{folder}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Failure("another script/demo runs in this checkout: stop it with Ctrl-C first") from None
+    lock = processes.lock(Path(f"{folder}.lock"))
+    if lock is None:
+        raise Failure("another script/demo runs in this checkout: stop it with Ctrl-C first")
+    with lock:
         processes.reap(folder)
         template = Template(ready).ensure()
         cluster = new_cluster(ready, folder)

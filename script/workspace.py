@@ -270,11 +270,10 @@ def ensure_installed(template: Template, extra: str = "") -> Path:
 
 def remove_old_installed(cache: Path) -> None:
     """Keep the templates with addons that were used last; every edit of an addon makes one."""
-    with (cache / "installed.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return
+    lock = processes.lock(cache / "installed.lock")
+    if lock is None:
+        return
+    with lock:
         by_age = sorted(cache.glob("installed-*/"), key=lambda folder: folder.stat().st_mtime, reverse=True)
         for folder in by_age[KEPT_TEMPLATES:]:
             shutil.rmtree(folder, ignore_errors=True)
